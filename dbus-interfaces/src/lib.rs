@@ -1,0 +1,1 @@
+//! Typed proxies of Tenon's D-Bus interfaces.

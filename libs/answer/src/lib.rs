@@ -1,0 +1,1 @@
+//! Query in, response out, over zone images.

@@ -1,0 +1,1 @@
+//! Where zones live: the data source trait, SQLite, the journal, master files.

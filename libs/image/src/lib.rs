@@ -1,0 +1,1 @@
+//! Immutable mapped zone images: build, check, map, look up.

@@ -1,0 +1,1 @@
+//! Sockets in, messages out: workers, UDP batches, TCP, quotas, timeouts.

@@ -1,0 +1,1 @@
+//! What every daemon does alike: start, ready, watchdog, settings, statistics, log, stop.

@@ -1,0 +1,1 @@
+//! Answers queries from mapped zone images.

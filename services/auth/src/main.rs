@@ -1,0 +1,3 @@
+//! Answers queries from mapped zone images.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Keeps the settings: numbered generations, checked by their owners.

@@ -1,0 +1,3 @@
+//! Keeps the settings: numbered generations, checked by their owners.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Writes the socket units of the committed listen_on.

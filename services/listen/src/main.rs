@@ -1,0 +1,3 @@
+//! Writes the socket units of the committed listen_on.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Loads a master file into the data source.

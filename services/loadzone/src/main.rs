@@ -1,0 +1,3 @@
+//! Loads a master file into the data source.
+
+fn main() {}

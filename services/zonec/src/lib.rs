@@ -1,0 +1,1 @@
+//! Compiles committed zones into images.

@@ -1,0 +1,3 @@
+//! Compiles committed zones into images.
+
+fn main() {}
