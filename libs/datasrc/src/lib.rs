@@ -1,1 +1,16 @@
-//! Where zones live: the data source trait, SQLite, the journal, master files.
+//! Where zones live: the [`DataSource`] trait, its SQLite engine, the journal of differences, master files.
+//!
+//! A data source holds zones in *versions*. A version is written beside the current one, becomes visible all at
+//! once, and is never changed afterwards; the one it replaces is cleared later. Whoever reads sees one version or
+//! is told that it is gone, never a mixture.
+//!
+//! Reads and writes: the database file it is given and lock files beside it. Knows no bus and no sockets.
+//! What every engine must do is written down as a test against the trait: `tests/conformance.rs`.
+
+mod error;
+mod journal;
+mod source;
+
+pub use error::Error;
+pub use journal::{JournalCoverage, JournalEvent};
+pub use source::{DataSource, ZoneEntry, ZoneWriter};

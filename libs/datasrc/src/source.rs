@@ -1,0 +1,105 @@
+//! What every data source offers, whatever engine is below.
+
+use std::ops::ControlFlow;
+
+use tenon_wire::{Name, NameRef};
+use tenon_zone::RrsetRef;
+
+use crate::{Error, JournalCoverage, JournalEvent};
+
+/// The current version of one zone, as the store lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ZoneEntry {
+    /// Name of the apex, as written.
+    pub origin: Name,
+    /// Number of the version: unique in the store, and higher than that of every earlier commit.
+    pub version: u64,
+    /// Serial of its SOA.
+    pub serial: u32,
+    /// How many RRsets it has.
+    pub rrsets: u64,
+    /// How many records those hold.
+    pub records: u64,
+    /// When it was committed, in microseconds since 1970.
+    pub committed_usec: u64,
+}
+
+/// A store of zones. All methods may be called from several threads; each call is short but for [`Self::read`],
+/// [`Self::journal`] and [`Self::clear_leftovers`], and none holds a lock while a visitor runs.
+pub trait DataSource: Send + Sync {
+    /// At most `limit` zones in canonical order of their names, from the first one behind `after`.
+    ///
+    /// # Errors
+    /// Any [`Error`] of reading.
+    fn zones(&self, after: Option<NameRef<'_>>, limit: usize) -> Result<Vec<ZoneEntry>, Error>;
+
+    /// The zone whose apex is `origin`.
+    ///
+    /// # Errors
+    /// Any [`Error`] of reading.
+    fn zone(&self, origin: NameRef<'_>) -> Result<Option<ZoneEntry>, Error>;
+
+    /// Shows every RRset of that version to `visit`, owners in canonical order and types by number, until it breaks.
+    ///
+    /// A version being read is kept by engines that can; a reader that may not write beside the store has no way
+    /// to say that it reads.
+    ///
+    /// # Errors
+    /// [`Error::VersionGone`] when the version was replaced and is being cleared; any [`Error`] of reading.
+    fn read(
+        &self,
+        entry: &ZoneEntry,
+        visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error>;
+
+    /// Begins a new version of a zone beside the current one, or of a zone that is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::ZoneBusy`] while another writer is at work on the same zone; any [`Error`] of writing.
+    fn begin(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneWriter + '_>, Error>;
+
+    /// Removes a zone, its current version and its journal; false when there is none.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    fn remove(&self, origin: NameRef<'_>) -> Result<bool, Error>;
+
+    /// A number that differs after a commit or removal by anyone.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] when the store's file is no longer the one that was opened: open it again.
+    fn change_counter(&self) -> Result<u64, Error>;
+
+    /// Shows the differences that lead from `from_serial` to the current version, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::VersionGone`] when they were dropped while being read; any [`Error`] of reading.
+    fn journal(
+        &self,
+        origin: NameRef<'_>,
+        from_serial: u32,
+        visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<JournalCoverage, Error>;
+
+    /// Clears what writers that died left behind and replaced versions that nobody reads any more; gives how many
+    /// versions went. Versions that a living writer is writing stay.
+    ///
+    /// # Errors
+    /// Any [`Error`] of writing.
+    fn clear_leftovers(&self) -> Result<u64, Error>;
+}
+
+/// A version being written. Dropping it abandons the version and leaves nothing behind.
+pub trait ZoneWriter {
+    /// Adds an RRset. Owners come in canonical order, types by number, no pair of both twice.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`], [`Error::OutOfZone`], [`Error::BadRrset`]; any [`Error`] of writing.
+    fn put(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error>;
+
+    /// Makes the version the current one, durably, and notes in the journal how it differs from the one before.
+    ///
+    /// # Errors
+    /// [`Error::NoSoa`]; any [`Error`] of writing. The version before stays the current one.
+    fn commit(self: Box<Self>) -> Result<ZoneEntry, Error>;
+}
