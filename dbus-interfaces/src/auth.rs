@@ -1,0 +1,119 @@
+//! `org.tenon.Auth1`: one instance of tenon-auth.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use zbus::OwnedVariant;
+
+use crate::names::{AUTH_INTERFACE, AUTH_PATH};
+use crate::peer::{AutoStart, Peer};
+use crate::{Bus, BusError};
+
+/// One auth instance.
+#[derive(Clone, Debug)]
+pub struct Auth1 {
+    peer: Peer,
+}
+
+/// What an auth instance says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
+pub struct AuthState {
+    /// Number of the instance.
+    pub instance: u32,
+    /// Generation of the manifest that is being answered from; 0 when there was none.
+    pub manifest_generation: u64,
+    /// How many zones are being answered.
+    pub zone_count: u32,
+    /// Faults in images or the manifest, one sentence each.
+    pub faults: Vec<String>,
+    /// The sockets that PID 1 passed on.
+    pub listeners: Vec<Listener>,
+}
+
+/// A socket of an auth instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(String, String, String, u32)")]
+pub struct Listener {
+    /// The socket's name (`FileDescriptorName=`).
+    pub name: String,
+    /// The address, with port.
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub protocol: String,
+    /// Size of the receive buffer in octets.
+    pub receive_buffer: u32,
+}
+
+impl From<(String, String, String, u32)> for Listener {
+    fn from((name, address, protocol, receive_buffer): (String, String, String, u32)) -> Self {
+        Self { name, address, protocol, receive_buffer }
+    }
+}
+
+/// A zone in a list of those being answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuthZone {
+    /// The zone's name in lower case with the final dot.
+    pub name: String,
+    /// The serial being answered.
+    pub serial: u32,
+    /// `serving`, or `previous` when an older image had to be taken.
+    pub state: String,
+    /// Manifest generation it was taken over with.
+    pub generation: u64,
+}
+
+/// One zone as it is being answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthZoneDetails {
+    /// The zone's name in lower case with the final dot.
+    pub name: String,
+    /// The serial being answered.
+    pub serial: u32,
+    /// `serving`, or `previous` when an older image had to be taken.
+    pub state: String,
+    /// Why not the newest image; empty when serving.
+    pub reason: String,
+    /// Manifest generation it was taken over with.
+    pub generation: u64,
+    /// Image files, base first.
+    pub files: Vec<String>,
+    /// How many records.
+    pub records: u64,
+}
+
+impl Auth1 {
+    /// The auth instance that owns `name` (see [`crate::names::auth`]).
+    pub fn new(bus: &Bus, name: &str) -> Self {
+        Self { peer: Peer::new(bus, name, AUTH_PATH, AUTH_INTERFACE, AutoStart::No) }
+    }
+
+    /// Bus name of the instance.
+    pub fn name(&self) -> &str {
+        self.peer.name()
+    }
+
+    /// All properties.
+    pub async fn state(&self) -> Result<AuthState, BusError> {
+        self.peer.properties().await
+    }
+
+    /// Zones after `after` ("" for the first page) in canonical order, at most `limit` (0: what the service gives).
+    pub async fn list_zones(&self, after: &str, limit: u32) -> Result<Vec<AuthZone>, BusError> {
+        let zones: Vec<(String, u32, String, u64)> = self.peer.call("ListZones", &(after, limit)).await?;
+        let zone = |(name, serial, state, generation)| AuthZone { name, serial, state, generation };
+        Ok(zones.into_iter().map(zone).collect())
+    }
+
+    /// One zone. Fails with [`BusError::NoSuchZone`].
+    pub async fn get_zone(&self, name: &str) -> Result<AuthZoneDetails, BusError> {
+        let zone: HashMap<String, OwnedVariant> = self.peer.call("GetZone", &(name,)).await?;
+        self.peer.read(&zone)
+    }
+
+    /// Has the instance look at the manifest now; returns the manifest generation in use afterwards.
+    pub async fn reconcile(&self) -> Result<u64, BusError> {
+        self.peer.call("Reconcile", &()).await
+    }
+}

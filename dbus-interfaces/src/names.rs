@@ -1,0 +1,68 @@
+//! Names and paths of Tenon on the bus.
+
+/// What every bus name of Tenon begins with.
+pub const PREFIX: &str = "org.tenon.";
+
+/// What the bus name of every auth instance begins with; its number follows.
+pub const AUTH_PREFIX: &str = "org.tenon.Auth1.Instance";
+/// The object of an auth instance.
+pub const AUTH_PATH: &str = "/org/tenon/Auth1";
+/// Interface of an auth instance.
+pub const AUTH_INTERFACE: &str = "org.tenon.Auth1";
+
+/// Bus name of the zone compiler.
+pub const ZONEC: &str = "org.tenon.Zonec1";
+/// The object of the zone compiler.
+pub const ZONEC_PATH: &str = "/org/tenon/Zonec1";
+/// Interface of the zone compiler.
+pub const ZONEC_INTERFACE: &str = "org.tenon.Zonec1";
+
+/// Bus name of the configuration manager.
+pub const CFGMGR: &str = "org.tenon.Cfgmgr1";
+/// The object of the configuration manager.
+pub const CFGMGR_PATH: &str = "/org/tenon/Cfgmgr1";
+/// Interface of the configuration manager.
+pub const CFGMGR_INTERFACE: &str = "org.tenon.Cfgmgr1";
+
+/// Interface of a component's settings.
+pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
+/// Interface of a component's counters.
+pub const STATS_INTERFACE: &str = "org.tenon.Stats1";
+
+/// Interface of the signals that tell the life of zones.
+pub const ZONES_INTERFACE: &str = "org.tenon.Zones1";
+/// The path that signals of [`ZONES_INTERFACE`] are sent from, whoever sends them.
+pub const ZONES_PATH: &str = "/org/tenon/Zones1";
+
+/// What the names of Tenon's own D-Bus errors begin with.
+pub const ERROR_PREFIX: &str = "org.tenon.Error";
+
+/// The bus name of auth instance `instance`.
+pub fn auth(instance: u32) -> String {
+    format!("{AUTH_PREFIX}{instance}")
+}
+
+/// The number in the bus name of an auth instance; `None` for any other name.
+pub fn auth_instance(name: &str) -> Option<u32> {
+    name.strip_prefix(AUTH_PREFIX)?.parse().ok()
+}
+
+/// The object path that mirrors a bus name: `org.tenon.Zonec1` at `/org/tenon/Zonec1`. All auth instances use
+/// [`AUTH_PATH`].
+pub fn path(name: &str) -> String {
+    if name.starts_with(AUTH_PREFIX) { AUTH_PATH.to_owned() } else { format!("/{}", name.replace('.', "/")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_mirror_names_and_instances_share_one() {
+        assert_eq!(path(ZONEC), ZONEC_PATH);
+        assert_eq!(path(CFGMGR), CFGMGR_PATH);
+        assert_eq!(path(&auth(7)), AUTH_PATH);
+        assert_eq!(auth_instance(&auth(7)), Some(7));
+        assert_eq!(auth_instance("org.tenon.Auth1.Instancex"), None);
+    }
+}
