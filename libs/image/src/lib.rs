@@ -1,1 +1,14 @@
 //! Immutable mapped zone images: build, check, map, look up.
+//!
+//! Reads and writes one directory: image files and `MANIFEST`, the list of what is served. Everything is written
+//! beside, synced and renamed, so that a reader sees a whole file or none. A reader maps files read-only, checks
+//! header and directory at once and the body in an idle pass, and follows no offset without a bounds check.
+//! It does not know who asks, and it knows no sockets and no bus.
+
+pub mod builder;
+pub mod catalog;
+pub mod manifest;
+
+pub use builder::{BuildError, ImageBuilder, ZoneSummary};
+pub use catalog::{BodyFault, Catalog, ServedZone, ZoneState};
+pub use manifest::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage};

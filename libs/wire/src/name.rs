@@ -159,7 +159,7 @@ impl<'a> NameRef<'a> {
 
     /// The name without its `count` leftmost labels; none when it has fewer.
     #[must_use]
-    pub fn skip_labels(self, count: usize) -> Option<NameRef<'a>> {
+    pub fn skip_labels(self, count: usize) -> Option<Self> {
         let mut name = self;
         for _ in 0..count {
             name = name.parent()?;

@@ -1,0 +1,37 @@
+//! What a worker may want to count about the query just answered.
+
+use tenon_wire::RrType;
+
+/// Facts about one query and its response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Opcode of the query; 0 is QUERY.
+    pub opcode: u8,
+    /// Extended response code (RFC 6891 section 6.1.3); 0 is NOERROR. Meaningful when there was a reply.
+    pub rcode: u16,
+    /// Type asked for; none when the question could not be read.
+    pub qtype: Option<RrType>,
+    /// The response was truncated.
+    pub truncated: bool,
+    /// The query had an OPT record.
+    pub edns: bool,
+    /// The query asked for DNSSEC records.
+    pub dnssec_ok: bool,
+    /// The response carries authoritative data (AA).
+    pub authoritative: bool,
+    /// The response is a referral.
+    pub referral: bool,
+    /// The request belongs to another service.
+    pub hand_over: Option<HandOver>,
+}
+
+/// Requests that `respond` refuses and that a later version of auth hands on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandOver {
+    /// AXFR or IXFR.
+    Transfer,
+    /// NOTIFY.
+    Notify,
+    /// UPDATE.
+    Update,
+}
