@@ -24,7 +24,16 @@ pub struct Bus {
 impl Bus {
     /// Connects to the system bus, or to `DBUS_SYSTEM_BUS_ADDRESS` when that is set.
     pub async fn system() -> Result<Self, BusError> {
-        match tokio::time::timeout(CONNECT_LIMIT, zbus::connection::Builder::system().build()).await {
+        Self::connect(zbus::connection::Builder::system()).await
+    }
+
+    /// Connects to the bus at a D-Bus address, such as `unix:path=/run/dbus/system_bus_socket`.
+    pub async fn at(address: &str) -> Result<Self, BusError> {
+        Self::connect(zbus::connection::Builder::address(address)).await
+    }
+
+    async fn connect(builder: zbus::connection::Builder<'_>) -> Result<Self, BusError> {
+        match tokio::time::timeout(CONNECT_LIMIT, builder.build()).await {
             Ok(Ok(connection)) => Ok(Self { connection }),
             Ok(Err(zbus::Error::InputOutput(error))) => Err(BusError::NotReachable(error.to_string())),
             Ok(Err(error)) => Err(error.into()),
