@@ -1,0 +1,72 @@
+# Tenon. The two commands are `make run` and `make test`; `make help` lists the rest.
+
+PREFIX      ?= /usr
+DESTDIR     ?=
+CARGO       ?= cargo
+STAGE       ?= $(CURDIR)/target/stage
+INSTALL     ?= install
+# -s strips the programs; distributions do that themselves.
+STRIP       ?=
+
+BINDIR      = $(PREFIX)/bin
+LIBEXECDIR  = $(PREFIX)/libexec/tenon
+DATADIR     = $(PREFIX)/share
+MANDIR      = $(DATADIR)/man
+UNITDIR     = $(PREFIX)/lib/systemd/system
+DAEMONS     = auth zonec cfgmgr listen
+COMPONENTS  = auth zonec cfgmgr
+TOOLS       = bindctl tenon-loadzone
+RELEASE     = target/release
+
+.PHONY: help build install stage run test check bench fuzz soak clean
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+run: ## Boot the service set in namespaces of its own and load an example zone (ZONE=name FILE=path for your own)
+	@packaging/run
+
+test: ## Every test and check
+	@packaging/test
+
+check: ## Formatting, lints, dependencies, units
+	@packaging/check
+
+bench: ## Tables of load time, start time, memory and CPU per query beside the peers (long)
+	@packaging/bench
+
+build: ## The programs, optimised
+	$(CARGO) build --release --workspace --bins
+
+stage: build ## What `make install` writes, below target/stage
+	@rm -rf $(STAGE)
+	@$(MAKE) --no-print-directory install DESTDIR=$(STAGE) STRIP=-s >/dev/null
+	@$(INSTALL) -D -m 0755 -s $(RELEASE)/tenon-flood $(STAGE)$(LIBEXECDIR)/tenon-flood
+
+install: ## Put every file where a distribution wants it (DESTDIR=, PREFIX=); needs `make build`
+	for name in $(DAEMONS); do $(INSTALL) -D -m 0755 $(STRIP) $(RELEASE)/tenon-$$name $(DESTDIR)$(LIBEXECDIR)/tenon-$$name || exit 1; done
+	for name in $(TOOLS); do $(INSTALL) -D -m 0755 $(STRIP) $(RELEASE)/$$name $(DESTDIR)$(BINDIR)/$$name || exit 1; done
+	for unit in units/tenon*.service units/tenon*.socket units/tenon*.path units/tenon*.target units/tenon*.slice; do \
+	    $(INSTALL) -d $(DESTDIR)$(UNITDIR) && sed 's,@LIBEXECDIR@,$(LIBEXECDIR),' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} && \
+	    chmod 0644 $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; done
+	$(INSTALL) -D -m 0644 units/tenon.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/tenon.conf
+	$(INSTALL) -D -m 0644 units/tenon.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tenon.conf
+	$(INSTALL) -D -m 0644 units/tenon.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/90-tenon.preset
+	$(INSTALL) -D -m 0644 units/tenon.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/tenon.catalog
+	$(INSTALL) -D -m 0644 units/org.tenon.conf $(DESTDIR)$(DATADIR)/dbus-1/system.d/org.tenon.conf
+	for name in Zonec1 Cfgmgr1; do $(INSTALL) -D -m 0644 units/org.tenon.$$name.service $(DESTDIR)$(DATADIR)/dbus-1/system-services/org.tenon.$$name.service || exit 1; done
+	for xml in dbus-interfaces/*.xml; do $(INSTALL) -D -m 0644 $$xml $(DESTDIR)$(DATADIR)/dbus-1/interfaces/$${xml##*/} || exit 1; done
+	$(INSTALL) -D -m 0644 units/org.tenon.policy $(DESTDIR)$(DATADIR)/polkit-1/actions/org.tenon.policy
+	$(INSTALL) -D -m 0644 units/tenon.rules $(DESTDIR)$(DATADIR)/polkit-1/rules.d/50-tenon.rules
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/tenon/schema
+	for name in $(COMPONENTS); do $(RELEASE)/tenon-$$name --print-schema > $(DESTDIR)$(DATADIR)/tenon/schema/$$name.json || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	for name in $(TOOLS); do \
+	    $(RELEASE)/$$name --generate man > $(DESTDIR)$(MANDIR)/man1/$$name.1 && \
+	    $(RELEASE)/$$name --generate bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/$$name && \
+	    $(RELEASE)/$$name --generate zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_$$name && \
+	    $(RELEASE)/$$name --generate fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/$$name.fish || exit 1; done
+	$(INSTALL) -D -m 0644 README.md $(DESTDIR)$(DATADIR)/doc/tenon/README.md
+	$(INSTALL) -D -m 0644 LICENSE $(DESTDIR)$(DATADIR)/doc/tenon/LICENSE
+
+clean: ## Remove what was built
+	$(CARGO) clean

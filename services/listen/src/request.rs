@@ -1,0 +1,193 @@
+//! The committed listen addresses, as read from a file that is not trusted.
+
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+/// Most addresses that are served.
+pub const MAX_ADDRESSES: usize = 256;
+/// Most UDP sockets for one address.
+pub const MAX_UDP_SOCKETS: usize = 64;
+/// Most instances of tenon-auth.
+pub const MAX_INSTANCES: u8 = 8;
+/// A larger file is not read.
+const MAX_FILE: u64 = 1 << 20;
+
+/// What is to be listened on, every value within its bounds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenRequest {
+    /// Configuration generation that the addresses were committed in; 0 for the defaults.
+    pub generation: u64,
+    /// UDP sockets for each address and instance, 1 to [`MAX_UDP_SOCKETS`].
+    pub udp_sockets: usize,
+    /// Instances of tenon-auth, 1 to [`MAX_INSTANCES`].
+    pub instances: u8,
+    /// Addresses in the order of the setting, no two equal.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Why the file is not a usable request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The file is there but cannot be read.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is larger than anything cfgmgr writes.
+    #[error("{path}: larger than {MAX_FILE} octets; write it anew by committing auth/listen_on")]
+    TooLarge {
+        /// The file.
+        path: String,
+    },
+    /// The file is not the expected JSON.
+    #[error("{path}: {error}; write it anew by committing auth/listen_on")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What does not fit.
+        error: serde_json::Error,
+    },
+    /// A value is out of bounds.
+    #[error("listen_on: {0}")]
+    OutOfBounds(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    generation: u64,
+    #[serde(default)]
+    udp_sockets: usize,
+    #[serde(default = "one")]
+    instances: u8,
+    listen_on: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    address: IpAddr,
+    #[serde(default = "dns_port")]
+    port: u16,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+const fn dns_port() -> u16 {
+    53
+}
+
+impl ListenRequest {
+    /// Reads the request; a missing file means the defaults: port 53 of both loopback addresses.
+    ///
+    /// # Errors
+    /// See [`RequestError`]. `cores` is what 0 UDP sockets stand for.
+    pub fn read(path: &Path, cores: usize) -> Result<Self, RequestError> {
+        let name = path.display().to_string();
+        let text = match std::fs::metadata(path) {
+            Ok(found) if found.len() > MAX_FILE => return Err(RequestError::TooLarge { path: name }),
+            Ok(_) => {
+                std::fs::read(path).map_err(|error| RequestError::Unreadable { path: name.clone(), error })?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::defaults(cores)),
+            Err(error) => return Err(RequestError::Unreadable { path: name, error }),
+        };
+        let file: File =
+            serde_json::from_slice(&text).map_err(|error| RequestError::Malformed { path: name, error })?;
+        Self::from_file(&file, cores)
+    }
+
+    fn defaults(cores: usize) -> Self {
+        let addresses = vec![(Ipv4Addr::LOCALHOST, 53).into(), (Ipv6Addr::LOCALHOST, 53).into()];
+        Self { generation: 0, udp_sockets: cores.clamp(1, MAX_UDP_SOCKETS), instances: 1, addresses }
+    }
+
+    fn from_file(file: &File, cores: usize) -> Result<Self, RequestError> {
+        let udp_sockets =
+            if file.udp_sockets == 0 { cores.clamp(1, MAX_UDP_SOCKETS) } else { file.udp_sockets };
+        let addresses: Vec<SocketAddr> =
+            file.listen_on.iter().map(|entry| SocketAddr::new(entry.address, entry.port)).collect();
+        let refuse = |what: String| Err(RequestError::OutOfBounds(what));
+        if udp_sockets > MAX_UDP_SOCKETS {
+            return refuse(format!("{udp_sockets} UDP sockets for an address; at most {MAX_UDP_SOCKETS}"));
+        }
+        if file.instances == 0 || file.instances > MAX_INSTANCES {
+            return refuse(format!("{} instances; 1 to {MAX_INSTANCES}", file.instances));
+        }
+        if addresses.is_empty() || addresses.len() > MAX_ADDRESSES {
+            return refuse(format!("{} addresses; 1 to {MAX_ADDRESSES}", addresses.len()));
+        }
+        let mut seen = BTreeSet::new();
+        for address in &addresses {
+            if address.port() == 0 {
+                return refuse(format!("{} port 0; a port is 1 to 65535", address.ip()));
+            }
+            if address.ip().is_multicast() || !seen.insert(*address) {
+                return refuse(format!("{address} is multicast or stands there twice"));
+            }
+        }
+        Ok(Self { generation: file.generation, udp_sockets, instances: file.instances, addresses })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ListenRequest, RequestError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("listen.json");
+        std::fs::write(&path, text).unwrap();
+        ListenRequest::read(&path, 4)
+    }
+
+    #[test]
+    fn a_missing_file_means_both_loopback_addresses() {
+        let request = ListenRequest::read(Path::new("/nonexistent/listen.json"), 2).unwrap();
+        assert_eq!(request.addresses, ["127.0.0.1:53".parse().unwrap(), "[::1]:53".parse().unwrap()]);
+        assert_eq!((request.generation, request.udp_sockets, request.instances), (0, 2, 1));
+    }
+
+    #[test]
+    fn a_full_request_is_read() {
+        let text = r#"{"generation":7,"udp_sockets":3,"instances":2,"listen_on":[{"address":"192.0.2.1","port":5300}]}"#;
+        let request = read(text).unwrap();
+        assert_eq!(request.addresses, ["192.0.2.1:5300".parse().unwrap()]);
+        assert_eq!((request.generation, request.udp_sockets, request.instances), (7, 3, 2));
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused_with_the_reason() {
+        for (listen_on, part) in [
+            (r"[]", "0 addresses"),
+            (r#"[{"address":"192.0.2.1","port":0}]"#, "port 0"),
+            (r#"[{"address":"192.0.2.1"},{"address":"192.0.2.1"}]"#, "twice"),
+            (r#"[{"address":"224.0.0.1"}]"#, "multicast"),
+        ] {
+            let error = read(&format!(r#"{{"generation":1,"listen_on":{listen_on}}}"#)).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        let error = read(r#"{"generation":1,"udp_sockets":65,"listen_on":[{"address":"::1"}]}"#).unwrap_err();
+        assert!(error.to_string().contains("65 UDP sockets"), "{error}");
+    }
+
+    #[test]
+    fn what_could_smuggle_unit_text_is_refused() {
+        for text in [
+            r#"{"generation":1,"listen_on":[{"address":"::1\nExecStart=/bin/sh"}]}"#,
+            r#"{"generation":1,"listen_on":[{"address":"%h"}]}"#,
+            r#"{"generation":1,"listen_on":[{"address":"::1","service":"x"}]}"#,
+            "[]",
+            "",
+        ] {
+            assert!(matches!(read(text), Err(RequestError::Malformed { .. })), "{text}");
+        }
+    }
+}

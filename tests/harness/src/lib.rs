@@ -1,1 +1,0 @@
-//! Boots a real systemd in namespaces of its own, for the tests, make run and the benchmarks.
