@@ -6,6 +6,7 @@
 
 pub mod class;
 pub mod name;
+pub mod rdata;
 pub mod rrtype;
 
 pub use class::Class;

@@ -113,6 +113,19 @@ impl<'a> NameRef<'a> {
         }
     }
 
+    /// Reads a name from presentation form into `buffer`, without allocating; see [`Name::from_text`].
+    ///
+    /// # Errors
+    /// As [`Name::from_text`].
+    pub fn parse_text(
+        text: &[u8],
+        origin: Option<NameRef<'_>>,
+        buffer: &'a mut [u8; MAX_NAME],
+    ) -> Result<Self, NameError> {
+        let length = parse_text(text, origin, buffer)?;
+        Ok(Self(&buffer[..length]))
+    }
+
     /// The octets, root label included.
     #[must_use]
     pub const fn octets(self) -> &'a [u8] {
@@ -243,9 +256,16 @@ fn compare_lowercase(a: &[u8], b: &[u8]) -> Ordering {
 }
 
 /// Parses presentation form into `buffer`; gives the length of the wire form.
-fn parse_text(text: &[u8], origin: Option<NameRef<'_>>, buffer: &mut [u8; MAX_NAME]) -> Result<usize, NameError> {
+fn parse_text(
+    text: &[u8],
+    origin: Option<NameRef<'_>>,
+    buffer: &mut [u8; MAX_NAME],
+) -> Result<usize, NameError> {
     match text {
-        b"." => return Ok(1),
+        b"." => {
+            buffer[0] = 0;
+            return Ok(1);
+        }
         b"@" => return append_origin(buffer, 0, origin),
         b"" => return Err(NameError::EmptyLabel),
         _ => {}
@@ -299,7 +319,11 @@ fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
     }
 }
 
-fn append_origin(buffer: &mut [u8; MAX_NAME], at: usize, origin: Option<NameRef<'_>>) -> Result<usize, NameError> {
+fn append_origin(
+    buffer: &mut [u8; MAX_NAME],
+    at: usize,
+    origin: Option<NameRef<'_>>,
+) -> Result<usize, NameError> {
     let origin = origin.ok_or(NameError::Relative)?.octets();
     let target = buffer.get_mut(at..at + origin.len()).ok_or(NameError::NameTooLong)?;
     target.copy_from_slice(origin);
@@ -342,7 +366,9 @@ impl fmt::Display for NameRef<'_> {
         for label in self.labels() {
             for &octet in label {
                 match octet {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => write!(f, "\\{}", octet as char)?,
+                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                        write!(f, "\\{}", octet as char)?
+                    }
                     0x21..=0x7e => f.write_char(octet as char)?,
                     _ => write!(f, "\\{octet:03}")?,
                 }
@@ -451,8 +477,17 @@ mod tests {
 
     #[test]
     fn canonical_order_is_that_of_rfc_4034() {
-        let sorted = ["example.", "a.example.", "yljkjljk.a.example.", "Z.a.example.", "zABC.a.EXAMPLE.", "z.example.",
-            r"\001.z.example.", "*.z.example.", r"\200.z.example."];
+        let sorted = [
+            "example.",
+            "a.example.",
+            "yljkjljk.a.example.",
+            "Z.a.example.",
+            "zABC.a.EXAMPLE.",
+            "z.example.",
+            r"\001.z.example.",
+            "*.z.example.",
+            r"\200.z.example.",
+        ];
         for pair in sorted.windows(2) {
             assert!(name(pair[0]) < name(pair[1]), "{} < {}", pair[0], pair[1]);
         }
