@@ -367,7 +367,7 @@ impl fmt::Display for NameRef<'_> {
             for &octet in label {
                 match octet {
                     b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                        write!(f, "\\{}", octet as char)?
+                        write!(f, "\\{}", octet as char)?;
                     }
                     0x21..=0x7e => f.write_char(octet as char)?,
                     _ => write!(f, "\\{octet:03}")?,

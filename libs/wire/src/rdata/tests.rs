@@ -271,9 +271,8 @@ fn relative_names_are_completed() {
 fn names_are_found_and_only_classic_ones_compress() {
     let at = |kind: &str, text: &str| {
         let octets = wire(kind, text);
-        let found =
-            names(rrtype(kind), &octets).map(|n| (n.start, n.end, n.compressible)).collect::<Vec<_>>();
-        found
+
+        names(rrtype(kind), &octets).map(|n| (n.start, n.end, n.compressible)).collect::<Vec<_>>()
     };
     assert_eq!(at("MX", "10 a.b."), [(2, 7, true)]);
     assert_eq!(at("SOA", "a. b. 1 2 3 4 5"), [(0, 3, true), (3, 6, true)]);

@@ -56,13 +56,15 @@ pub(in crate::rdata) fn measure(rest: &[u8]) -> Result<usize, RdataError> {
 
 fn check_value(key: u16, value: &[u8]) -> Result<(), RdataError> {
     let fits = match form_of(key) {
-        Form::Keys => !value.is_empty() && value.len() % 2 == 0 && value.chunks(2).is_sorted_by(|a, b| a < b),
-        Form::Groups => !value.is_empty() && value.len() % 2 == 0,
+        Form::Keys => {
+            !value.is_empty() && value.len().is_multiple_of(2) && value.chunks(2).is_sorted_by(|a, b| a < b)
+        }
+        Form::Groups => !value.is_empty() && value.len().is_multiple_of(2),
         Form::Alpn => string::measure_all(value).is_ok() && !strings(value).any(<[u8]>::is_empty),
         Form::Flag => value.is_empty(),
         Form::Port => value.len() == 2,
-        Form::Ip4 => !value.is_empty() && value.len() % 4 == 0,
-        Form::Ip6 => !value.is_empty() && value.len() % 16 == 0,
+        Form::Ip4 => !value.is_empty() && value.len().is_multiple_of(4),
+        Form::Ip6 => !value.is_empty() && value.len().is_multiple_of(16),
         Form::Base64 | Form::Text => !value.is_empty(),
         Form::Opaque => key != 65535,
     };
