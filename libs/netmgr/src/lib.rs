@@ -1,1 +1,32 @@
-//! Sockets in, messages out: workers, UDP batches, TCP, quotas, timeouts.
+//! Sockets in, messages out.
+//!
+//! A [`Network`] runs one worker per core: a thread with its own event loop, its own buffers and its own
+//! [`Handler`]. A worker serves its share of the datagram sockets and listeners, and every connection stays on the
+//! worker that accepted it. In a steady state a worker allocates nothing (opening a connection does: the runtime
+//! registers its descriptor) and shares nothing with the others but the quota of connections.
+//!
+//! * **UDP**: batches by recvmmsg and sendmmsg, answered at once; replies leave from the address that was asked.
+//! * **TCP**: all whole messages of one read are answered by one write; limits on connections, on waiting and on slow
+//!   readers, changeable while running. The stream code asks for no more than `AsyncRead + AsyncWrite`, so that PROXY
+//!   and TLS can stand between the socket and the framing.
+//!
+//! Reads: the sockets it is given. Writes: replies to them. Owns: the threads of its workers. It creates no sockets
+//! and knows nothing of a message but its length.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod assignment;
+mod counters;
+mod handler;
+mod inherited;
+mod network;
+mod settings;
+mod tcp;
+mod udp;
+mod worker;
+
+pub use counters::{CounterInfo, CounterKind};
+pub use handler::{Handle, Handler, Transport, Verdict};
+pub use inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
+pub use network::{Network, NetworkError, Pulse, ServedSocket};
+pub use settings::Settings;

@@ -1,0 +1,267 @@
+//! All workers as one thing: started, changed, read and stopped together.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::assignment::assign;
+use crate::counters::{CounterInfo, CounterKind, WorkerCounters};
+use crate::handler::Handler;
+use crate::inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
+use crate::settings::{Settings, Timeouts};
+use crate::tcp::Quota;
+use crate::worker::{self, Common, Share};
+
+/// More than this is a mistake.
+const WORKERS_MAX: usize = 1024;
+
+/// High-water marks of open connections, one for each family; kept with the quota, so over all workers.
+const CLIENTS: [CounterInfo; 2] = [
+    CounterInfo {
+        name: "tcp4_clients",
+        kind: CounterKind::Gauge,
+        meaning: "Most connections that were open at a time.",
+    },
+    CounterInfo {
+        name: "tcp6_clients",
+        kind: CounterKind::Gauge,
+        meaning: "Most connections that were open at a time.",
+    },
+];
+
+/// Why the network could not start.
+#[derive(Debug, Error)]
+pub enum NetworkError {
+    /// A socket from outside is of no use.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A socket could not be shared between workers.
+    #[error("socket {name:?} on {local} cannot be duplicated for a further worker: {source}")]
+    Duplicate {
+        /// The name it was passed under.
+        name: String,
+        /// The address it is bound to.
+        local: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A worker did not come up.
+    #[error("network worker {worker} cannot start: {source}")]
+    Worker {
+        /// Its number, from 0.
+        worker: usize,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// A socket that the network serves, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedSocket {
+    /// The name it was passed under.
+    pub name: String,
+    /// The address it is bound to.
+    pub local: SocketAddr,
+    /// What it is for.
+    pub kind: SocketKind,
+    /// Effective size of its receive buffer in octets.
+    pub receive_buffer: usize,
+}
+
+/// Running workers. Dropping it stops them.
+#[derive(Debug)]
+pub struct Network {
+    workers: Vec<(JoinHandle<()>, Arc<WorkerCounters>)>,
+    sockets: Vec<ServedSocket>,
+    common: Arc<Common>,
+}
+
+impl Network {
+    /// Starts one worker per core (or as many as set) over the given sockets; `factory` makes the handler of each, on
+    /// its thread. Returns when all of them serve.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; nothing runs then.
+    pub fn start<H, F>(
+        sockets: Vec<InheritedSocket>,
+        settings: &Settings,
+        factory: F,
+    ) -> Result<Self, NetworkError>
+    where
+        H: Handler + 'static,
+        F: Fn(usize) -> H + Send + Sync + 'static,
+    {
+        let listeners = sort_sockets(sockets)?;
+        let served = listeners.iter().map(ServedSocket::from).collect();
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let count = if settings.workers == 0 { cores() } else { settings.workers.min(WORKERS_MAX) };
+        let common = Arc::new(Common {
+            timeouts: Timeouts::new(settings),
+            quota: Quota::new(settings.tcp_clients),
+            stop: watch::Sender::new(false),
+            fallen: watch::Sender::new(false),
+        });
+        let mut network = Self { workers: Vec::with_capacity(count), sockets: served, common };
+        let factory = Arc::new(factory);
+        let (started, outcomes) = mpsc::channel();
+        for (number, shares) in share_out(listeners, count)?.into_iter().enumerate() {
+            network.spawn(number, shares, Arc::clone(&factory), started.clone())?;
+        }
+        for _ in 0..count {
+            let lost = || (0, Err(io::Error::other("its thread ended")));
+            let (worker, outcome) = outcomes.recv().unwrap_or_else(|_| lost());
+            outcome.map_err(|source| NetworkError::Worker { worker, source })?;
+        }
+        Ok(network)
+    }
+
+    fn spawn<H, F>(
+        &mut self,
+        number: usize,
+        shares: Vec<Share>,
+        factory: Arc<F>,
+        started: mpsc::Sender<(usize, io::Result<()>)>,
+    ) -> Result<(), NetworkError>
+    where
+        H: Handler + 'static,
+        F: Fn(usize) -> H + Send + Sync + 'static,
+    {
+        let counters = Arc::new(WorkerCounters::default());
+        let common = Arc::clone(&self.common);
+        let own = Arc::clone(&counters);
+        let body = move || {
+            let handler = factory(number);
+            // The receiver is gone when another worker failed first; then there is nobody to tell.
+            let tell = |outcome| drop(started.send((number, outcome)));
+            worker::run(shares, handler, own, common, tell);
+        };
+        let thread = std::thread::Builder::new().name(format!("net-{number}")).spawn(body);
+        let thread = thread.map_err(|source| NetworkError::Worker { worker: number, source })?;
+        self.workers.push((thread, counters));
+        Ok(())
+    }
+
+    /// Puts limits and timeouts into force, also for connections that are open. `workers` is not looked at.
+    pub fn apply(&self, settings: &Settings) {
+        self.common.timeouts.apply(settings);
+        self.common.quota.set_limit(settings.tcp_clients);
+    }
+
+    /// The sockets being served, sorted by kind and address.
+    #[must_use]
+    pub fn sockets(&self) -> &[ServedSocket] {
+        &self.sockets
+    }
+
+    /// How many workers run.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// All counters, in the order of [`Self::counters`].
+    pub fn counter_info() -> impl Iterator<Item = &'static CounterInfo> {
+        WorkerCounters::info().chain(&CLIENTS)
+    }
+
+    /// The values of all counters, summed over the workers.
+    #[must_use]
+    pub fn counters(&self) -> Vec<u64> {
+        let mut sums = vec![0_u64; WorkerCounters::info().count()];
+        for (_, counters) in &self.workers {
+            for (sum, value) in sums.iter_mut().zip(counters.values()) {
+                *sum = sum.wrapping_add(value);
+            }
+        }
+        sums.extend(self.common.quota.high_water());
+        sums
+    }
+
+    /// Watches over the workers from here on.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        let workers: Vec<_> = self.workers.iter().map(|(_, counters)| Arc::clone(counters)).collect();
+        Pulse { last: vec![0; workers.len()], workers }
+    }
+
+    /// Resolves when a worker has ended that nobody stopped. The process had better be started again then.
+    pub fn fallen(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut fallen = self.common.fallen.subscribe();
+        async move {
+            // An error means that the network itself is gone, and with it the question.
+            if fallen.wait_for(|fallen| *fallen).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Finishes what was read and closes. Waits at most `stop_grace`, and what a worker has in hand.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.common.stop.send_replace(true);
+        for (thread, _) in self.workers.drain(..) {
+            // A worker that panicked has told so through `fallen`.
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// Tells whether every worker's loop has turned since the last look.
+#[derive(Debug)]
+pub struct Pulse {
+    workers: Vec<Arc<WorkerCounters>>,
+    last: Vec<u64>,
+}
+
+impl Pulse {
+    /// Whether all workers have moved since the last call. A worker beats four times a second.
+    pub fn all_beat(&mut self) -> bool {
+        let mut all = true;
+        for (worker, last) in self.workers.iter().zip(&mut self.last) {
+            let now = worker.heartbeat.get();
+            all &= now != *last;
+            *last = now;
+        }
+        all
+    }
+}
+
+impl From<&Listener> for ServedSocket {
+    fn from(listener: &Listener) -> Self {
+        Self {
+            name: listener.name.clone(),
+            local: listener.local,
+            kind: listener.kind,
+            receive_buffer: listener.receive_buffer,
+        }
+    }
+}
+
+/// Gives each worker its sockets; a socket that several workers serve is duplicated.
+fn share_out(listeners: Vec<Listener>, workers: usize) -> Result<Vec<Vec<Share>>, NetworkError> {
+    let keys: Vec<_> = listeners.iter().map(|listener| (listener.kind, listener.local)).collect();
+    let mut shares = Vec::with_capacity(workers);
+    for indices in assign(&keys, workers) {
+        let mut list = Vec::with_capacity(indices.len());
+        for listener in indices.into_iter().filter_map(|index| listeners.get(index)) {
+            let fd = listener.fd.try_clone().map_err(|source| NetworkError::Duplicate {
+                name: listener.name.clone(),
+                local: listener.local,
+                source,
+            })?;
+            list.push(Share { kind: listener.kind, local: listener.local, fd });
+        }
+        shares.push(list);
+    }
+    Ok(shares)
+}

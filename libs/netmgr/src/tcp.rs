@@ -1,0 +1,13 @@
+//! Connections: accept within the quota, answer what was read at once, part with those who take too long.
+
+mod buffer;
+mod connection;
+mod framing;
+mod listener;
+mod quota;
+mod seat;
+
+pub(crate) use buffer::Pool;
+pub(crate) use listener::{Listener, accept};
+pub(crate) use quota::Quota;
+pub(crate) use seat::Seats;

@@ -1,0 +1,97 @@
+//! Accepting connections, within the quota.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::connection;
+use super::quota::{Permit, Quota};
+use crate::handler::{Handle, Handler, Transport};
+use crate::worker::Worker;
+
+/// Pause after an error that the next attempt would meet again, such as a want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener as one worker serves it; others may serve the same.
+pub(crate) struct Listener {
+    io: TcpListener,
+    local: SocketAddr,
+}
+
+impl Listener {
+    /// Sets the listener up and registers it with the worker's event loop.
+    pub(crate) fn new(fd: OwnedFd, local: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::from(fd);
+        listener.set_nonblocking(true)?;
+        // Accepted connections inherit it: replies leave at once.
+        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        Ok(Self { io: TcpListener::from_std(listener)?, local })
+    }
+}
+
+/// Accepts for as long as the worker runs. With the quota used up, connections wait in the kernel's queue.
+pub(crate) async fn accept<H: Handler + 'static>(worker: Rc<Worker<H>>, listener: Listener) {
+    let counters = worker.counters.tcp(&listener.local);
+    loop {
+        match next(&listener.io, &worker.common.quota).await {
+            Next::Full => {
+                counters.quotawait.add(1);
+                worker.common.quota.room().await;
+            }
+            Next::Connection(stream, peer, permit) => match open(&worker, &listener, stream, peer, permit) {
+                Ok(()) => counters.accept.add(1),
+                Err(_) => counters.acceptfail.add(1),
+            },
+            Next::Failed(error) => {
+                counters.acceptfail.add(1);
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        // One at a time, so that other workers get their share and queries are not kept waiting.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What comes of waiting for a connection.
+enum Next {
+    Connection(TcpStream, SocketAddr, Permit),
+    Full,
+    Failed(io::Error),
+}
+
+/// Waits for a connection; it holds a part of the quota only for the moment of looking.
+async fn next(listener: &TcpListener, quota: &Arc<Quota>) -> Next {
+    poll_fn(|context| {
+        let Some(permit) = quota.try_take() else { return Poll::Ready(Next::Full) };
+        listener.poll_accept(context).map(|accepted| match accepted {
+            Ok((stream, peer)) => Next::Connection(stream, peer, permit),
+            Err(error) => Next::Failed(error),
+        })
+    })
+    .await
+}
+
+fn open<H: Handler + 'static>(
+    worker: &Rc<Worker<H>>,
+    listener: &Listener,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut permit: Permit,
+) -> io::Result<()> {
+    let wildcard = listener.local.ip().is_unspecified();
+    let local = if wildcard { stream.local_addr()? } else { listener.local };
+    permit.opened(&local);
+    let handle = Handle { peer, local, transport: Transport::Tcp };
+    tokio::task::spawn_local(connection::serve(Rc::clone(worker), stream, handle, permit));
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! One batch of datagrams, from the kernel and back to it.
+
+use std::io::IoSliceMut;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
+
+use super::pktinfo::Destination;
+use super::send::{Reply, send};
+use super::{BATCH, DATAGRAM_MAX};
+use crate::counters::UdpCounters;
+use crate::handler::{Handle, Handler, Transport, Verdict};
+use crate::worker::Worker;
+
+/// Distance between receive buffers: an odd number of cache lines, so that the starts of the messages do not all
+/// compete for the same set of the first-level cache.
+const STRIDE: usize = DATAGRAM_MAX + 64;
+
+/// Buffers of a worker's datagrams, in and out; one set serves all its sockets because a batch is finished before the
+/// next begins.
+pub(crate) struct Room {
+    arrivals: Box<[u8]>,
+    /// Replies one after the other.
+    replies: Box<[u8]>,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self {
+            arrivals: vec![0; BATCH * STRIDE].into_boxed_slice(),
+            replies: vec![0; BATCH * DATAGRAM_MAX].into_boxed_slice(),
+        }
+    }
+}
+
+/// How much a turn took from the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// A whole batch: there may be more.
+    Full,
+    /// All there was.
+    Part,
+    /// Nothing, because of an error that may last.
+    Failed,
+}
+
+/// A datagram as it came.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    length: usize,
+    peer: SocketAddr,
+    destination: Option<Destination>,
+    whole: bool,
+}
+
+/// What one socket keeps from batch to batch.
+pub(super) struct Batch {
+    local: SocketAddr,
+    headers: MultiHeaders<SockaddrStorage>,
+    arrivals: Vec<Arrival>,
+    replies: Vec<Reply>,
+}
+
+impl Batch {
+    pub(super) fn new(local: SocketAddr) -> Self {
+        let control = local.ip().is_unspecified().then(|| match local {
+            SocketAddr::V4(_) => nix::cmsg_space!(nix::libc::in_pktinfo),
+            SocketAddr::V6(_) => nix::cmsg_space!(nix::libc::in6_pktinfo),
+        });
+        Self {
+            local,
+            headers: MultiHeaders::preallocate(BATCH, control),
+            arrivals: Vec::with_capacity(BATCH),
+            replies: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// Receives, answers and sends one batch.
+    pub(super) fn turn<H: Handler>(&mut self, fd: BorrowedFd<'_>, worker: &Worker<H>) -> Received {
+        let room = &mut *worker.datagrams.borrow_mut();
+        let counters = worker.counters.udp(&self.local);
+        let received = match self.receive(fd, room) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Received::Part,
+            Err(_) => {
+                counters.recvfail.add(1);
+                return Received::Failed;
+            }
+        };
+        counters.received.add(received);
+        self.answer(&mut *worker.handler.borrow_mut(), room, counters);
+        send(fd, &mut self.replies, &room.replies, counters);
+        if received == BATCH { Received::Full } else { Received::Part }
+    }
+
+    fn receive(&mut self, fd: BorrowedFd<'_>, room: &mut Room) -> Result<usize, Errno> {
+        let mut chunks =
+            room.arrivals.chunks_exact_mut(STRIDE).filter_map(|slot| slot.get_mut(..DATAGRAM_MAX));
+        let mut slices: [_; BATCH] =
+            std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let messages = recvmmsg(fd.as_raw_fd(), &mut self.headers, &mut slices, flags, None)?;
+        self.arrivals.clear();
+        self.arrivals.extend(messages.map(|message| Arrival::read(&message)));
+        Ok(self.arrivals.len())
+    }
+
+    fn answer<H: Handler>(&mut self, handler: &mut H, room: &mut Room, counters: &UdpCounters) {
+        self.replies.clear();
+        handler.batch_begins();
+        let mut start = 0;
+        for (arrival, slot) in self.arrivals.iter().zip(room.arrivals.chunks_exact(STRIDE)) {
+            if !arrival.whole {
+                counters.oversize.add(1);
+                continue;
+            }
+            let message = slot.get(..arrival.length).unwrap_or_default();
+            let out = room.replies.get_mut(start..start + DATAGRAM_MAX).unwrap_or_default();
+            let handle = self.handle(arrival);
+            if let Verdict::Reply(length) = handler.answer(&handle, message, out) {
+                let length = length.min(out.len());
+                self.replies.push(Reply::new(start, length, &arrival.peer, arrival.destination));
+                start += length;
+            }
+        }
+    }
+
+    fn handle(&self, arrival: &Arrival) -> Handle {
+        let mut local = self.local;
+        if let Some(destination) = arrival.destination {
+            local.set_ip(destination.address);
+        }
+        Handle { peer: arrival.peer, local, transport: Transport::Udp }
+    }
+}
+
+impl Arrival {
+    fn read(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Self {
+        let destination = match message.cmsgs() {
+            Ok(mut control) => control.find_map(|control| Destination::read(&control)),
+            Err(_) => None,
+        };
+        Self {
+            length: message.bytes,
+            peer: message.address.as_ref().map_or(NOBODY, peer),
+            destination,
+            whole: !message.flags.contains(MsgFlags::MSG_TRUNC),
+        }
+    }
+}
+
+/// Stands for an address that the kernel did not give; a reply to it fails and is counted.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+fn peer(address: &SockaddrStorage) -> SocketAddr {
+    if let Some(four) = address.as_sockaddr_in() {
+        return SocketAddr::new(four.ip().into(), four.port());
+    }
+    address.as_sockaddr_in6().map_or(NOBODY, |six| {
+        let ip: Ipv6Addr = six.ip();
+        std::net::SocketAddrV6::new(ip, six.port(), six.flowinfo(), six.scope_id()).into()
+    })
+}

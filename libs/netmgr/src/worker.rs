@@ -1,0 +1,152 @@
+//! One worker: a thread with its own event loop, handler, buffers and connections.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::MissedTickBehavior;
+
+use crate::counters::WorkerCounters;
+use crate::handler::Handler;
+use crate::inherited::SocketKind;
+use crate::settings::Timeouts;
+use crate::tcp::{self, Pool, Quota, Seats};
+use crate::udp;
+
+/// How often a worker beats, looks for connections whose time is up and lets its handler take up news.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What all workers of a network have in common. None of it is touched between a query and its answer.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) stop: watch::Sender<bool>,
+    /// Becomes true when a worker ends that nobody stopped.
+    pub(crate) fallen: watch::Sender<bool>,
+}
+
+/// What the tasks of one worker share; it never leaves the worker's thread.
+pub(crate) struct Worker<H> {
+    pub(crate) handler: RefCell<H>,
+    pub(crate) counters: Arc<WorkerCounters>,
+    pub(crate) common: Arc<Common>,
+    pub(crate) datagrams: RefCell<udp::Room>,
+    pub(crate) pool: Pool,
+    pub(crate) seats: Seats,
+    pub(crate) stopping: Cell<bool>,
+    /// Told each time that a connection ends.
+    pub(crate) left: Notify,
+}
+
+/// A socket as handed to a worker.
+pub(crate) struct Share {
+    pub(crate) kind: SocketKind,
+    pub(crate) local: SocketAddr,
+    pub(crate) fd: OwnedFd,
+}
+
+/// Runs one worker until it is stopped. `started` is called once, with the outcome of the start.
+pub(crate) fn run<H: Handler + 'static>(
+    shares: Vec<Share>,
+    handler: H,
+    counters: Arc<WorkerCounters>,
+    common: Arc<Common>,
+    started: impl FnOnce(io::Result<()>),
+) {
+    let _alarm = Alarm(Arc::clone(&common));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return started(Err(error)),
+    };
+    let worker = Rc::new(Worker {
+        handler: RefCell::new(handler),
+        counters,
+        common,
+        datagrams: RefCell::new(udp::Room::new()),
+        pool: Pool::default(),
+        seats: Seats::default(),
+        stopping: Cell::new(false),
+        left: Notify::new(),
+    });
+    LocalSet::new().block_on(&runtime, async move {
+        let mut tasks = JoinSet::new();
+        let outcome = worker.take_up(shares, &mut tasks);
+        let failed = outcome.is_err();
+        started(outcome);
+        if !failed {
+            worker.tick_until_stopped(&mut tasks).await;
+            worker.wind_up(tasks).await;
+        }
+    });
+}
+
+/// Tells the network when a worker ends before it was stopped, however it ends.
+struct Alarm(Arc<Common>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !*self.0.stop.borrow() {
+            self.0.fallen.send_replace(true);
+        }
+    }
+}
+
+impl<H: Handler + 'static> Worker<H> {
+    fn take_up(self: &Rc<Self>, shares: Vec<Share>, tasks: &mut JoinSet<()>) -> io::Result<()> {
+        for Share { kind, local, fd } in shares {
+            match kind {
+                SocketKind::Udp => {
+                    let socket = udp::Socket::new(fd, local)?;
+                    self.counters.udp(&local).active.add(1);
+                    tasks.spawn_local(udp::serve(Rc::clone(self), socket));
+                }
+                SocketKind::Tcp => {
+                    let listener = tcp::Listener::new(fd, local)?;
+                    tasks.spawn_local(tcp::accept(Rc::clone(self), listener));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when the network is stopped, or when a task ended that should not: then the worker ends too, and its
+    /// [`Alarm`] goes off.
+    async fn tick_until_stopped(&self, tasks: &mut JoinSet<()>) {
+        let mut stop = self.common.stop.subscribe();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                Some(_ended) = tasks.join_next() => return,
+                _ = ticks.tick() => {
+                    self.counters.heartbeat.add(1);
+                    self.handler.borrow_mut().batch_begins();
+                    self.seats.expire(&self.common.timeouts, Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Takes nothing new, lets connections finish what was read, and leaves.
+    async fn wind_up(&self, mut tasks: JoinSet<()>) {
+        tasks.abort_all();
+        while tasks.join_next().await.is_some() {}
+        self.stopping.set(true);
+        self.seats.wake_all();
+        let grace = self.common.timeouts.grace();
+        let _late = tokio::time::timeout(grace, async {
+            while self.seats.taken() > 0 {
+                self.left.notified().await;
+            }
+        })
+        .await;
+    }
+}

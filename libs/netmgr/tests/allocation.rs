@@ -1,0 +1,74 @@
+//! In a steady state the workers allocate nothing.
+//!
+//! One test alone in its process: the allocator counts for all threads.
+#![allow(unsafe_code)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{ECHO, NEVER, bound, framed, message, settings, start};
+use socket2::Type;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are those of the allocator behind.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn queries_allocate_nothing() {
+    let (plain, udp) = bound(Type::DGRAM, "127.0.0.1:0");
+    let (wildcard, any) = bound(Type::DGRAM, "0.0.0.0:0");
+    let (listener, tcp) = bound(Type::STREAM, "127.0.0.1:0");
+    let _network = start(vec![plain, wildcard, listener], &settings(2));
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(NEVER)).unwrap();
+    let mut stream = TcpStream::connect(tcp).unwrap();
+    stream.set_read_timeout(Some(NEVER)).unwrap();
+    let asked = [udp, (std::net::Ipv4Addr::LOCALHOST, any.port()).into()];
+    let datagram = message(ECHO, 1, 40);
+    let merged: Vec<u8> = (0..20).flat_map(|_| framed(&datagram)).collect();
+    let mut room = [0; 4096];
+
+    let mut rounds = |count: usize| {
+        for _ in 0..count {
+            for server in &asked {
+                for _ in 0..10 {
+                    client.send_to(&datagram, server).unwrap();
+                }
+                for _ in 0..10 {
+                    client.recv_from(&mut room).unwrap();
+                }
+            }
+            stream.write_all(&merged).unwrap();
+            stream.read_exact(&mut room[..merged.len()]).unwrap();
+        }
+    };
+    rounds(100);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    rounds(1000);
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert_eq!(after - before, 0, "allocations during 40,000 queries");
+    // The counter itself works.
+    drop(std::hint::black_box(Box::new(1_u64)));
+    assert!(ALLOCATIONS.load(Ordering::Relaxed) > after);
+}
