@@ -9,7 +9,9 @@
 
 mod error;
 mod journal;
+mod sort_key;
 mod source;
+pub mod sqlite;
 
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};

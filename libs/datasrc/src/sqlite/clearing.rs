@@ -1,0 +1,210 @@
+//! Clears versions and journal steps that nobody needs any more, a few thousand rows at a time.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Transaction};
+use tenon_wire::Name;
+
+use super::fault;
+use super::lock_file::LockFile;
+use super::store::{Durability, Store, WriteError};
+use super::writer::{set_state, zone_file_name};
+use crate::Error;
+
+/// Rows deleted in one transaction.
+const BATCH_ROWS: u32 = 4096;
+/// Roughly what a deleted row leaves in the log.
+const ROW_OCTETS: usize = 128;
+
+/// A version of which rows may be left.
+struct Candidate {
+    version: u64,
+    state: String,
+    zone: Option<String>,
+}
+
+/// Clears whatever no living writer and no reader holds; gives the number of versions that went.
+pub(super) fn clear_leftovers(store: &Store) -> Result<u64, Error> {
+    let mut cleared = 0;
+    for candidate in candidates(store)? {
+        if release(store, &candidate)? {
+            clear_version(store, candidate.version)?;
+            cleared += 1;
+        }
+    }
+    clear_dropped_steps(store)?;
+    clear_empty_zones(store)?;
+    remove_stale_locks(store)?;
+    Ok(cleared)
+}
+
+/// Clears a version that its own writer gives up; `_alive` shows that nobody else can be at it.
+pub(super) fn abandon(store: &Store, version: u64, _alive: &LockFile) -> Result<(), Error> {
+    store.write(Durability::Later, |transaction| mark_clearing(transaction, version))?;
+    clear_version(store, version)?;
+    clear_dropped_steps(store)?;
+    clear_empty_zones(store)
+}
+
+/// Clears a small replaced version inside the transaction that replaces it, unless somebody reads it.
+pub(super) fn clear_at_once(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    version: u64,
+) -> Result<(), WriteError> {
+    let path = lease_path(store, version);
+    if !is_free(&path)? {
+        return Ok(());
+    }
+    transaction.prepare_cached("DELETE FROM rrsets WHERE version = ?1")?.execute([version])?;
+    transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+    Ok(())
+}
+
+/// Path of the lock that readers of a version share.
+pub(super) fn lease_path(store: &Store, version: u64) -> std::path::PathBuf {
+    store.lock_path("reading", &version.to_string())
+}
+
+fn candidates(store: &Store) -> Result<Vec<Candidate>, Error> {
+    store.read(|connection| {
+        let mut statement = connection.prepare(
+            "SELECT version, state, (SELECT name FROM zones WHERE zones.zone_id = versions.zone_id)
+             FROM versions WHERE state <> 'current'",
+        )?;
+        let found = statement.query_map([], |row| {
+            Ok(Candidate { version: row.get(0)?, state: row.get(1)?, zone: row.get(2)? })
+        })?;
+        found.collect()
+    })
+}
+
+/// Marks a version for clearing unless a writer or a reader holds it.
+fn release(store: &Store, candidate: &Candidate) -> Result<bool, Error> {
+    let path = match (candidate.state.as_str(), &candidate.zone) {
+        ("clearing", _) => return Ok(true),
+        ("writing", Some(zone)) => match zone.parse::<Name>() {
+            Ok(name) => store.lock_path("writing", &zone_file_name(name.as_ref())),
+            Err(_) => return Err(damaged(store, zone)),
+        },
+        _ => lease_path(store, candidate.version),
+    };
+    let Some(_lock) = LockFile::exclusive(path.clone()).map_err(|error| fault::io(&path, error))? else {
+        return Ok(false);
+    };
+    // The writer may have finished between our look and our lock.
+    store.write(Durability::Later, |transaction| {
+        let state: Option<String> = transaction
+            .query_row("SELECT state FROM versions WHERE version = ?1", [candidate.version], |row| row.get(0))
+            .optional()?;
+        if state.as_deref() != Some(&candidate.state) {
+            return Ok(false);
+        }
+        mark_clearing(transaction, candidate.version)?;
+        Ok(true)
+    })
+}
+
+fn damaged(store: &Store, zone: &str) -> Error {
+    Error::Damaged { path: store.path.clone(), reason: format!("{zone:?} is not a zone name") }
+}
+
+fn mark_clearing(transaction: &Transaction<'_>, version: u64) -> Result<(), WriteError> {
+    set_state(transaction, version, "clearing")?;
+    transaction
+        .prepare_cached(
+            "UPDATE journal_steps SET state = 'dropped' WHERE version = ?1 AND state = 'writing'",
+        )?
+        .execute([version])?;
+    Ok(())
+}
+
+fn clear_version(store: &Store, version: u64) -> Result<(), Error> {
+    loop {
+        let is_last = store.write(Durability::Later, |transaction| {
+            let edge: Option<(Vec<u8>, u16)> = transaction
+                .prepare_cached(
+                    "SELECT sort_key, type FROM rrsets WHERE version = ?1 ORDER BY sort_key, type LIMIT 1 OFFSET ?2",
+                )?
+                .query_row((version, BATCH_ROWS), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((key, rrtype)) = edge else {
+                transaction.prepare_cached("DELETE FROM rrsets WHERE version = ?1")?.execute([version])?;
+                transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+                return Ok(true);
+            };
+            transaction
+                .prepare_cached("DELETE FROM rrsets WHERE version = ?1 AND (sort_key, type) < (?2, ?3)")?
+                .execute((version, key, rrtype))?;
+            Ok(false)
+        })?;
+        store.wrote(BATCH_ROWS as usize * ROW_OCTETS)?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn clear_dropped_steps(store: &Store) -> Result<(), Error> {
+    let find = "SELECT version FROM journal_steps WHERE state = 'dropped' LIMIT 1";
+    while let Some(version) = store.read(|connection| {
+        connection.prepare_cached(find)?.query_row([], |row| row.get::<_, u64>(0)).optional()
+    })? {
+        store.write(Durability::Later, |transaction| {
+            let deleted = transaction
+                .prepare_cached(
+                    "DELETE FROM journal WHERE version = ?1 AND (part, number) IN
+                     (SELECT part, number FROM journal WHERE version = ?1 LIMIT ?2)",
+                )?
+                .execute((version, BATCH_ROWS))?;
+            if deleted < BATCH_ROWS as usize {
+                transaction
+                    .prepare_cached("DELETE FROM journal_steps WHERE version = ?1")?
+                    .execute([version])?;
+            }
+            Ok(())
+        })?;
+        store.wrote(BATCH_ROWS as usize * ROW_OCTETS)?;
+    }
+    Ok(())
+}
+
+fn clear_empty_zones(store: &Store) -> Result<(), Error> {
+    let empty =
+        "version IS NULL AND NOT EXISTS (SELECT 1 FROM versions WHERE versions.zone_id = zones.zone_id)";
+    let found = store.read(|connection| {
+        connection
+            .query_row(&format!("SELECT EXISTS (SELECT 1 FROM zones WHERE {empty})"), [], |row| row.get(0))
+    })?;
+    if found {
+        store.write(Durability::Later, |transaction| {
+            transaction.execute(&format!("DELETE FROM zones WHERE {empty}"), [])?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Lock files of those who were killed hold nothing; taking and dropping such a lock removes the file.
+fn remove_stale_locks(store: &Store) -> Result<(), Error> {
+    let (Some(directory), Some(stem)) = (store.path.parent(), store.path.file_stem()) else { return Ok(()) };
+    let prefixes = ["writing", "reading"].map(|purpose| format!("{}.{purpose}.", stem.display()));
+    for entry in fs::read_dir(directory).map_err(|error| fault::io(directory, error))? {
+        let path = entry.map_err(|error| fault::io(directory, error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+            is_free(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether nobody holds a lock; removes the file of a free one.
+fn is_free(path: &Path) -> Result<bool, Error> {
+    let told = |error| fault::io(path, error);
+    if !fs::exists(path).map_err(told)? {
+        return Ok(true);
+    }
+    Ok(LockFile::exclusive(path.to_owned()).map_err(told)?.is_some())
+}

@@ -1,0 +1,55 @@
+//! The birth of a store: made aside and renamed into place, so that nobody ever sees half a schema.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tenon_wire::RrType;
+
+use super::fault;
+use super::lock_file::share;
+use super::store::{APPLICATION_ID, FORMAT};
+use crate::Error;
+
+/// Makes an empty store at `path` unless something is there. The caller holds the turn to write.
+pub(super) fn if_missing(path: &Path) -> Result<(), Error> {
+    let told = |error| fault::io(path, error);
+    if fs::exists(path).map_err(told)? {
+        return Ok(());
+    }
+    let aside = PathBuf::from(format!("{}.new", path.display()));
+    for leftover in ["", "-wal", "-shm", "-journal"] {
+        let _ = fs::remove_file(format!("{}{leftover}", aside.display()));
+    }
+    make(&aside).map_err(|error| fault::named(path, error))?;
+    let file = File::open(&aside).map_err(told)?;
+    share(&file, &aside).map_err(told)?;
+    file.sync_all().map_err(told)?;
+    fs::rename(&aside, path).map_err(told)?;
+    match path.parent() {
+        Some(directory) => File::open(directory).and_then(|d| d.sync_all()).map_err(told),
+        None => Ok(()),
+    }
+}
+
+fn make(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", FORMAT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute("INSERT INTO store (changes) VALUES (1)", [])?;
+    transaction.execute(
+        "INSERT INTO sqlite_sequence (name, seq) VALUES ('versions', CAST(strftime('%s', 'now') AS INTEGER))",
+        [],
+    )?;
+    for code in 0..=u16::MAX {
+        let mnemonic = RrType(code).to_string();
+        if !mnemonic.starts_with("TYPE") {
+            transaction.execute("INSERT INTO types (type, mnemonic) VALUES (?1, ?2)", (code, mnemonic))?;
+        }
+    }
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)
+}

@@ -1,0 +1,244 @@
+//! Readers: the list of zones, one version page by page, the journal.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use tenon_wire::{Name, NameRef, RrType};
+use tenon_zone::{RdataList, RrsetRef};
+
+use super::clearing::lease_path;
+use super::cursor::{Cursor, Fetched};
+use super::lock_file::LockFile;
+use super::store::Store;
+use crate::{Error, JournalCoverage, JournalEvent, ZoneEntry, sort_key};
+
+const ENTRY: &str =
+    "SELECT name, version, serial, rrsets, records, committed_usec FROM zones WHERE version IS NOT NULL";
+/// Rows of the journal read at once.
+const JOURNAL_PAGE: usize = 2048;
+
+pub(super) fn zones(
+    store: &Store,
+    after: Option<NameRef<'_>>,
+    limit: usize,
+) -> Result<Vec<ZoneEntry>, Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found: Vec<_> = store.read(|connection| {
+        let behind = if after.is_some() { "AND sort_key > ?1" } else { "AND sort_key >= ?1" };
+        let key = after.map(sort_key::of).unwrap_or_default();
+        connection
+            .prepare_cached(&format!("{ENTRY} {behind} ORDER BY sort_key LIMIT ?2"))?
+            .query_map((key, limit), entry)?
+            .collect()
+    })?;
+    found.into_iter().map(|(name, entry)| named(store, &name, entry)).collect()
+}
+
+pub(super) fn zone(store: &Store, origin: NameRef<'_>) -> Result<Option<ZoneEntry>, Error> {
+    let found = store.read(|connection| {
+        connection
+            .prepare_cached(&format!("{ENTRY} AND sort_key = ?1"))?
+            .query_row([sort_key::of(origin)], entry)
+            .optional()
+    })?;
+    found.map(|(name, entry)| named(store, &name, entry)).transpose()
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<(String, ZoneEntry)> {
+    let entry = ZoneEntry {
+        origin: Name::root(),
+        version: row.get(1)?,
+        serial: row.get(2)?,
+        rrsets: row.get(3)?,
+        records: row.get(4)?,
+        committed_usec: row.get(5)?,
+    };
+    Ok((row.get(0)?, entry))
+}
+
+fn named(store: &Store, name: &str, entry: ZoneEntry) -> Result<ZoneEntry, Error> {
+    let origin = name.parse().map_err(|_| damaged(store, format!("{name:?} is not a zone name")))?;
+    Ok(ZoneEntry { origin, ..entry })
+}
+
+fn damaged(store: &Store, reason: String) -> Error {
+    Error::Damaged { path: store.path.clone(), reason }
+}
+
+pub(super) fn version(
+    store: &Store,
+    entry: &ZoneEntry,
+    visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    // Where no lock file can be made, the version may be cleared under the reader, who is then told.
+    let _lease = LockFile::shared(lease_path(store, entry.version));
+    let mut cursor = Cursor::new(entry.version);
+    loop {
+        if cursor.wants_page() && store.read_at_once(|connection| cursor.fetch(connection))? == Fetched::Gone
+        {
+            return Err(Error::VersionGone { zone: entry.origin.clone(), version: entry.version });
+        }
+        let Some(row) = cursor.row() else { return Ok(()) };
+        match row.with_rrset(entry.origin.as_ref(), &mut *visit) {
+            Some(ControlFlow::Continue(())) => cursor.step(),
+            Some(ControlFlow::Break(())) => return Ok(()),
+            None => {
+                return Err(damaged(
+                    store,
+                    format!("{:?} in zone {} is not a name", row.owner, entry.origin),
+                ));
+            }
+        }
+    }
+}
+
+/// One step of the journal of a zone.
+struct Step {
+    version: u64,
+    from_serial: u32,
+    to_serial: u32,
+}
+
+/// One row of the journal and its place.
+struct Difference {
+    part: u8,
+    number: u64,
+    rrtype: u16,
+    owner: String,
+    ttl: u32,
+    rdatas: Vec<u8>,
+}
+
+pub(super) fn journal(
+    store: &Store,
+    origin: NameRef<'_>,
+    from_serial: u32,
+    visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
+) -> Result<JournalCoverage, Error> {
+    let Some((entry, steps)) = steps_from(store, origin, from_serial)? else {
+        return Ok(JournalCoverage::Missing);
+    };
+    if entry.serial == from_serial {
+        return Ok(JournalCoverage::Current);
+    }
+    if steps.is_empty() {
+        return Ok(JournalCoverage::Missing);
+    }
+    let coverage = JournalCoverage::Complete { steps: steps.len() as u64 };
+    for step in &steps {
+        let event = JournalEvent::Step { from_serial: step.from_serial, to_serial: step.to_serial };
+        if visit(event).is_break() || show_step(store, &entry, step, visit)?.is_break() {
+            break;
+        }
+    }
+    Ok(coverage)
+}
+
+/// The zone and the unbroken chain of steps from that serial to the current one, oldest first; empty when there is none.
+fn steps_from(
+    store: &Store,
+    origin: NameRef<'_>,
+    serial: u32,
+) -> Result<Option<(ZoneEntry, Vec<Step>)>, Error> {
+    let (found, mut steps) = store.read_at_once(|connection| {
+        let found = connection
+            .prepare_cached(&format!("{ENTRY} AND sort_key = ?1"))?
+            .query_row([sort_key::of(origin)], entry)
+            .optional()?;
+        Ok((found, all_steps(connection, origin)?))
+    })?;
+    let Some((name, entry)) = found else { return Ok(None) };
+    let entry = named(store, &name, entry)?;
+    // Newest first: each must lead to the serial from which the one behind it starts.
+    let mut wanted = entry.serial;
+    let mut taken = 0;
+    for step in &steps {
+        if step.to_serial != wanted || wanted == serial {
+            break;
+        }
+        wanted = step.from_serial;
+        taken += 1;
+    }
+    steps.truncate(if wanted == serial { taken } else { 0 });
+    steps.reverse();
+    Ok(Some((entry, steps)))
+}
+
+fn all_steps(connection: &Connection, origin: NameRef<'_>) -> rusqlite::Result<Vec<Step>> {
+    connection
+        .prepare_cached(
+            "SELECT version, from_serial, to_serial FROM journal_steps WHERE state = 'ready'
+             AND zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) ORDER BY version DESC",
+        )?
+        .query_map([sort_key::of(origin)], |row| {
+            Ok(Step { version: row.get(0)?, from_serial: row.get(1)?, to_serial: row.get(2)? })
+        })?
+        .collect()
+}
+
+fn show_step(
+    store: &Store,
+    entry: &ZoneEntry,
+    step: &Step,
+    visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut place = (0, -1);
+    loop {
+        let Some(page) = store.read_at_once(|connection| journal_page(connection, step.version, place))?
+        else {
+            return Err(Error::VersionGone { zone: entry.origin.clone(), version: step.version });
+        };
+        for difference in &page {
+            place = (difference.part, i64::try_from(difference.number).unwrap_or(i64::MAX));
+            let owner = Name::from_text(&difference.owner, Some(entry.origin.as_ref())).map_err(|_| {
+                damaged(store, format!("{:?} in the journal is not a name", difference.owner))
+            })?;
+            let rrset = RrsetRef {
+                owner: owner.as_ref(),
+                rrtype: RrType(difference.rrtype),
+                ttl: difference.ttl,
+                rdatas: RdataList::from_packed(&difference.rdatas),
+            };
+            let event =
+                if difference.part == 0 { JournalEvent::Deleted(rrset) } else { JournalEvent::Added(rrset) };
+            if visit(event).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        if page.len() < JOURNAL_PAGE {
+            return Ok(ControlFlow::Continue(()));
+        }
+    }
+}
+
+/// The rows of a step behind a place; none when the step was dropped meanwhile.
+fn journal_page(
+    connection: &Connection,
+    version: u64,
+    (part, number): (u8, i64),
+) -> rusqlite::Result<Option<Vec<Difference>>> {
+    let is_there: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal_steps WHERE version = ?1 AND state = 'ready')")?
+        .query_row([version], |row| row.get(0))?;
+    if !is_there {
+        return Ok(None);
+    }
+    let limit = JOURNAL_PAGE as i64;
+    connection
+        .prepare_cached(
+            "SELECT part, number, type, owner, ttl, rdatas FROM journal
+             WHERE version = ?1 AND (part, number) > (?2, ?3) ORDER BY part, number LIMIT ?4",
+        )?
+        .query_map((version, part, number, limit), |row| {
+            Ok(Difference {
+                part: row.get(0)?,
+                number: row.get(1)?,
+                rrtype: row.get(2)?,
+                owner: row.get(3)?,
+                ttl: row.get(4)?,
+                rdatas: row.get(5)?,
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()
+        .map(Some)
+}

@@ -1,0 +1,351 @@
+//! Writes one version of a zone: in batches beside the current one, then one transaction that makes it visible.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{OptionalExtension, Transaction};
+use tenon_wire::{NameRef, RrType};
+use tenon_zone::RrsetRef;
+
+use super::clearing;
+use super::difference::{Difference, Outcome, Step};
+use super::lock_file::LockFile;
+use super::rows::{Apex, Rows};
+use super::store::{Durability, Store, WriteError};
+use super::{JournalLimits, fault};
+use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
+
+/// Longest time one batch holds the turn to write, so longest that another writer waits for it.
+const BATCH_TIME: Duration = Duration::from_millis(25);
+/// Rows between two looks at the clock.
+const BATCH_STEP: usize = 256;
+/// A version no larger than this is compared with and cleared inside the one transaction that replaces it.
+const SMALL_RRSETS: u64 = 8192;
+/// How long to wait for another writer of the same zone, who may be just cleaning up, before refusing.
+const ZONE_WAIT: Duration = Duration::from_millis(500);
+
+/// See [`ZoneWriter`].
+pub(super) struct Writer<'a> {
+    store: &'a Store,
+    limits: JournalLimits,
+    apex: Apex,
+    /// Tells others that the rows of this version are not a leftover.
+    alive: LockFile,
+    /// What was put and is not in the database yet.
+    pending: Rows,
+    /// The version in the database, once there is one.
+    begun: Option<Begun>,
+    /// Place of the last row that left `pending`.
+    last: Option<(Vec<u8>, u16)>,
+    serial: Option<u32>,
+    rrsets: u64,
+    records: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    zone_id: i64,
+    version: u64,
+}
+
+/// The version that is about to be replaced.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    version: u64,
+    serial: u32,
+    rrsets: u64,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn begin(store: &'a Store, limits: JournalLimits, origin: NameRef<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            alive: lock_zone(store, origin)?,
+            store,
+            limits,
+            apex: Apex::new(origin),
+            pending: Rows::default(),
+            begun: None,
+            last: None,
+            serial: None,
+            rrsets: 0,
+            records: 0,
+        })
+    }
+
+    /// Writes all that is pending, in as many transactions as it takes to keep each one short.
+    fn flush(&mut self) -> Result<(), Error> {
+        let mut written = 0;
+        while written < self.pending.len() {
+            let (begun, now_written) = self.store.write(Durability::Later, |transaction| {
+                let begun = self.begun_in(transaction)?;
+                let upto = insert(transaction, begun.version, &self.pending, written, BATCH_TIME)?;
+                Ok((begun, upto))
+            })?;
+            self.begun = Some(begun);
+            written = now_written;
+        }
+        self.last = self.pending.last().map(|row| (row.key.to_vec(), row.rrtype)).or(self.last.take());
+        let octets = self.pending.octets();
+        self.pending.clear();
+        self.store.wrote(octets)
+    }
+
+    /// The version in the database; makes it where there is none yet.
+    fn begun_in(&self, transaction: &Transaction<'_>) -> Result<Begun, WriteError> {
+        if let Some(begun) = self.begun {
+            return Ok(begun);
+        }
+        let key = sort_key::of(self.apex.origin.as_ref());
+        transaction
+            .prepare_cached(
+                "INSERT INTO zones (name, sort_key) VALUES (?1, ?2) ON CONFLICT (sort_key) DO NOTHING",
+            )?
+            .execute((self.apex.origin.to_string(), &key))?;
+        let zone_id: i64 = transaction
+            .prepare_cached("SELECT zone_id FROM zones WHERE sort_key = ?1")?
+            .query_row([&key], |row| row.get(0))?;
+        transaction
+            .prepare_cached("INSERT INTO versions (zone_id, state) VALUES (?1, 'writing')")?
+            .execute([zone_id])?;
+        Ok(Begun { zone_id, version: transaction.last_insert_rowid().unsigned_abs() })
+    }
+
+    fn before(&self) -> Result<Option<Before>, Error> {
+        let key = sort_key::of(self.apex.origin.as_ref());
+        self.store.read(|connection| {
+            let sql = "SELECT version, serial, rrsets FROM zones WHERE sort_key = ?1 AND version IS NOT NULL";
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(Before { version: row.get(0)?, serial: row.get(1)?, rrsets: row.get(2)? })
+            };
+            connection.prepare_cached(sql)?.query_row([key], read).optional()
+        })
+    }
+
+    fn entry(&self, begun: Begun, serial: u32) -> ZoneEntry {
+        ZoneEntry {
+            origin: self.apex.origin.clone(),
+            version: begun.version,
+            serial,
+            rrsets: self.rrsets,
+            records: self.records,
+            committed_usec: now_usec(),
+        }
+    }
+
+    /// Everything in one transaction: what a small zone costs is one sync.
+    fn commit_at_once(&self, serial: u32, before: Option<Before>) -> Result<ZoneEntry, Error> {
+        self.store.write(Durability::Synced, |transaction| {
+            let begun = self.begun_in(transaction)?;
+            insert(transaction, begun.version, &self.pending, 0, Duration::MAX)?;
+            let step = before.map(|before| self.step(begun, serial, before));
+            let outcome = match &step {
+                Some(step) => Difference::new(step).run_in(transaction)?,
+                None => Outcome::Same,
+            };
+            let entry = self.entry(begun, serial);
+            flip(transaction, begun, &entry, before, outcome, self.limits)?;
+            if let Some(before) = before {
+                clearing::clear_at_once(self.store, transaction, before.version)?;
+            }
+            Ok(entry)
+        })
+    }
+
+    fn commit_in_batches(&mut self, serial: u32, before: Option<Before>) -> Result<ZoneEntry, Error> {
+        self.flush()?;
+        let Some(begun) = self.begun else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
+        let outcome = match before.map(|before| self.step(begun, serial, before)) {
+            Some(step) => Difference::new(&step).run_in_batches(self.store)?,
+            None => Outcome::Same,
+        };
+        let entry = self.entry(begun, serial);
+        self.store.write(Durability::Synced, |transaction| {
+            flip(transaction, begun, &entry, before, outcome, self.limits)
+        })?;
+        Ok(entry)
+    }
+
+    fn step(&self, begun: Begun, serial: u32, before: Before) -> Step {
+        Step {
+            zone_id: begun.zone_id,
+            version: begun.version,
+            version_before: before.version,
+            from_serial: before.serial,
+            to_serial: serial,
+            most_records: if is_newer(serial, before.serial) { self.limits.records } else { 0 },
+        }
+    }
+}
+
+impl ZoneWriter for Writer<'_> {
+    fn put(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error> {
+        let (owner, rrtype) = (rrset.owner, rrset.rrtype);
+        if !owner.is_at_or_below(self.apex.origin.as_ref()) {
+            return Err(Error::OutOfZone { owner: owner.to_name(), zone: self.apex.origin.clone() });
+        }
+        if !rrset.rdatas.is_well_formed() {
+            return Err(Error::BadRrset { owner: owner.to_name(), rrtype });
+        }
+        self.pending.push_rrset(rrset, &self.apex);
+        let before = match self.pending.len().checked_sub(2) {
+            Some(index) => self.pending.get(index).map(|row| (row.key, row.rrtype)),
+            None => self.last.as_ref().map(|(key, rrtype)| (key.as_slice(), *rrtype)),
+        };
+        if self.pending.last().map(|row| (row.key, row.rrtype)) <= before {
+            self.pending.pop();
+            return Err(Error::OutOfOrder { owner: owner.to_name(), rrtype });
+        }
+        if rrtype == RrType::SOA && owner == self.apex.origin.as_ref() {
+            self.serial = rrset.rdatas.iter().next().and_then(soa_serial);
+        }
+        self.rrsets += 1;
+        self.records += rrset.rdatas.iter().count() as u64;
+        if self.pending.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<ZoneEntry, Error> {
+        let Some(serial) = self.serial else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
+        let before = self.before()?;
+        let is_small = self.begun.is_none() && before.is_none_or(|before| before.rrsets <= SMALL_RRSETS);
+        let entry = if is_small {
+            self.commit_at_once(serial, before)?
+        } else {
+            self.commit_in_batches(serial, before)?
+        };
+        self.begun = None;
+        // The version is there whatever becomes of the log now.
+        let _ = self.store.wrote(self.pending.octets());
+        Ok(entry)
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun {
+            // What cannot be cleared now is cleared by the next `clear_leftovers`: nobody is alive for it then.
+            let _ = clearing::abandon(self.store, begun.version, &self.alive);
+        }
+    }
+}
+
+/// Takes the lock that says: this zone is being written.
+pub(super) fn lock_zone(store: &Store, origin: NameRef<'_>) -> Result<LockFile, Error> {
+    let path = store.lock_path("writing", &zone_file_name(origin));
+    let waiting = Instant::now();
+    loop {
+        match LockFile::exclusive(path.clone()).map_err(|error| fault::io(&path, error))? {
+            Some(lock) => return Ok(lock),
+            None if waiting.elapsed() < ZONE_WAIT => std::thread::sleep(Duration::from_millis(10)),
+            None => return Err(Error::ZoneBusy { zone: origin.to_name() }),
+        }
+    }
+}
+
+/// The name of a zone as part of a file name; names that are too long or have other characters get a hash instead.
+pub(super) fn zone_file_name(origin: NameRef<'_>) -> String {
+    let text = origin.to_lowercase().to_string();
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_');
+    if text.len() <= 200 && text.bytes().all(is_plain) {
+        return text;
+    }
+    // FNV-1a. Two zones with one hash would only wait for each other.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// Inserts rows from `from` on until all are in or `time` is over; gives the index of the first that is not in.
+fn insert(
+    transaction: &Transaction<'_>,
+    version: u64,
+    rows: &Rows,
+    from: usize,
+    time: Duration,
+) -> Result<usize, WriteError> {
+    let started = Instant::now();
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO rrsets (version, sort_key, type, owner, ttl, rdatas) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut at = from;
+    while let Some(row) = rows.get(at) {
+        statement.execute((version, row.key, row.rrtype, row.owner, row.ttl, row.rdatas))?;
+        at += 1;
+        if (at - from).is_multiple_of(BATCH_STEP) && started.elapsed() > time {
+            break;
+        }
+    }
+    Ok(at)
+}
+
+/// Makes a version the current one.
+fn flip(
+    transaction: &Transaction<'_>,
+    begun: Begun,
+    entry: &ZoneEntry,
+    before: Option<Before>,
+    outcome: Outcome,
+    limits: JournalLimits,
+) -> Result<(), WriteError> {
+    if let Some(before) = before {
+        set_state(transaction, before.version, "replaced")?;
+    }
+    set_state(transaction, begun.version, "current")?;
+    transaction
+        .prepare_cached(
+            "UPDATE zones SET name = ?2, version = ?3, serial = ?4, rrsets = ?5, records = ?6, committed_usec = ?7
+             WHERE zone_id = ?1",
+        )?
+        .execute((
+            begun.zone_id,
+            entry.origin.to_string(),
+            entry.version,
+            entry.serial,
+            entry.rrsets,
+            entry.records,
+            entry.committed_usec,
+        ))?;
+    transaction.prepare_cached("UPDATE store SET changes = changes + 1")?.execute([])?;
+    outcome.settle(transaction, begun.zone_id, begun.version, limits)
+}
+
+pub(super) fn set_state(transaction: &Transaction<'_>, version: u64, state: &str) -> rusqlite::Result<usize> {
+    transaction.prepare_cached("UPDATE versions SET state = ?2 WHERE version = ?1")?.execute((version, state))
+}
+
+/// Serial of an SOA's record data (RFC 1035 section 3.3.13).
+fn soa_serial(rdata: &[u8]) -> Option<u32> {
+    let (_, rest) = NameRef::split_from(rdata).ok()?;
+    let (_, rest) = NameRef::split_from(rest).ok()?;
+    rest.first_chunk().copied().map(u32::from_be_bytes)
+}
+
+/// Serial number arithmetic (RFC 1982): `a` comes after `b`.
+fn is_newer(a: u32, b: u32) -> bool {
+    a != b && a.wrapping_sub(b) < 1 << 31
+}
+
+fn now_usec() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_wrap() {
+        assert!(is_newer(1, 0));
+        assert!(is_newer(0, u32::MAX));
+        assert!(!is_newer(5, 5));
+        assert!(!is_newer(0, 1));
+        assert!(!is_newer(1 << 31, 0));
+    }
+
+    #[test]
+    fn lock_file_names_hold_no_path() {
+        let name = |text: &str| text.parse::<tenon_wire::Name>().unwrap();
+        assert_eq!(zone_file_name(name("Example.COM.").as_ref()), "example.com.");
+        assert_eq!(zone_file_name(name("0/25.2.0.192.in-addr.arpa.").as_ref()).len(), 16);
+    }
+}

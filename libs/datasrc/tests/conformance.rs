@@ -1,0 +1,331 @@
+//! What every data source must do, written against the trait, and run for each engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use common::{apex, current, hosts, line, name, read, rrset, soa, sorted, store};
+use tenon_datasrc::sqlite::{Access, SqliteSource};
+use tenon_datasrc::{DataSource, Error, JournalCoverage, JournalEvent};
+use tenon_wire::RrType;
+
+type Make<'a> = &'a dyn Fn() -> Box<dyn DataSource>;
+
+/// Runs every check on sources that `make` opens; each call must give another handle on one and the same empty store
+/// until the next call of `renew`.
+fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
+    let checks: &[(&str, fn(Make<'_>))] = &[
+        ("an empty store has nothing", nothing),
+        ("what was put comes back", round_trip),
+        ("a zone of many pages comes back", many_pages),
+        ("zones are listed in order, page by page", listing),
+        ("wrong RRsets are refused", refusals),
+        ("a version that was not committed never was", abandoned),
+        ("a commit replaces all of a zone", replacement),
+        ("a reader is not disturbed, or told", reader_and_commit),
+        ("one writer a zone", one_writer),
+        ("a removed zone is gone", removal),
+        ("every commit can be seen in the counter", counter),
+        ("the journal tells how to get there", journal),
+        ("the journal ends where serials do not grow", journal_breaks),
+    ];
+    for (what, check) in checks {
+        println!("checking: {what}");
+        renew();
+        check(make);
+    }
+}
+
+#[test]
+fn sqlite_conforms() {
+    let directory = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    let path = || directory.path().join(format!("zones{}.sqlite", number.get()));
+    conformance(&mut || number.set(number.get() + 1), &|| {
+        Box::new(SqliteSource::open(&path(), Access::Create).unwrap())
+    });
+}
+
+fn nothing(make: Make<'_>) {
+    let source = make();
+    assert_eq!(source.zones(None, 10).unwrap(), []);
+    assert_eq!(source.zone(name("example.").as_ref()).unwrap(), None);
+    assert!(!source.remove(name("example.").as_ref()).unwrap());
+    assert_eq!(source.clear_leftovers().unwrap(), 0);
+    let coverage = source.journal(name("example.").as_ref(), 1, &mut |_| panic!("no event")).unwrap();
+    assert_eq!(coverage, JournalCoverage::Missing);
+}
+
+fn round_trip(make: Make<'_>) {
+    let origin = name("Example.COM.");
+    let mut rrsets = apex(&origin, 4_000_000_000);
+    rrsets.push(rrset(&origin, r"a\.b.\000\001", RrType::TXT, 0, &[b"", &[0xff; 65535]]));
+    rrsets.push(rrset(
+        &origin,
+        "WWW",
+        RrType::A,
+        i32::MAX as u32,
+        &[b"\x01\x02\x03\x04", b"\x01\x02\x03\x05"],
+    ));
+    rrsets.push(rrset(&origin, "*", RrType(65_280), 1, &[b"x"]));
+    let rrsets = sorted(rrsets);
+    let entry = store(&*make(), &origin, &rrsets).unwrap();
+    assert_eq!((entry.serial, entry.rrsets, entry.records), (4_000_000_000, 5, 7));
+    let source = make();
+    assert_eq!(current(&*source, name("example.com.").as_ref()), entry);
+    let found = read(&*source, &entry).unwrap();
+    assert_eq!(found, rrsets);
+    let owner = |rrsets: &[tenon_zone::Rrset]| rrsets.iter().map(|r| r.owner.to_string()).collect::<Vec<_>>();
+    assert_eq!(owner(&found), owner(&rrsets), "the case of names is kept");
+}
+
+fn many_pages(make: Make<'_>) {
+    let origin = name("example.");
+    let rrsets = hosts(&origin, 1, 40_000);
+    let source = make();
+    let entry = store(&*source, &origin, &rrsets).unwrap();
+    assert_eq!(entry.records, 40_002);
+    assert_eq!(read(&*source, &entry).unwrap(), rrsets);
+    let mut seen = 0;
+    let stop_at_ten = &mut |_: tenon_zone::RrsetRef<'_>| {
+        seen += 1;
+        if seen == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    source.read(&entry, stop_at_ten).unwrap();
+    assert_eq!(seen, 10);
+}
+
+fn listing(make: Make<'_>) {
+    let source = make();
+    let mut names: Vec<_> = (0..25).map(|n| name(&format!("z{}.a{n}.", n % 3))).collect();
+    names.push(name("."));
+    for origin in &names {
+        store(&*source, origin, &apex(origin, 1)).unwrap();
+    }
+    names.sort();
+    let mut found: Vec<tenon_wire::Name> = Vec::new();
+    loop {
+        let page = source.zones(found.last().map(tenon_wire::Name::as_ref), 7).unwrap();
+        assert!(page.len() <= 7);
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page.into_iter().map(|entry| entry.origin));
+    }
+    assert_eq!(found, names);
+}
+
+fn refusals(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    let mut writer = source.begin(origin.as_ref()).unwrap();
+    let a = rrset(&origin, "b", RrType::A, 1, &[b"1234"]);
+    let earlier = rrset(&origin, "a", RrType::A, 1, &[b"1234"]);
+    let outside = rrset(&name("org."), "a", RrType::A, 1, &[b"1234"]);
+    let mut malformed = a.clone();
+    malformed.rdatas.pop();
+    writer.put(a.as_ref()).unwrap();
+    assert!(matches!(writer.put(a.as_ref()), Err(Error::OutOfOrder { .. })));
+    assert!(matches!(writer.put(earlier.as_ref()), Err(Error::OutOfOrder { .. })));
+    assert!(matches!(writer.put(outside.as_ref()), Err(Error::OutOfZone { .. })));
+    assert!(matches!(writer.put(malformed.as_ref()), Err(Error::BadRrset { .. })));
+    assert!(matches!(writer.commit(), Err(Error::NoSoa { .. })));
+    assert_eq!(source.zone(origin.as_ref()).unwrap(), None);
+
+    let short_soa = rrset(&origin, "@", RrType::SOA, 1, &[b"\x00\x00\x01"]);
+    assert!(matches!(store(&*source, &origin, &[short_soa]), Err(Error::NoSoa { .. })));
+}
+
+fn abandoned(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    let first = store(&*source, &origin, &apex(&origin, 1)).unwrap();
+    let counter = source.change_counter().unwrap();
+    let mut writer = source.begin(origin.as_ref()).unwrap();
+    for rrset in hosts(&origin, 2, 20_000) {
+        writer.put(rrset.as_ref()).unwrap();
+    }
+    assert_eq!(current(&*source, origin.as_ref()), first);
+    drop(writer);
+    assert_eq!(current(&*make(), origin.as_ref()), first);
+    assert_eq!(source.change_counter().unwrap(), counter);
+    assert_eq!(source.clear_leftovers().unwrap(), 0, "nothing is left behind");
+}
+
+fn replacement(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    for (serial, count) in [(1, 3), (2, 20_000), (3, 20_001), (4, 2)] {
+        let rrsets = hosts(&origin, serial, count);
+        let entry = store(&*source, &origin, &rrsets).unwrap();
+        assert_eq!(current(&*source, origin.as_ref()), entry);
+        assert_eq!(read(&*source, &entry).unwrap(), rrsets, "serial {serial}");
+    }
+    source.clear_leftovers().unwrap();
+    assert_eq!(source.clear_leftovers().unwrap(), 0);
+    assert_eq!(source.zones(None, 10).unwrap().len(), 1);
+}
+
+fn reader_and_commit(make: Make<'_>) {
+    let (source, other) = (make(), make());
+    let origin = name("example.");
+    let rrsets = hosts(&origin, 1, 20_000);
+    let entry = store(&*source, &origin, &rrsets).unwrap();
+    let mut found = Vec::new();
+    let outcome = source.read(&entry, &mut |rrset| {
+        if found.is_empty() {
+            store(&*other, &origin, &apex(&origin, 2)).unwrap();
+            other.clear_leftovers().unwrap();
+        }
+        found.push(rrset.to_rrset());
+        ControlFlow::Continue(())
+    });
+    match outcome {
+        Ok(()) => assert_eq!(found, rrsets),
+        Err(Error::VersionGone { .. }) => assert_eq!(found, rrsets[..found.len()]),
+        Err(other) => panic!("{other}"),
+    }
+    other.clear_leftovers().unwrap();
+    assert!(matches!(read(&*source, &entry), Err(Error::VersionGone { .. })), "nobody reads it any more");
+}
+
+fn one_writer(make: Make<'_>) {
+    let (source, other) = (make(), make());
+    let (origin, neighbour) = (name("example."), name("example.org."));
+    let mut writer = source.begin(origin.as_ref()).unwrap();
+    for rrset in hosts(&origin, 1, 20_000) {
+        writer.put(rrset.as_ref()).unwrap();
+    }
+    assert!(matches!(other.begin(origin.as_ref()), Err(Error::ZoneBusy { .. })));
+    assert!(matches!(other.remove(origin.as_ref()), Err(Error::ZoneBusy { .. })));
+    assert_eq!(other.clear_leftovers().unwrap(), 0, "its writer lives");
+    store(&*other, &neighbour, &apex(&neighbour, 1)).unwrap();
+    writer.commit().unwrap();
+    store(&*other, &origin, &apex(&origin, 2)).unwrap();
+}
+
+fn removal(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    let first = store(&*source, &origin, &hosts(&origin, 1, 10)).unwrap();
+    assert!(source.remove(name("EXAMPLE.").as_ref()).unwrap());
+    assert_eq!(source.zone(origin.as_ref()).unwrap(), None);
+    assert_eq!(source.zones(None, 10).unwrap(), []);
+    assert!(!source.remove(origin.as_ref()).unwrap());
+    source.clear_leftovers().unwrap();
+    assert!(matches!(read(&*source, &first), Err(Error::VersionGone { .. })));
+    let again = store(&*source, &origin, &apex(&origin, 1)).unwrap();
+    assert!(again.version > first.version, "a version number is never used again");
+}
+
+fn counter(make: Make<'_>) {
+    let (source, other) = (make(), make());
+    let origin = name("example.");
+    let mut before = source.change_counter().unwrap();
+    let mut changed = |what: &str| {
+        let now = source.change_counter().unwrap();
+        assert_ne!(std::mem::replace(&mut before, now), now, "{what}");
+    };
+    store(&*other, &origin, &apex(&origin, 1)).unwrap();
+    changed("by another");
+    store(&*source, &origin, &apex(&origin, 1)).unwrap();
+    changed("by itself");
+    other.remove(origin.as_ref()).unwrap();
+    changed("removal");
+}
+
+/// The journal from a serial on, a line for each event.
+fn told(source: &dyn DataSource, origin: &tenon_wire::Name, from: u32) -> (JournalCoverage, Vec<String>) {
+    let mut lines = Vec::new();
+    let coverage = source
+        .journal(origin.as_ref(), from, &mut |event| {
+            lines.push(match event {
+                JournalEvent::Step { from_serial, to_serial } => format!("{from_serial} to {to_serial}"),
+                JournalEvent::Deleted(r) if r.rrtype == RrType::SOA => format!("- {} SOA", r.owner),
+                JournalEvent::Added(r) if r.rrtype == RrType::SOA => format!("+ {} SOA", r.owner),
+                JournalEvent::Deleted(r) => format!("- {}", line(r.owner, r.rrtype, r.rdatas)),
+                JournalEvent::Added(r) => format!("+ {}", line(r.owner, r.rrtype, r.rdatas)),
+            });
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (coverage, lines)
+}
+
+fn journal(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    let ttl = |number: u32| if number == 3 { 9 } else { 5 };
+    let zone = |serial: u32, texts: &[(&str, &[&[u8]])]| {
+        let mut rrsets = apex(&origin, serial);
+        rrsets
+            .extend(texts.iter().map(|(owner, data)| rrset(&origin, owner, RrType::TXT, ttl(serial), data)));
+        sorted(rrsets)
+    };
+    store(&*source, &origin, &zone(1, &[("a", &[b"1", b"2"]), ("b", &[b"x"])])).unwrap();
+    store(&*source, &origin, &zone(2, &[("a", &[b"2", b"3"]), ("c", &[b"y"])])).unwrap();
+    store(&*source, &origin, &zone(3, &[("a", &[b"2"])])).unwrap();
+    let first = [
+        "1 to 2",
+        "- example. SOA",
+        "- a.example. TXT 1",
+        "- b.example. TXT x",
+        "+ example. SOA",
+        "+ a.example. TXT 3",
+        "+ c.example. TXT y",
+    ];
+    let second = [
+        "2 to 3",
+        "- example. SOA",
+        "- a.example. TXT 2,3",
+        "- c.example. TXT y",
+        "+ example. SOA",
+        "+ a.example. TXT 2",
+    ];
+    assert_eq!(
+        told(&*source, &origin, 1),
+        (
+            JournalCoverage::Complete { steps: 2 },
+            [&first[..], &second].concat().iter().map(ToString::to_string).collect()
+        )
+    );
+    let (coverage, lines) = told(&*source, &origin, 2);
+    assert_eq!(
+        (coverage, lines),
+        (JournalCoverage::Complete { steps: 1 }, second.iter().map(ToString::to_string).collect())
+    );
+    assert_eq!(told(&*source, &origin, 3), (JournalCoverage::Current, vec![]));
+    assert_eq!(told(&*source, &origin, 0), (JournalCoverage::Missing, vec![]));
+
+    // The same again changes nothing; a long step is recorded too.
+    store(&*source, &origin, &zone(3, &[("a", &[b"2"])])).unwrap();
+    assert_eq!(told(&*source, &origin, 2).0, JournalCoverage::Complete { steps: 1 });
+    store(&*source, &origin, &hosts(&origin, 4, 20_000)).unwrap();
+    store(&*source, &origin, &hosts(&origin, 5, 20_010)).unwrap();
+    let (coverage, lines) = told(&*source, &origin, 3);
+    assert_eq!(coverage, JournalCoverage::Complete { steps: 2 });
+    assert_eq!(lines.len(), 2 + 4 + 1 + 20_000 + 10);
+    source.clear_leftovers().unwrap();
+    assert_eq!(told(&*source, &origin, 4).1.len(), 13);
+}
+
+fn journal_breaks(make: Make<'_>) {
+    let source = make();
+    let origin = name("example.");
+    store(&*source, &origin, &apex(&origin, 5)).unwrap();
+    store(&*source, &origin, &apex(&origin, 6)).unwrap();
+    store(&*source, &origin, &apex(&origin, 2)).unwrap();
+    assert_eq!(told(&*source, &origin, 5).0, JournalCoverage::Missing, "the serial went back");
+    assert_eq!(told(&*source, &origin, 6).0, JournalCoverage::Missing);
+    store(&*source, &origin, &apex(&origin, 3)).unwrap();
+    assert_eq!(told(&*source, &origin, 2).0, JournalCoverage::Complete { steps: 1 });
+    let same_serial = vec![apex(&origin, 3)[0].clone(), rrset(&origin, "@", RrType::SOA, 9, &[&soa(3)])];
+    store(&*source, &origin, &same_serial).unwrap();
+    assert_eq!(told(&*source, &origin, 2).0, JournalCoverage::Missing, "other data under the same serial");
+    source.clear_leftovers().unwrap();
+    source.remove(origin.as_ref()).unwrap();
+    store(&*source, &origin, &apex(&origin, 4)).unwrap();
+    assert_eq!(told(&*source, &origin, 3).0, JournalCoverage::Missing, "removal ends it");
+}
