@@ -12,11 +12,12 @@ use tenon_datasrc::{DataSource, Error, JournalCoverage, JournalEvent};
 use tenon_wire::RrType;
 
 type Make<'a> = &'a dyn Fn() -> Box<dyn DataSource>;
+type Check = fn(Make<'_>);
 
 /// Runs every check on sources that `make` opens; each call must give another handle on one and the same empty store
 /// until the next call of `renew`.
 fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
-    let checks: &[(&str, fn(Make<'_>))] = &[
+    let checks: &[(&str, Check)] = &[
         ("an empty store has nothing", nothing),
         ("what was put comes back", round_trip),
         ("a zone of many pages comes back", many_pages),
