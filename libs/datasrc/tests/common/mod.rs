@@ -1,5 +1,7 @@
 //! Zones for tests, written as short text: owner relative to the zone, type, TTL and data.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use tenon_datasrc::{DataSource, Error, ZoneEntry};
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{RdataList, Rrset};
