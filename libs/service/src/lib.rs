@@ -1,1 +1,27 @@
 //! What every daemon does alike: start, ready, watchdog, settings, statistics, log, stop.
+//!
+//! Reads the committed settings (`config/current`), `/etc/passwd` and `/etc/group`; writes nothing; owns the daemon's
+//! connection to the bus. Knows no daemon. A whole daemon is
+//!
+#![doc = concat!("```no_run\n", include_str!("../examples/minimal.rs"), "\n```")]
+
+pub mod authorise;
+mod bus;
+mod command_line;
+pub mod committed;
+mod component;
+mod daemon;
+pub mod document;
+pub mod log;
+pub mod messages;
+mod schema;
+mod settings;
+mod users;
+
+pub use bus::{BusEvent, CurrentBus};
+pub use command_line::CommonOptions;
+pub use committed::Committed;
+pub use component::{Component, CounterDefinition, CounterKind};
+pub use daemon::{Daemon, Running, now_usec};
+pub use schema::Schema;
+pub use settings::{Refusal, Settings};

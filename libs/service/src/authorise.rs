@@ -1,0 +1,149 @@
+//! Who may use a verb that changes something.
+//!
+//! Root always may. Where polkit is on the bus or could be started, it is asked about everybody else, in the operating
+//! system's own language; where it is not, or does not answer, members of the group `tenon` may. The bus policy keeps
+//! strangers from most verbs before they arrive here; this is the second lock.
+
+use std::path::Path;
+
+use rustix::process::geteuid;
+use tenon_bus::server::Error;
+use tracing::warn;
+use zbus::Connection;
+use zbus::fdo::{ConnectionCredentials, DBusProxy};
+use zbus::message::{Flags, Header};
+use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
+
+use crate::messages;
+use crate::users::Users;
+
+/// The group whose members may use writing verbs.
+const GROUP: &str = "tenon";
+/// The user that tenon-cfgmgr runs as.
+const CFGMGR_USER: &str = "tenon-cfgmgr";
+const POLKIT: &str = "org.freedesktop.PolicyKit1";
+
+/// What a verb does, as polkit knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Edit, commit or revert settings.
+    ConfigCommit,
+    /// Load, change or remove zones.
+    ZoneEdit,
+    /// Have a service do something now.
+    ServiceControl,
+}
+
+impl Action {
+    /// The polkit action.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::ConfigCommit => "org.tenon.config.commit",
+            Self::ZoneEdit => "org.tenon.zone.edit",
+            Self::ServiceControl => "org.tenon.service.control",
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user's number.
+    pub uid: u32,
+    /// The user's name, or the number where there is none.
+    pub name: String,
+}
+
+/// Says who sent a message, as the bus vouches for it.
+pub async fn caller(connection: &Connection, header: &Header<'_>) -> Result<Caller, Error> {
+    let credentials = credentials(connection, header).await?;
+    known(&credentials, &Users::read(Path::new("/etc")))
+}
+
+/// Lets the sender of a message use a verb, or answers [`Error::AccessDenied`] with what would help.
+pub async fn authorise(
+    connection: &Connection,
+    header: &Header<'_>,
+    action: Action,
+) -> Result<Caller, Error> {
+    let credentials = credentials(connection, header).await?;
+    let users = Users::read(Path::new("/etc"));
+    let caller = known(&credentials, &users)?;
+    if caller.uid == 0 {
+        return Ok(caller);
+    }
+    let allowed = match ask_polkit(connection, header, action).await {
+        Some(answer) => answer,
+        None => in_group(&credentials, caller.uid, &users),
+    };
+    if allowed {
+        return Ok(caller);
+    }
+    warn!(
+        message_id = messages::DENIED,
+        caller = %caller.name,
+        action = action.id(),
+        "user {} was refused {}", caller.name, action.id()
+    );
+    Err(Error::AccessDenied(format!(
+        "user {} may not do this ({}): be root, or in group {GROUP}, or have polkit allow it",
+        caller.name,
+        action.id()
+    )))
+}
+
+/// Lets root and tenon-cfgmgr use a verb that is meant for the latter, and a daemon's own user.
+pub(crate) async fn authorise_cfgmgr(connection: &Connection, header: &Header<'_>) -> Result<(), Error> {
+    let caller = caller(connection, header).await?;
+    let cfgmgr = Users::read(Path::new("/etc")).uid(CFGMGR_USER);
+    if caller.uid == 0 || Some(caller.uid) == cfgmgr || caller.uid == geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::AccessDenied(format!("only root and {CFGMGR_USER} may do this; use `bindctl config`")))
+}
+
+async fn credentials(connection: &Connection, header: &Header<'_>) -> Result<ConnectionCredentials, Error> {
+    let sender = header.sender().ok_or_else(|| Error::AccessDenied("the message has no sender".into()))?;
+    let bus = DBusProxy::new(connection).await?;
+    bus.get_connection_credentials(sender.clone().into())
+        .await
+        .map_err(|error| Error::AccessDenied(format!("the bus does not know the caller: {error}")))
+}
+
+fn known(credentials: &ConnectionCredentials, users: &Users) -> Result<Caller, Error> {
+    let uid = credentials
+        .unix_user_id()
+        .ok_or_else(|| Error::AccessDenied("the bus does not know the caller's user".into()))?;
+    let name = users.name(uid).map_or_else(|| uid.to_string(), str::to_owned);
+    Ok(Caller { uid, name })
+}
+
+/// Not every bus sends the caller's groups along; then the files say.
+fn in_group(credentials: &ConnectionCredentials, uid: u32, users: &Users) -> bool {
+    match (credentials.unix_group_ids(), users.gid(GROUP)) {
+        (Some(groups), Some(group)) => groups.contains(&group),
+        _ => users.is_member(uid, GROUP),
+    }
+}
+
+/// polkit's answer; `None` when there is no polkit that answers.
+async fn ask_polkit(connection: &Connection, header: &Header<'_>, action: Action) -> Option<bool> {
+    let bus = tenon_bus::server::bus(connection.clone());
+    if !bus.is_present(POLKIT).await.ok()? && !bus.is_activatable(POLKIT).await.ok()? {
+        return None;
+    }
+    let subject = Subject::new_for_message_header(header).ok()?;
+    let flags = if header.primary().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH) {
+        CheckAuthorizationFlags::ALLOW_USER_INTERACTION
+    } else {
+        CheckAuthorizationFlags::empty()
+    };
+    let authority = AuthorityProxy::new(connection).await.ok()?;
+    match authority.check_authorization(&subject, action.id(), &[].into(), flags, "").await {
+        Ok(result) => Some(result.is_authorized),
+        Err(error) => {
+            warn!("polkit does not answer ({error}); going by group {GROUP}");
+            None
+        }
+    }
+}
