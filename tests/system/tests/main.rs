@@ -1,0 +1,15 @@
+//! Whole-system tests, each on a systemd of its own. One file a topic.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod answers;
+mod bad_input;
+mod bus_absent;
+mod busctl;
+mod crashes;
+mod installation;
+mod listen;
+mod restarts;
+mod scale;
+mod settings;
+mod zones;
