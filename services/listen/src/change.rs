@@ -4,6 +4,7 @@ use crate::layout::{Difference, Layout};
 use crate::manager::{self, ManagerError};
 use crate::request::{ListenRequest, RequestError};
 use crate::status::Status;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -40,12 +41,23 @@ pub enum ChangeError {
     },
 }
 
-/// Puts a request into force and tells the outcome; the sockets are as before when the outcome is not ok.
+/// Puts a committed change into force and tells the outcome; the sockets are as before when the outcome is not ok.
 #[must_use]
 pub fn run(request_file: &Path, units: &Path, cores: usize) -> Status {
-    match ListenRequest::read(request_file, cores) {
+    carry_out(request_file, cores, |wanted| put_into_force(wanted, units))
+}
+
+/// Opens what was committed while auth waits to be started, as at boot: nothing is restarted, and an address that
+/// cannot be had does not keep the others closed.
+#[must_use]
+pub fn run_before_auth(request_file: &Path, units: &Path, cores: usize) -> Status {
+    carry_out(request_file, cores, |wanted| open_all(wanted, units))
+}
+
+fn carry_out(file: &Path, cores: usize, how: impl FnOnce(&Layout) -> Result<(), ChangeError>) -> Status {
+    match ListenRequest::read(file, cores) {
         Err(error) => failed(0, &error.into()),
-        Ok(request) => match put_into_force(&Layout::of(&request), units) {
+        Ok(request) => match how(&Layout::of(&request)) {
             Ok(()) => Status {
                 generation: request.generation,
                 ok: true,
@@ -62,21 +74,13 @@ fn failed(generation: u64, error: &ChangeError) -> Status {
 }
 
 fn put_into_force(wanted: &Layout, units: &Path) -> Result<(), ChangeError> {
-    let in_units = |error| ChangeError::DropIns { directory: units.display().to_string(), error };
-    let present = Layout::read(units).map_err(in_units)?;
+    let present = read(units)?;
     let difference = present.difference(wanted);
-    if present.is_empty() {
-        wanted.write(units).map_err(in_units)?;
-        manager::reload()?;
-        // Nothing to go back to: what can be opened stays open.
-        let _ = manager::start(wanted.sockets());
-        return check(wanted);
-    }
     if present == *wanted {
         let _ = manager::start(wanted.sockets());
         return check(wanted);
     }
-    probe(wanted, &difference, units)?;
+    probe(&present, wanted, &difference, units)?;
     switch(&present, wanted, &difference, units).inspect_err(|_| {
         let back = wanted.difference(&present);
         if let Err(error) = switch(wanted, &present, &back, units) {
@@ -85,10 +89,47 @@ fn put_into_force(wanted: &Layout, units: &Path) -> Result<(), ChangeError> {
     })
 }
 
+fn open_all(wanted: &Layout, units: &Path) -> Result<(), ChangeError> {
+    let present = read(units)?;
+    let running = manager::active(present.services());
+    if present != *wanted && running.is_empty() {
+        let closed = present.difference(wanted).closed;
+        write(wanted, units)?;
+        manager::reload()?;
+        manager::stop(closed.iter().map(String::as_str))?;
+    }
+    let _ = manager::start(wanted.sockets());
+    check(wanted)
+}
+
+fn read(units: &Path) -> Result<Layout, ChangeError> {
+    Layout::read(units)
+        .map_err(|error| ChangeError::DropIns { directory: units.display().to_string(), error })
+}
+
+fn write(layout: &Layout, units: &Path) -> Result<(), ChangeError> {
+    layout
+        .write(units)
+        .map_err(|error| ChangeError::DropIns { directory: units.display().to_string(), error })
+}
+
 /// Has PID 1 bind the new addresses once, in a unit that nothing depends on, before anything is changed.
-fn probe(wanted: &Layout, difference: &Difference, units: &Path) -> Result<(), ChangeError> {
-    for unit in difference.opened.difference(&difference.closed) {
-        let outcome = probe_one(wanted.text(unit).unwrap_or_default(), unit, units);
+///
+/// An address that is open already, for another instance or with another number of sockets, is not tried: the probe
+/// would join its group for a moment and take datagrams with it.
+fn probe(
+    present: &Layout,
+    wanted: &Layout,
+    difference: &Difference,
+    units: &Path,
+) -> Result<(), ChangeError> {
+    let open: BTreeSet<String> = present.sockets().map(|unit| listen_stream(present, unit)).collect();
+    for unit in &difference.opened {
+        let listen = listen_stream(wanted, unit);
+        if open.contains(&listen) {
+            continue;
+        }
+        let outcome = probe_one(&listen, unit, units);
         let _ = manager::stop([PROBE_SOCKET].into_iter());
         let _ = std::fs::remove_file(units.join(PROBE_SOCKET));
         let _ = std::fs::remove_file(units.join(PROBE_SERVICE));
@@ -97,11 +138,16 @@ fn probe(wanted: &Layout, difference: &Difference, units: &Path) -> Result<(), C
     Ok(())
 }
 
-fn probe_one(text: &str, unit: &str, units: &Path) -> Result<(), ChangeError> {
-    let listen: String =
-        text.lines().filter(|l| l.starts_with("Listen")).fold(String::new(), |all, l| all + l + "\n");
+/// The address of a socket unit, as a `ListenStream=` line.
+fn listen_stream(layout: &Layout, unit: &str) -> String {
+    let text = layout.text(unit).unwrap_or_default();
+    text.lines().find(|line| line.starts_with("ListenStream=")).unwrap_or_default().to_owned()
+}
+
+fn probe_one(listen: &str, unit: &str, units: &Path) -> Result<(), ChangeError> {
     let socket = format!(
-        "[Socket]\nBindIPv6Only=ipv6-only\nFreeBind=yes\nReusePort=yes\nTriggerLimitIntervalSec=0\n{listen}"
+        "[Socket]\nBindIPv6Only=ipv6-only\nFreeBind=yes\nReusePort=yes\nTriggerLimitIntervalSec=0\n{listen}\n{}\n",
+        listen.replace("ListenStream=", "ListenDatagram=")
     );
     let in_units = |error| ChangeError::DropIns { directory: units.display().to_string(), error };
     std::fs::write(units.join(PROBE_SOCKET), socket).map_err(in_units)?;
@@ -116,8 +162,7 @@ fn probe_one(text: &str, unit: &str, units: &Path) -> Result<(), ChangeError> {
 
 /// Writes the units, reloads, and restarts auth once, which opens the new sockets.
 fn switch(from: &Layout, to: &Layout, difference: &Difference, units: &Path) -> Result<(), ChangeError> {
-    to.write(units)
-        .map_err(|error| ChangeError::DropIns { directory: units.display().to_string(), error })?;
+    write(to, units)?;
     manager::reload()?;
     let running = manager::active(from.services());
     manager::stop(difference.closed.iter().chain(&difference.ended).map(String::as_str))?;

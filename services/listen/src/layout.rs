@@ -94,12 +94,6 @@ impl Layout {
         Ok(())
     }
 
-    /// True when no drop-in was ever written: the first run since boot.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The socket units.
     pub fn sockets(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|unit| unit.ends_with(".socket"))
@@ -221,6 +215,6 @@ mod tests {
         layout(&["192.0.2.1:53"], 1, 1).write(directory.path()).unwrap();
         Layout::default().write(directory.path()).unwrap();
         assert!(theirs.exists());
-        assert!(Layout::read(directory.path()).unwrap().is_empty());
+        assert_eq!(Layout::read(directory.path()).unwrap(), Layout::default());
     }
 }

@@ -3,6 +3,7 @@
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tenon_listen::status::Status;
 use tenon_listen::{change, messages};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -11,6 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Parser)]
 #[command(name = "tenon-listen", version)]
 struct Arguments {
+    /// Before auth starts, or after a committed change.
+    #[arg(long, value_enum, default_value_t = When::Change)]
+    at: When,
     /// The committed listen addresses.
     #[arg(long, default_value = "/var/lib/tenon/config/listen.json")]
     request: PathBuf,
@@ -22,12 +26,18 @@ struct Arguments {
     status: PathBuf,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum When {
+    Boot,
+    Change,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut status = match std::fs::create_dir_all(&arguments.units) {
-        Ok(()) => change::run(&arguments.request, &arguments.units, cores),
+        Ok(()) => run(&arguments, cores),
         Err(error) => {
             tracing::error!("{}: {error}", arguments.units.display());
             return ExitCode::FAILURE;
@@ -56,6 +66,13 @@ fn main() -> ExitCode {
             tracing::error!("{}: {error}", arguments.status.display());
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(arguments: &Arguments, cores: usize) -> Status {
+    match arguments.at {
+        When::Boot => change::run_before_auth(&arguments.request, &arguments.units, cores),
+        When::Change => change::run(&arguments.request, &arguments.units, cores),
     }
 }
 

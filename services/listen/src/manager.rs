@@ -59,13 +59,18 @@ fn is_active(unit: &str) -> bool {
 /// What PID 1 last logged about a unit that failed, if it can be found out.
 #[must_use]
 pub fn failure_reason(unit: &str) -> Option<String> {
+    // What PID 1 just said may not have reached the journal's file yet.
+    let _ = Command::new("journalctl").arg("--sync").output();
     let output = Command::new("journalctl")
-        .args(["--no-pager", "-o", "cat", "-n", "20", "-r", "_PID=1", &format!("UNIT={unit}")])
+        .args(["--no-pager", "-o", "cat", "-n", "20", "-r", &format!("UNIT={unit}")])
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().find(|line| line.contains("Failed to"))?;
-    Some(line.strip_prefix(&format!("{unit}: ")).unwrap_or(line).to_owned())
+    let prefix = format!("{unit}: Failed to ");
+    let failures: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
+    // PID 1 binds in a child, which alone knows the error; what PID 1 says of it afterwards is less.
+    let best = failures.iter().find(|rest| rest.starts_with("create ")).or(failures.first())?;
+    Some(format!("failed to {best}"))
 }
 
 fn order<'a>(verb: &'a str, units: impl Iterator<Item = &'a str>) -> Result<(), ManagerError> {

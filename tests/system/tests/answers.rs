@@ -77,7 +77,7 @@ fn plain_answers_over_every_transport() {
         assert_eq!(answer.authority.len(), 1);
     });
     every_way(&machine, "www.example.org A", |answer| {
-        assert_eq!(answer.status, "REFUSED", "{}", answer.text)
+        assert_eq!(answer.status, "REFUSED", "{}", answer.text);
     });
     every_way(&machine, "+opcode=STATUS www.example.com A", |answer| {
         assert_eq!(answer.status, "NOTIMP", "{}", answer.text);

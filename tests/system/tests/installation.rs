@@ -10,7 +10,7 @@ fn exposure_of_every_unit() {
         ("tenon-auth@1.service", 0.5),
         ("tenon-zonec.service", 1.5),
         ("tenon-cfgmgr.service", 1.5),
-        ("tenon-listen.service", 1.5),
+        ("tenon-listen@change.service", 1.5),
     ] {
         let said = machine.text(&format!("systemd-analyze security --no-pager {unit} | tail -1"));
         let exposure: f64 =

@@ -68,7 +68,7 @@ fn a_forged_request_changes_nothing() {
         "",
     ] {
         machine.write("/var/lib/tenon/config/listen.json", forged);
-        machine.must("systemctl start tenon-listen.service");
+        machine.must("systemctl start tenon-listen@change.service");
         let status = machine.must("cat /run/tenon/listen-status.json");
         assert!(status.contains("\"ok\":false"), "{forged}: {status}");
         assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR", "{forged}");
