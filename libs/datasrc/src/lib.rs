@@ -9,6 +9,7 @@
 
 mod error;
 mod journal;
+pub mod master;
 mod sort_key;
 mod source;
 pub mod sqlite;
