@@ -29,6 +29,8 @@ mod lock_file;
 mod reading;
 mod rows;
 mod store;
+#[cfg(test)]
+mod tests;
 mod turnstile;
 mod writer;
 
