@@ -1,6 +1,8 @@
 //! In a steady state the workers allocate nothing.
 //!
 //! One test alone in its process: the allocator counts for all threads.
+// In a test a failed expectation is the failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unsafe_code)]
 
 mod common;

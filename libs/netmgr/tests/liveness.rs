@@ -1,4 +1,6 @@
 //! What the outside can tell about workers that turn, stick or fall.
+// In a test a failed expectation is the failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

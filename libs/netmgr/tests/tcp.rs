@@ -1,4 +1,6 @@
 //! Connections over real loopback sockets. Timeouts are set small and awaited long, so that no test depends on speed.
+// In a test a failed expectation is the failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
