@@ -1,1 +1,29 @@
 //! Answers queries from mapped zone images.
+//!
+//! Reads: the sockets that PID 1 passes on, `/var/lib/tenon/images` (the manifest and the images it names) and the
+//! committed settings. Writes: replies, log lines, nothing on disk. Owns: nothing that outlives it; the sockets are
+//! PID 1's and the images are `tenon-zonec`'s.
+//!
+//! Three groups of threads, which meet in one pointer each way:
+//!
+//! * the network's workers answer. They take up the published catalog once per batch ([`zones`]) and count into
+//!   counters of their own ([`statistics`]);
+//! * the main thread is on the bus, feeds the watchdog and looks at the manifest ([`instance`]);
+//! * the inspector reads the bodies of the mapped images, slowly, and reports what is damaged
+//!   ([`zones::Inspector`]).
+//!
+//! Nobody waits for the bus: a hint makes a change of the manifest seen at once, and without hints it is seen at the
+//! next of the looks that come every two seconds.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod answerer;
+pub mod instance;
+mod messages;
+pub mod settings;
+pub mod sockets;
+pub mod statistics;
+pub mod zones;
+
+pub use instance::Instance;
+pub use settings::AuthSettings;

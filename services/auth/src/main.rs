@@ -1,3 +1,46 @@
-//! Answers queries from mapped zone images.
+//! `tenon-auth`: answers queries from mapped zone images.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use tenon_auth::{AuthSettings, Instance, sockets};
+use tenon_service::{CommonOptions, committed, log};
+
+/// Answer DNS queries from compiled zone images, on sockets that the service manager passes on
+#[derive(Parser)]
+#[command(name = "tenon-auth", version)]
+struct CommandLine {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// Number of this instance; its bus name ends in it
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    instance: u32,
+    /// Directory of the zone images and their manifest
+    #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/images")]
+    images: PathBuf,
+}
+
+fn main() -> ExitCode {
+    // Before anything else: it takes the descriptors and the environment that tells of them.
+    let sockets = sockets::inherited();
+    let options = CommandLine::parse();
+    if let Some(status) = options.common.answer::<AuthSettings>() {
+        return status;
+    }
+    log::start("tenon-auth");
+    let sockets = match sockets {
+        Ok(sockets) if !sockets.is_empty() => sockets,
+        Ok(_) => return sockets::unusable("none was passed on; start its socket units"),
+        Err(error) => return sockets::unusable(&error.to_string()),
+    };
+    let committed = committed::read::<AuthSettings>(&options.common.config_dir);
+    let instance = match Instance::start(options.instance, &options.images, sockets, &committed.settings) {
+        Ok(instance) => instance,
+        Err(error) => return sockets::unusable(&error.to_string()),
+    };
+    let status = Arc::clone(&instance).run(committed);
+    instance.stop();
+    status
+}

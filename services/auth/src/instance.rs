@@ -1,0 +1,219 @@
+//! One instance of auth: its network, its zones, and its life on the bus.
+
+mod bus;
+
+use std::error::Error;
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tenon_bus::{Bus, ZoneEvent, names};
+use tenon_netmgr::{InheritedSocket, Network, NetworkError, ServedSocket};
+use tenon_service::{BusEvent, Committed, Component, CounterDefinition, Daemon, Refusal, Running};
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+use tracing::info;
+
+use crate::answerer::Answerer;
+use crate::messages;
+use crate::settings::AuthSettings;
+use crate::statistics::{WorkerCounters, gather};
+use crate::zones::{Inspector, Zones};
+
+/// How often the manifest is looked at without a hint.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A running instance.
+#[derive(Debug)]
+pub struct Instance {
+    number: u32,
+    zones: Arc<Zones>,
+    network: Network,
+    workers: Arc<Mutex<Vec<Arc<WorkerCounters>>>>,
+    /// Somebody says that the manifest may have changed.
+    hint: Notify,
+    /// The zones or what is known of them changed, by whoever's doing.
+    changed: Notify,
+}
+
+impl Instance {
+    /// Opens the zones of the image directory and answers on the given sockets from there on, also when there are no
+    /// zones.
+    ///
+    /// # Errors
+    /// The sockets are of no use, or a worker did not start.
+    pub fn start(
+        number: u32,
+        images: &Path,
+        sockets: Vec<InheritedSocket>,
+        settings: &AuthSettings,
+    ) -> Result<Arc<Self>, NetworkError> {
+        let (zones, hints) = Zones::open(images, settings.answer());
+        let workers = Arc::new(Mutex::new(Vec::new()));
+        let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
+        let network = Network::start(sockets, &settings.network(), move |_| {
+            let counters = Arc::new(WorkerCounters::default());
+            register.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
+            Answerer::new(Arc::clone(&publisher), counters)
+        })?;
+        info!(
+            message_id = messages::ANSWERING,
+            sockets = network.sockets().len(),
+            workers = network.workers(),
+            "answering on {} sockets with {} workers",
+            network.sockets().len(),
+            network.workers()
+        );
+        let (hint, changed) = (Notify::new(), Notify::new());
+        let instance = Arc::new(Self { number, zones, network, workers, hint, changed });
+        instance.inspect_idly(hints);
+        Ok(instance)
+    }
+
+    /// Lives until told to stop: keeps the zones in agreement with the manifest and stands on the bus.
+    pub fn run(self: Arc<Self>, committed: Committed<AuthSettings>) -> ExitCode {
+        let pulse = Mutex::new(self.network.pulse());
+        let objects = {
+            let instance = Arc::clone(&self);
+            move |builder: zbus::connection::Builder<'static>| {
+                builder.serve_at(names::AUTH_PATH, bus::AuthFace::new(Arc::clone(&instance)))
+            }
+        };
+        let instance = Arc::clone(&self);
+        Daemon::new(Arc::clone(&self), committed, names::auth(self.number))
+            .objects(objects)
+            .on_bus_event(move |event| instance.hear(event))
+            .alive(move || pulse.lock().unwrap_or_else(PoisonError::into_inner).all_beat())
+            .run(|running| self.keep(running))
+    }
+
+    /// Finishes what was read and closes; for the end of the process.
+    pub fn stop(self: Arc<Self>) {
+        // Threads that still hold the instance end with the process, and so do the sockets' duplicates.
+        if let Ok(instance) = Arc::try_unwrap(self) {
+            instance.network.stop();
+        }
+    }
+
+    /// The instance's number.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The zones being answered.
+    #[must_use]
+    pub const fn zones(&self) -> &Arc<Zones> {
+        &self.zones
+    }
+
+    /// The sockets being served.
+    #[must_use]
+    pub fn sockets(&self) -> &[ServedSocket] {
+        self.network.sockets()
+    }
+
+    /// Looks at the manifest now; returns the generation being answered from afterwards.
+    pub fn reconcile(&self) -> u64 {
+        if self.zones.reconcile() {
+            self.changed.notify_one();
+        }
+        self.zones.catalog().generation()
+    }
+
+    fn inspect_idly(self: &Arc<Self>, hints: std::sync::mpsc::Receiver<()>) {
+        let inspector = Inspector::new(Arc::clone(&self.zones), hints);
+        let instance = Arc::downgrade(self);
+        let found = move || {
+            if let Some(instance) = instance.upgrade() {
+                instance.changed.notify_one();
+            }
+        };
+        let thread = std::thread::Builder::new().name("inspector".into()).spawn(|| inspector.run(found));
+        if let Err(error) = thread {
+            tracing::warn!("no thread for reading images through, going on without: {error}");
+        }
+    }
+
+    /// Takes hints from the bus.
+    fn hear(self: &Arc<Self>, event: BusEvent) {
+        match event {
+            BusEvent::Connected(bus) => {
+                self.hint.notify_one();
+                tokio::spawn(Arc::clone(self).follow(bus));
+            }
+            BusEvent::PeerAppeared(name) if name == names::ZONEC => self.hint.notify_one(),
+            BusEvent::PeerAppeared(_) | BusEvent::PeerGone(_) | BusEvent::Disconnected => {}
+        }
+    }
+
+    /// Follows zone events until the connection ends. What is missed the regular look finds.
+    async fn follow(self: Arc<Self>, bus: Bus) {
+        let Ok(mut events) = bus.zone_events().await else { return };
+        self.hint.notify_one();
+        while let Some(event) = events.next().await {
+            match event {
+                ZoneEvent::ImageReady { .. } | ZoneEvent::ManifestChanged { .. } | ZoneEvent::Lost => {
+                    self.hint.notify_one();
+                }
+                ZoneEvent::Changed { .. } | ZoneEvent::Removed { .. } | ZoneEvent::ImageFailed { .. } => {}
+            }
+        }
+    }
+
+    fn keep(self: Arc<Self>, running: Running) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> {
+        let fallen = self.network.fallen();
+        async move {
+            tokio::select! {
+                () = fallen => Err("a network worker has ended by an error in this program".into()),
+                outcome = self.look_after_zones(&running) => outcome,
+            }
+        }
+    }
+
+    async fn look_after_zones(self: &Arc<Self>, running: &Running) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.changed.notified() => {
+                    running.status(&self.status());
+                    if let Some(bus) = running.bus.get() {
+                        bus::announce(&bus).await;
+                    }
+                    continue;
+                }
+                () = self.hint.notified() => {}
+                _ = looks.tick() => {}
+            }
+            let instance = Arc::clone(self);
+            tokio::task::spawn_blocking(move || instance.reconcile()).await?;
+        }
+    }
+
+    fn status(&self) -> String {
+        let figures = self.zones.figures();
+        let trouble = figures.zones_previous + figures.zones_faulty;
+        format!(
+            "answering {} zones of manifest generation {}, {trouble} of them in trouble",
+            figures.zones, figures.manifest_generation
+        )
+    }
+}
+
+impl Component for Instance {
+    type Settings = AuthSettings;
+
+    fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
+        self.zones.set_answer(settings.answer());
+        self.network.apply(&settings.network());
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        gather(workers.iter().map(Arc::as_ref), self.zones.figures(), &self.network)
+    }
+}

@@ -1,0 +1,132 @@
+//! The bus face of an instance: `org.tenon.Auth1`.
+
+use std::collections::HashMap;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use tenon_bus::Bus;
+use tenon_bus::names::AUTH_PATH;
+use tenon_bus::server::{Error, connection};
+use tenon_image::{ServedZone, ZoneState};
+use tenon_service::authorise::{Action, authorise};
+use tenon_wire::Name;
+use zbus::message::Header;
+use zbus::wire::Variant;
+use zbus::{Connection, interface};
+
+use super::Instance;
+
+/// Most zones of one page.
+const PAGE: usize = 1000;
+
+/// Serves the instance's interface.
+pub(super) struct AuthFace {
+    instance: Arc<Instance>,
+}
+
+impl AuthFace {
+    pub(super) const fn new(instance: Arc<Instance>) -> Self {
+        Self { instance }
+    }
+}
+
+#[interface(name = "org.tenon.Auth1", introspection_docs = false)]
+impl AuthFace {
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn instance(&self) -> u32 {
+        self.instance.number()
+    }
+
+    #[zbus(property)]
+    fn manifest_generation(&self) -> u64 {
+        self.instance.zones().catalog().generation()
+    }
+
+    #[zbus(property)]
+    fn zone_count(&self) -> u32 {
+        u32::try_from(self.instance.zones().figures().zones).unwrap_or(u32::MAX)
+    }
+
+    #[zbus(property)]
+    fn faults(&self) -> Vec<String> {
+        self.instance.zones().faults()
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn listeners(&self) -> Vec<(String, String, String, u32)> {
+        let listener = |socket: &tenon_netmgr::ServedSocket| {
+            let buffer = u32::try_from(socket.receive_buffer).unwrap_or(u32::MAX);
+            (socket.name.clone(), socket.local.to_string(), socket.kind.as_str().to_owned(), buffer)
+        };
+        self.instance.sockets().iter().map(listener).collect()
+    }
+
+    #[zbus(out_args("zones"))]
+    fn list_zones(&self, after: &str, limit: u32) -> Result<Vec<(String, u32, String, u64)>, Error> {
+        let after = if after.is_empty() { None } else { Some(name(after)?) };
+        let limit = match usize::try_from(limit).unwrap_or(PAGE) {
+            0 => PAGE,
+            limit => limit.min(PAGE),
+        };
+        let catalog = self.instance.zones().catalog();
+        let zones = catalog.zones(after.as_ref().map(Name::as_ref)).take(limit);
+        Ok(zones.map(|zone| (text(&zone), zone.serial, state(&zone).to_owned(), zone.version)).collect())
+    }
+
+    #[zbus(out_args("zone"))]
+    fn get_zone(&self, name: &str) -> Result<HashMap<String, Variant<'static>>, Error> {
+        let origin = self::name(name)?;
+        let catalog = self.instance.zones().catalog();
+        let zone = catalog.zone(origin.as_ref());
+        let zone = zone.ok_or_else(|| Error::NoSuchZone(format!("zone {origin} is not being answered")))?;
+        let files: Vec<String> = zone.files.iter().map(|file| file.name.clone()).collect();
+        let members = [
+            ("name", Variant::from(text(&zone))),
+            ("serial", zone.serial.into()),
+            ("state", state(&zone).into()),
+            ("reason", zone.reason.clone().into()),
+            ("generation", zone.version.into()),
+            ("files", files.into()),
+            ("records", zone.records.into()),
+        ];
+        Ok(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    #[zbus(out_args("generation"))]
+    async fn reconcile(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<u64, Error> {
+        authorise(connection, &header, Action::ServiceControl).await?;
+        let instance = Arc::clone(&self.instance);
+        let reconciled = tokio::task::spawn_blocking(move || instance.reconcile()).await;
+        reconciled.map_err(|error| Error::Failed(format!("looking at the manifest broke off: {error}")))
+    }
+}
+
+/// Tells everybody that the zones changed. When it fails the bus is gone, and whoever is on it later reads anew.
+pub(super) async fn announce(bus: &Bus) {
+    let server = connection(bus).object_server();
+    let Ok(face) = server.interface::<_, AuthFace>(AUTH_PATH).await else { return };
+    let (emitter, face) = (face.signal_emitter(), face.get().await);
+    let _gone = face.manifest_generation_changed(emitter).await;
+    let _gone = face.zone_count_changed(emitter).await;
+    let _gone = face.faults_changed(emitter).await;
+}
+
+fn name(text: &str) -> Result<Name, Error> {
+    Name::from_str(text).map_err(|error| Error::NoSuchZone(format!("{text:?} is no zone's name: {error}")))
+}
+
+fn text(zone: &ServedZone) -> String {
+    zone.origin.to_string().to_ascii_lowercase()
+}
+
+const fn state(zone: &ServedZone) -> &'static str {
+    match zone.state {
+        ZoneState::Serving => "serving",
+        ZoneState::Previous => "previous",
+        ZoneState::Faulty => "faulty",
+    }
+}

@@ -1,0 +1,18 @@
+//! Events that an operator may meet, each with an entry in the journal catalog.
+
+/// A new manifest is being answered from.
+pub const CATALOG_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a201";
+/// There is no manifest, so that there are no zones.
+pub const NO_MANIFEST: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a202";
+/// The manifest cannot be used; the catalog of before goes on being answered.
+pub const MANIFEST_BROKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a203";
+/// A zone is not served from the image that the manifest names.
+pub const ZONE_NOT_CURRENT: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a204";
+/// The idle pass found a damaged image.
+pub const IMAGE_DAMAGED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a205";
+/// Queries are answered on these sockets.
+pub const ANSWERING: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a206";
+/// No socket was passed on, or one that is of no use.
+pub const SOCKETS_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a207";
+/// A query tripped an error in this program; it got no answer, the others do.
+pub const QUERY_FAILED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a208";

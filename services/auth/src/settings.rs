@@ -1,0 +1,189 @@
+//! What can be set for auth: `auth/...` in the committed settings.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_answer::AnswerSettings;
+use tenon_service::{Refusal, Settings};
+
+/// Most addresses that `listen_on` may hold.
+const ADDRESSES_MAX: usize = 256;
+
+/// How queries are received and answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthSettings {
+    /// Addresses and ports to answer on, over UDP and TCP. A change restarts the server once; the sockets of the
+    /// addresses that stay are kept open meanwhile, and nothing sent to them is lost.
+    pub listen_on: Vec<ListenOn>,
+    /// Threads that answer; 0 means one per processor. Takes effect when the server is started the next time.
+    #[schemars(range(max = 1024))]
+    pub workers: u16,
+    /// Datagram sockets for each address; 0 means one per worker. With fewer than workers, several share one. A change
+    /// restarts the server once.
+    #[schemars(range(max = 1024))]
+    pub udp_sockets: u16,
+    /// Largest UDP answer in octets, and the size that clients are told they may send. 1232 fits every path of today
+    /// without fragments.
+    #[schemars(range(min = 512, max = 4096))]
+    pub udp_payload_size: u16,
+    /// Leave out of an answer what a client does not need: name servers of the zone and their addresses beside a
+    /// positive answer.
+    pub minimal_responses: bool,
+    /// TCP connections that may be open at a time. Further ones wait in the system's queue until one ends.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub tcp_clients: u32,
+    /// Milliseconds that a new connection may take to send its first whole query.
+    #[schemars(range(min = 250, max = 120_000))]
+    pub tcp_initial_timeout_ms: u32,
+    /// Milliseconds that a connection may stay open without a further whole query.
+    #[schemars(range(min = 250, max = 600_000))]
+    pub tcp_idle_timeout_ms: u32,
+    /// Milliseconds that a client may take to accept answers that wait for it.
+    #[schemars(range(min = 250, max = 120_000))]
+    pub tcp_write_timeout_ms: u32,
+}
+
+/// An address and port to answer on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListenOn {
+    /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
+    pub address: IpAddr,
+    /// The port.
+    #[serde(default = "ListenOn::default_port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+}
+
+impl ListenOn {
+    const fn default_port() -> u16 {
+        53
+    }
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        let local = |address| ListenOn { address, port: ListenOn::default_port() };
+        let network = tenon_netmgr::Settings::default();
+        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let answer = AnswerSettings::default();
+        Self {
+            listen_on: vec![
+                local(std::net::Ipv4Addr::LOCALHOST.into()),
+                local(std::net::Ipv6Addr::LOCALHOST.into()),
+            ],
+            workers: 0,
+            udp_sockets: 0,
+            udp_payload_size: answer.udp_payload_size,
+            minimal_responses: answer.minimal_responses,
+            tcp_clients: u32::try_from(network.tcp_clients).unwrap_or(u32::MAX),
+            tcp_initial_timeout_ms: milliseconds(network.tcp_initial_timeout),
+            tcp_idle_timeout_ms: milliseconds(network.tcp_idle_timeout),
+            tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
+        }
+    }
+}
+
+impl Settings for AuthSettings {
+    const COMPONENT: &'static str = "auth";
+
+    fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
+        if self.listen_on.is_empty() {
+            let reason = "without an address nothing would be answered; to stop answering stop tenon.target";
+            return Err(Refusal::new("listen_on", reason));
+        }
+        let mut known = BTreeSet::new();
+        self.listen_on.retain(|place| {
+            let new = known.insert(place.clone());
+            if !new {
+                let ListenOn { address, port } = place;
+                notes.push(format!("listen_on: {address} port {port} was there twice; once will do"));
+            }
+            new
+        });
+        if self.listen_on.len() > ADDRESSES_MAX {
+            return Err(Refusal::new("listen_on", format!("at most {ADDRESSES_MAX} addresses")));
+        }
+        for (index, ListenOn { address, .. }) in self.listen_on.iter().enumerate() {
+            if address.is_multicast() {
+                let option = format!("listen_on/{index}/address");
+                return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl AuthSettings {
+    /// What the workers' answers depend on.
+    #[must_use]
+    pub fn answer(&self) -> AnswerSettings {
+        AnswerSettings {
+            udp_payload_size: self.udp_payload_size,
+            minimal_responses: self.minimal_responses,
+            ..AnswerSettings::default()
+        }
+    }
+
+    /// What the network depends on.
+    #[must_use]
+    pub fn network(&self) -> tenon_netmgr::Settings {
+        let milliseconds = |value: u32| Duration::from_millis(value.into());
+        tenon_netmgr::Settings {
+            workers: self.workers.into(),
+            tcp_clients: self.tcp_clients.into(),
+            tcp_initial_timeout: milliseconds(self.tcp_initial_timeout_ms),
+            tcp_idle_timeout: milliseconds(self.tcp_idle_timeout_ms),
+            tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
+            ..tenon_netmgr::Settings::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tenon_service::document::check;
+
+    fn checked(document: serde_json::Value) -> Result<(AuthSettings, Vec<String>), String> {
+        let accepted = check::<AuthSettings>(&document).map_err(|refusal| refusal.to_string())?;
+        Ok((accepted.settings, accepted.notes))
+    }
+
+    #[test]
+    fn the_defaults_are_accepted_as_they_are() {
+        let (settings, notes) = checked(json!({})).unwrap();
+        assert_eq!((settings, notes.len()), (AuthSettings::default(), 0));
+        assert_eq!(AuthSettings::default().tcp_clients, 150);
+    }
+
+    #[test]
+    fn doubled_addresses_are_amended() {
+        let place = json!({"address": "192.0.2.1"});
+        let (settings, notes) = checked(json!({"listen_on": [place, place]})).unwrap();
+        assert_eq!(settings.listen_on, [ListenOn { address: "192.0.2.1".parse().unwrap(), port: 53 }]);
+        assert_eq!(notes.len(), 1);
+    }
+
+    #[test]
+    fn what_will_not_do_is_refused_by_name() {
+        for (document, option) in [
+            (json!({"listen_on": []}), "listen_on"),
+            (json!({"listen_on": [{"address": "224.0.0.1"}]}), "listen_on/0/address"),
+            (json!({"listen_on": [{"address": "example.com"}]}), "listen_on"),
+            (json!({"listen_on": [{"address": "::1", "port": 0}]}), "port"),
+            (json!({"udp_payload_size": 511}), "udp_payload_size"),
+            (json!({"tcp_clients": 0}), "tcp_clients"),
+            (json!({"tcp_idle_timeout_ms": 1}), "tcp_idle_timeout_ms"),
+            (json!({"no_such_thing": 1}), "no_such_thing"),
+        ] {
+            let refusal = checked(document.clone()).unwrap_err();
+            assert!(refusal.contains(option), "{document}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The sockets that PID 1 passes on (sd_listen_fds(3)).
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+use listenfd::ListenFd;
+use tenon_netmgr::InheritedSocket;
+use tracing::error;
+
+use crate::messages;
+
+/// Takes the sockets over. To be called before anything else and before any thread starts, since it changes the
+/// process's environment.
+///
+/// # Errors
+/// Something was passed on that is no Internet socket; the text says which descriptor.
+pub fn inherited() -> io::Result<Vec<InheritedSocket>> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':').filter(|name| !name.is_empty());
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::with_capacity(passed.len());
+    for index in 0..passed.len() {
+        let name = names.next().map_or_else(|| format!("socket-{index}"), str::to_owned);
+        let fd = take(&mut passed, index).map_err(|error| {
+            io::Error::new(error.kind(), format!("socket {name:?}, number {index}: {error}"))
+        })?;
+        sockets.extend(fd.map(|fd| InheritedSocket { name, fd }));
+    }
+    Ok(sockets)
+}
+
+/// Takes one socket over, whichever kind it is; a failed attempt leaves it in its place.
+fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<OwnedFd>> {
+    match passed.take_udp_socket(index) {
+        Ok(socket) => Ok(socket.map(OwnedFd::from)),
+        Err(_) => Ok(passed.take_tcp_listener(index)?.map(OwnedFd::from)),
+    }
+}
+
+/// Tells why there is nothing to serve, as the program's last words.
+#[must_use]
+pub fn unusable(reason: &str) -> ExitCode {
+    error!(message_id = messages::SOCKETS_UNUSABLE, reason = %reason, "cannot answer queries: {reason}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,264 @@
+//! The zones being answered: kept in agreement with the manifest, and published to the workers by one pointer.
+
+mod identity;
+mod inspector;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tenon_answer::AnswerSettings;
+use tenon_image::{BodyFault, Catalog, Manifest, ServedZone, ZoneState};
+use tracing::{error, info, warn};
+
+use crate::messages;
+use crate::statistics::ZoneFigures;
+use identity::Identity;
+pub use inspector::Inspector;
+
+/// Zones in trouble that are listed and logged one by one; the rest is a number.
+const LISTED: usize = 100;
+
+/// What workers answer from: replaced as a whole, never changed.
+#[derive(Debug)]
+pub struct Published {
+    /// All zones.
+    pub catalog: Arc<Catalog>,
+    /// How to answer.
+    pub answer: AnswerSettings,
+}
+
+/// The zones of one image directory.
+#[derive(Debug)]
+pub struct Zones {
+    directory: PathBuf,
+    publisher: Arc<ArcSwap<Published>>,
+    state: Mutex<State>,
+    /// Tells the inspector that there may be newly mapped files.
+    fresh: SyncSender<()>,
+}
+
+/// What only one at a time may look at and change.
+#[derive(Debug, Default)]
+struct State {
+    /// The manifest file as it was when last read.
+    seen: Option<Identity>,
+    /// Image files that the idle pass found damaged, and how. They are not used again.
+    known_bad: BTreeMap<String, String>,
+    /// What is wrong with the manifest itself.
+    manifest_fault: Option<String>,
+    /// Zones that are not served from their current images, one sentence each.
+    zone_faults: Vec<String>,
+    /// Replaced by newer ones, and perhaps still in a worker's hands. Dropped here, so that no worker spends its time on
+    /// unmapping.
+    retired: Vec<Arc<Published>>,
+    figures: ZoneFigures,
+}
+
+impl Zones {
+    /// Opens what the directory's manifest names. There may be no manifest, or a broken one: then there are no zones.
+    ///
+    /// The receiver is for the [`Inspector`].
+    #[must_use]
+    pub fn open(directory: &Path, answer: AnswerSettings) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
+        let (fresh, hints) = sync_channel(1);
+        let nothing = Published { catalog: Arc::new(Catalog::default()), answer };
+        let zones = Arc::new(Self {
+            directory: directory.to_owned(),
+            publisher: Arc::new(ArcSwap::from_pointee(nothing)),
+            state: Mutex::default(),
+            fresh,
+        });
+        zones.reconcile();
+        (zones, hints)
+    }
+
+    /// Where workers find what to answer from.
+    #[must_use]
+    pub fn publisher(&self) -> Arc<ArcSwap<Published>> {
+        Arc::clone(&self.publisher)
+    }
+
+    /// What is being answered from now.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.publisher.load().catalog)
+    }
+
+    /// Changes how queries are answered.
+    pub fn set_answer(&self, answer: AnswerSettings) {
+        let state = &mut *self.state();
+        let catalog = self.catalog();
+        self.publish(state, Published { catalog, answer });
+    }
+
+    /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
+    /// changed. It costs one stat when nothing did.
+    pub fn reconcile(&self) -> bool {
+        let state = &mut *self.state();
+        state.retired.retain(|published| Arc::strong_count(published) > 1);
+        let now = Identity::of(&self.directory.join(tenon_image::manifest::MANIFEST));
+        if now == state.seen && !(now.is_none() && state.manifest_fault.is_none()) {
+            return false;
+        }
+        match Manifest::read(&self.directory) {
+            Ok(Some(manifest)) => {
+                state.seen = now;
+                state.manifest_fault = None;
+                self.take_up(state, &manifest);
+                true
+            }
+            Ok(None) => self.without_manifest(state),
+            Err(error) => {
+                state.seen = now;
+                Self::complain(state, error.to_string())
+            }
+        }
+    }
+
+    /// Marks files as damaged and serves their zones from other files, where there are any.
+    pub fn condemn(&self, faults: Vec<BodyFault>) {
+        let state = &mut *self.state();
+        for BodyFault { file, reason } in faults {
+            error!(
+                message_id = messages::IMAGE_DAMAGED,
+                file = %file,
+                reason = %reason,
+                "image {file} is damaged: {reason}; it is not used any more"
+            );
+            state.figures.images_damaged += 1;
+            state.known_bad.insert(file, reason);
+        }
+        // The manifest may have moved on; what holds is what is there now.
+        if let Ok(Some(manifest)) = Manifest::read(&self.directory) {
+            self.take_up(state, &manifest);
+        }
+    }
+
+    /// What is wrong, one sentence each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let state = self.state();
+        let images = state.known_bad.iter().map(|(file, reason)| format!("image {file} is damaged: {reason}"));
+        state.manifest_fault.iter().cloned().chain(images).chain(state.zone_faults.iter().cloned()).collect()
+    }
+
+    /// Numbers for the statistics.
+    #[must_use]
+    pub fn figures(&self) -> ZoneFigures {
+        self.state().figures
+    }
+
+    fn take_up(&self, state: &mut State, manifest: &Manifest) {
+        forget_unnamed(&mut state.known_bad, manifest);
+        let known_bad = state.known_bad.keys().cloned().collect();
+        let before = self.publisher.load_full();
+        let catalog = Arc::new(Catalog::open(&self.directory, manifest, Some(&before.catalog), &known_bad));
+        self.publish(state, Published { catalog: Arc::clone(&catalog), answer: before.answer.clone() });
+        state.figures.catalogs += 1;
+        self.survey(state, &catalog);
+        match self.fresh.try_send(()) {
+            // A hint that already waits says the same; without an inspector nobody wants to hear.
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+        }
+    }
+
+    fn publish(&self, state: &mut State, published: Published) {
+        state.retired.push(self.publisher.swap(Arc::new(published)));
+    }
+
+    /// Counts the zones of a new catalog and tells of those in trouble.
+    fn survey(&self, state: &mut State, catalog: &Catalog) {
+        let figures = &mut state.figures;
+        (figures.zones, figures.zones_previous, figures.zones_faulty) = (0, 0, 0);
+        figures.manifest_generation = catalog.generation();
+        let mut faults = Vec::new();
+        for zone in catalog.zones(None) {
+            figures.zones += 1;
+            match zone.state {
+                ZoneState::Serving => continue,
+                ZoneState::Previous => figures.zones_previous += 1,
+                ZoneState::Faulty => figures.zones_faulty += 1,
+            }
+            if faults.len() < LISTED {
+                let fault = sentence(&zone);
+                if !state.zone_faults.contains(&fault) {
+                    let (zone, reason) = (&zone.origin, &zone.reason);
+                    warn!(message_id = messages::ZONE_NOT_CURRENT, %zone, %reason, "{fault}");
+                }
+                faults.push(fault);
+            }
+        }
+        let troubled = figures.zones_previous + figures.zones_faulty;
+        if troubled > LISTED as u64 {
+            faults.push(format!("{troubled} zones in all are not served from their current images"));
+        }
+        state.zone_faults = faults;
+        info!(
+            message_id = messages::CATALOG_TAKEN,
+            generation = figures.manifest_generation,
+            zones = figures.zones,
+            "answering {} zones of manifest generation {}",
+            figures.zones,
+            figures.manifest_generation
+        );
+    }
+
+    fn without_manifest(&self, state: &mut State) -> bool {
+        let served = state.seen.take().is_some() || state.figures.catalogs > 0;
+        if served {
+            return Self::complain(state, "it is gone; what was answered before goes on being answered".into());
+        }
+        if state.manifest_fault.is_none() {
+            let directory = self.directory.display();
+            warn!(
+                message_id = messages::NO_MANIFEST,
+                "no manifest in {directory}: every query is answered REFUSED until a zone is compiled"
+            );
+            state.manifest_fault = Some(format!("there is no manifest in {directory} yet"));
+        }
+        false
+    }
+
+    fn complain(state: &mut State, reason: String) -> bool {
+        let fault = format!("the manifest cannot be used: {reason}");
+        let new = state.manifest_fault.as_ref() != Some(&fault);
+        if new {
+            error!(message_id = messages::MANIFEST_BROKEN, reason = %reason, "{fault}");
+            state.manifest_fault = Some(fault);
+        }
+        new
+    }
+
+    /// A lock whose holder panicked guards what was last complete.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sentence(zone: &ServedZone) -> String {
+    let ServedZone { origin, serial, reason, .. } = zone;
+    match zone.state {
+        ZoneState::Serving => format!("zone {origin} is served as it should be"),
+        ZoneState::Previous => {
+            format!("zone {origin} is answered from its previous image, serial {serial}: {reason}")
+        }
+        ZoneState::Faulty => format!("zone {origin} has no usable image and is answered SERVFAIL: {reason}"),
+    }
+}
+
+/// Damaged files that no zone names any more will never be opened.
+fn forget_unnamed(known_bad: &mut BTreeMap<String, String>, manifest: &Manifest) {
+    if known_bad.is_empty() {
+        return;
+    }
+    let previous = manifest.zones.iter().flat_map(|zone| &zone.previous).flat_map(|image| &image.files);
+    let files = manifest.zones.iter().flat_map(|zone| &zone.files).chain(previous);
+    let named: std::collections::BTreeSet<&str> = files.map(|file| file.name.as_str()).collect();
+    known_bad.retain(|file, _| named.contains(file.as_str()));
+}
+
+#[cfg(test)]
+mod tests;

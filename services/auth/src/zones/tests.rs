@@ -1,0 +1,1 @@
+//! Tests of the zones as a whole.
