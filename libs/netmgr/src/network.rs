@@ -190,7 +190,7 @@ impl Network {
     }
 
     /// Resolves when a worker has ended that nobody stopped. The process had better be started again then.
-    pub fn fallen(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn fallen(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut fallen = self.common.fallen.subscribe();
         async move {
             // An error means that the network itself is gone, and with it the question.

@@ -32,6 +32,7 @@ pub struct Daemon<C: Component> {
     register: Register,
     tell: Tell,
     alive: Alive,
+    bus_patience: Duration,
 }
 
 /// What a daemon's task gets of its surroundings.
@@ -57,6 +58,7 @@ impl<C: Component> Daemon<C> {
             register: Box::new(|builder| builder),
             tell: Box::new(|_| ()),
             alive: Box::new(|| true),
+            bus_patience: BUS_PATIENCE,
         }
     }
 
@@ -82,6 +84,13 @@ impl<C: Component> Daemon<C> {
     #[must_use]
     pub fn alive(mut self, alive: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.alive = Box::new(alive);
+        self
+    }
+
+    /// Is ready without waiting for the first attempt to get on the bus: for a daemon whose work needs no bus.
+    #[must_use]
+    pub fn ready_without_bus(mut self) -> Self {
+        self.bus_patience = Duration::ZERO;
         self
     }
 
@@ -128,7 +137,7 @@ impl<C: Component> Daemon<C> {
         tokio::spawn(keeper.run());
         tokio::spawn(feed_watchdog(self.alive));
         let ready = async {
-            let _ = tokio::time::timeout(BUS_PATIENCE, attempted.notified()).await;
+            let _ = tokio::time::timeout(self.bus_patience, attempted.notified()).await;
             ready_usec.get_or_init(now_usec);
             say_ready(C::Settings::COMPONENT, self.owner.generation());
             std::future::pending::<()>().await;

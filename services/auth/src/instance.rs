@@ -83,6 +83,7 @@ impl Instance {
         };
         let instance = Arc::clone(&self);
         Daemon::new(Arc::clone(&self), committed, names::auth(self.number))
+            .ready_without_bus()
             .objects(objects)
             .on_bus_event(move |event| instance.hear(event))
             .alive(move || pulse.lock().unwrap_or_else(PoisonError::into_inner).all_beat())
@@ -163,7 +164,10 @@ impl Instance {
         }
     }
 
-    fn keep(self: Arc<Self>, running: Running) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> {
+    fn keep(
+        self: Arc<Self>,
+        running: Running,
+    ) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> {
         let fallen = self.network.fallen();
         async move {
             tokio::select! {
@@ -173,7 +177,10 @@ impl Instance {
         }
     }
 
-    async fn look_after_zones(self: &Arc<Self>, running: &Running) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn look_after_zones(
+        self: &Arc<Self>,
+        running: &Running,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -19,7 +19,7 @@
 
 mod answerer;
 pub mod instance;
-mod messages;
+pub mod messages;
 pub mod settings;
 pub mod sockets;
 pub mod statistics;

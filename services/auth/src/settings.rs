@@ -125,7 +125,6 @@ impl AuthSettings {
         AnswerSettings {
             udp_payload_size: self.udp_payload_size,
             minimal_responses: self.minimal_responses,
-            ..AnswerSettings::default()
         }
     }
 

@@ -175,7 +175,10 @@ const fn counter(name: &'static str, text: &'static str) -> CounterDefinition {
 const ZONES: &[CounterDefinition] = &[
     gauge("manifest_generation", "Generation of the manifest that is being answered from."),
     gauge("zones", "Zones being answered."),
-    gauge("zones_previous", "Zones answered from their previous image, because the current one is of no use."),
+    gauge(
+        "zones_previous",
+        "Zones answered from their previous image, because the current one is of no use.",
+    ),
     gauge("zones_faulty", "Zones without a usable image, answered SERVFAIL."),
     counter("catalogs", "Times that a new set of zones was taken up."),
     counter("images_damaged", "Image files that reading them through found damaged."),
@@ -234,7 +237,8 @@ mod tests {
         counters.count_failed();
         let set = WORKER.iter().zip(counters.values()).filter(|(_, value)| *value > 0);
         let set: Vec<_> = set.map(|(definition, value)| (definition.name, value)).collect();
-        let names = "queries_udp queries_tcp opcode_query edns answers dropped failed authoritative rcode_nxdomain";
+        let names =
+            "queries_udp queries_tcp opcode_query edns answers dropped failed authoritative rcode_nxdomain";
         assert_eq!(set, names.split(' ').map(|name| (name, 1)).collect::<Vec<_>>());
     }
 

@@ -141,7 +141,8 @@ impl Zones {
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let state = self.state();
-        let images = state.known_bad.iter().map(|(file, reason)| format!("image {file} is damaged: {reason}"));
+        let images =
+            state.known_bad.iter().map(|(file, reason)| format!("image {file} is damaged: {reason}"));
         state.manifest_fault.iter().cloned().chain(images).chain(state.zone_faults.iter().cloned()).collect()
     }
 
@@ -209,7 +210,10 @@ impl Zones {
     fn without_manifest(&self, state: &mut State) -> bool {
         let served = state.seen.take().is_some() || state.figures.catalogs > 0;
         if served {
-            return Self::complain(state, "it is gone; what was answered before goes on being answered".into());
+            return Self::complain(
+                state,
+                "it is gone; what was answered before goes on being answered".into(),
+            );
         }
         if state.manifest_fault.is_none() {
             let directory = self.directory.display();
