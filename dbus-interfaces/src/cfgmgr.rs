@@ -27,6 +27,8 @@ pub struct CfgmgrState {
     pub generation: u64,
     /// Components whose settings can be edited.
     pub components: Vec<String>,
+    /// Owners that do not run with the committed settings and why, one sentence each.
+    pub faults: Vec<String>,
 }
 
 /// One difference between what is committed and a candidate.

@@ -47,6 +47,15 @@ pub fn auth_instance(name: &str) -> Option<u32> {
     name.strip_prefix(AUTH_PREFIX)?.parse().ok()
 }
 
+/// The component that owns a bus name: `auth` for `org.tenon.Auth1.Instance2`; `None` for names of others.
+pub fn component(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(PREFIX)?;
+    let service = rest.split_once(".Instance").map_or(rest, |(service, _)| service);
+    let word = service.trim_end_matches(|c: char| c.is_ascii_digit());
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric());
+    plain.then(|| word.to_ascii_lowercase())
+}
+
 /// The object path that mirrors a bus name: `org.tenon.Zonec1` at `/org/tenon/Zonec1`. All auth instances use
 /// [`AUTH_PATH`].
 pub fn path(name: &str) -> String {
@@ -64,5 +73,8 @@ mod tests {
         assert_eq!(path(&auth(7)), AUTH_PATH);
         assert_eq!(auth_instance(&auth(7)), Some(7));
         assert_eq!(auth_instance("org.tenon.Auth1.Instancex"), None);
+        assert_eq!(component(&auth(7)).as_deref(), Some("auth"));
+        assert_eq!(component(CFGMGR).as_deref(), Some("cfgmgr"));
+        assert_eq!(component("org.example.Zonec1"), None);
     }
 }

@@ -1,1 +1,117 @@
 //! Keeps the settings: numbered generations, checked by their owners.
+//!
+//! Reads the shipped schemas and the listen status; writes generations, candidates and the listen request below the
+//! configuration directory, which it alone owns; owns the bus name `org.tenon.Cfgmgr1`. It knows no component: which
+//! there are and what options they have is what the schemas say, and whether settings will do is what their owners
+//! say. Nobody needs it to go on: daemons read the committed generation from the file at start.
+
+pub mod listen;
+pub mod manager;
+pub mod messages;
+pub mod option;
+pub mod owners;
+pub mod schemas;
+pub mod settings;
+pub mod statistics;
+pub mod storage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Parser;
+use tenon_bus::{Bus, names};
+use tenon_service::{BusEvent, CommonOptions, Daemon, committed, log};
+
+use listen::Listen;
+use manager::bus::ManagerFace;
+use manager::{Manager, Places};
+use settings::CfgmgrSettings;
+use storage::StorageError;
+use storage::directory::Directory;
+
+/// Keeps the settings of Tenon's services in numbered generations
+#[derive(Debug, Parser)]
+#[command(name = "tenon-cfgmgr", version)]
+pub struct CommandLine {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// Directory of the shipped schemas [default: share/tenon/schema of the prefix this program is installed in]
+    #[arg(long, value_name = "DIRECTORY")]
+    schema_dir: Option<PathBuf>,
+    /// Directory of Tenon's daemons, for the checkers of those that are stopped [default: this program's]
+    #[arg(long, value_name = "DIRECTORY")]
+    libexec_dir: Option<PathBuf>,
+    /// Where tenon-listen reports what came of the listen addresses
+    #[arg(long, value_name = "FILE", default_value = "/run/tenon/listen-status.json")]
+    listen_status: PathBuf,
+}
+
+/// The daemon, from its command line to its end.
+pub fn run(command_line: CommandLine) -> ExitCode {
+    let options = &command_line.common;
+    if let Some(status) = options.answer::<CfgmgrSettings>() {
+        return status;
+    }
+    log::start("tenon-cfgmgr");
+    let committed = committed::read::<CfgmgrSettings>(&options.config_dir);
+    let manager = match open(&command_line, committed.settings.clone()) {
+        Ok(manager) => Arc::new(manager),
+        Err(error) => {
+            tracing::error!(
+                message_id = tenon_service::messages::FAILED,
+                reason = %error,
+                "cannot open the store of settings: {error}"
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    let face = manager.clone();
+    Daemon::new(manager.clone(), committed, names::CFGMGR)
+        .objects(move |builder| builder.serve_at(names::CFGMGR_PATH, ManagerFace::new(face.clone())))
+        .on_bus_event(reconciler(manager))
+        .run(|_| std::future::pending())
+}
+
+fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager, StorageError> {
+    let config = &command_line.common.config_dir;
+    let own = std::env::current_exe().unwrap_or_default();
+    let libexec = || own.parent().map(PathBuf::from).unwrap_or_default();
+    let schemas = || match own.ancestors().nth(3) {
+        Some(prefix) if prefix.join("share/tenon/schema").is_dir() => prefix.join("share/tenon/schema"),
+        _ => PathBuf::from("/usr/share/tenon/schema"),
+    };
+    let places = Places {
+        schemas: command_line.schema_dir.clone().unwrap_or_else(schemas),
+        libexec: command_line.libexec_dir.clone().unwrap_or_else(libexec),
+        listen: Listen { request: config.join("listen.json"), status: command_line.listen_status.clone() },
+    };
+    Manager::new(Arc::new(Directory::open(config)?), places, settings)
+}
+
+/// Gives every owner that appears the committed settings, if it has others.
+fn reconciler(manager: Arc<Manager>) -> impl Fn(BusEvent) + Send + Sync {
+    let current: Mutex<Option<Bus>> = Mutex::new(None);
+    move |event| {
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            BusEvent::Connected(bus) => {
+                // The library knows no peer but others; this service owns settings too.
+                catch_up(&manager, &bus, names::CFGMGR.to_owned());
+                *current = Some(bus);
+            }
+            BusEvent::Disconnected => *current = None,
+            BusEvent::PeerAppeared(name) => {
+                if let Some(bus) = current.as_ref() {
+                    catch_up(&manager, bus, name);
+                }
+            }
+            BusEvent::PeerGone(name) => manager.forget(&name),
+        }
+    }
+}
+
+fn catch_up(manager: &Arc<Manager>, bus: &Bus, name: String) {
+    let (manager, bus) = (manager.clone(), bus.clone());
+    tokio::spawn(async move { manager.catch_up(&bus, &name).await });
+}

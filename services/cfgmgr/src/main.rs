@@ -1,3 +1,9 @@
 //! Keeps the settings: numbered generations, checked by their owners.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    tenon_cfgmgr::run(tenon_cfgmgr::CommandLine::parse())
+}

@@ -1,0 +1,265 @@
+//! The settings, what is committed of them and what users are about to change.
+
+pub mod bus;
+mod commit;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value};
+use tenon_bus::{Bus, BusError, Config1};
+use tenon_service::committed::StoredGeneration;
+use tenon_service::{Component, CounterDefinition, Refusal};
+use tracing::{error, info, warn};
+
+use crate::listen::Listen;
+use crate::messages;
+use crate::option::{self, OptionError};
+use crate::owners::Owners;
+use crate::schemas::Schemas;
+use crate::settings::CfgmgrSettings;
+use crate::statistics::Statistics;
+use crate::storage::{Candidate, Storage, StorageError};
+
+pub use commit::{CommitError, Committed};
+
+/// Most generations told of in one answer.
+const HISTORY: u32 = 100;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Shipped schemas.
+    pub schemas: PathBuf,
+    /// Daemons, for their checkers.
+    pub libexec: PathBuf,
+    /// The listen addresses.
+    pub listen: Listen,
+}
+
+/// The manager.
+pub struct Manager {
+    storage: Arc<dyn Storage>,
+    places: Places,
+    settings: Mutex<CfgmgrSettings>,
+    statistics: Statistics,
+    committed: Mutex<StoredGeneration>,
+    /// Owners that do not run with the committed settings, and why.
+    faults: Mutex<BTreeMap<String, String>>,
+    /// Held while a candidate is read, changed and written.
+    editing: Mutex<()>,
+    /// Held over a whole commit, and while an owner that came late is given the settings.
+    committing: tokio::sync::Mutex<()>,
+}
+
+/// One difference that a commit would make: path, value now, value then.
+pub type Change = (String, Option<Value>, Option<Value>);
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// The option or its value is wrong.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Manager {
+    /// A manager over a store. Brings the listen request up to what is committed.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        places: Places,
+        settings: CfgmgrSettings,
+    ) -> Result<Self, StorageError> {
+        let committed = storage.current()?;
+        let manager = Self {
+            storage,
+            places,
+            settings: Mutex::new(settings),
+            statistics: Statistics::default(),
+            committed: Mutex::new(committed),
+            faults: Mutex::default(),
+            editing: Mutex::default(),
+            committing: tokio::sync::Mutex::default(),
+        };
+        let committed = manager.committed();
+        let schemas = manager.schemas();
+        let tree = schemas.complete(&committed.settings);
+        if manager.places.listen.differs(&tree, &schemas.defaults()) {
+            manager.places.listen.write(committed.generation, &tree)?;
+        }
+        Ok(manager)
+    }
+
+    /// The committed generation.
+    pub fn committed(&self) -> StoredGeneration {
+        held(&self.committed).clone()
+    }
+
+    /// The shipped schemas, as they are now.
+    pub fn schemas(&self) -> Schemas {
+        Schemas::read(&self.places.schemas)
+    }
+
+    /// Owners that do not run with the committed settings, one sentence each.
+    pub fn faults(&self) -> Vec<String> {
+        held(&self.faults).iter().map(|(name, reason)| format!("{name}: {reason}")).collect()
+    }
+
+    /// Values below a path, with the edits of a user if one is named.
+    pub fn get(&self, path: &str, edited_by: Option<u32>) -> Result<Value, ManagerError> {
+        let schemas = self.schemas();
+        let mut tree = schemas.complete(&self.committed().settings);
+        if let Some(uid) = edited_by {
+            option::lay(&self.storage.candidate(uid)?, &schemas, &mut tree);
+        }
+        Ok(option::get(&tree, path)?)
+    }
+
+    /// Sets an option in a user's candidate.
+    pub fn set(&self, uid: u32, path: &str, value: &Value) -> Result<(), ManagerError> {
+        self.edit(uid, |candidate, schemas, tree| option::set(candidate, schemas, tree, path, value))
+    }
+
+    /// Takes an option back to its default in a user's candidate.
+    pub fn unset(&self, uid: u32, path: &str) -> Result<(), ManagerError> {
+        self.edit(uid, |candidate, schemas, tree| option::unset(candidate, schemas, tree, path))
+    }
+
+    fn edit(
+        &self,
+        uid: u32,
+        change: impl FnOnce(&mut Candidate, &Schemas, &Map<String, Value>) -> Result<(), OptionError>,
+    ) -> Result<(), ManagerError> {
+        let schemas = self.schemas();
+        let _editing = held(&self.editing);
+        let tree = schemas.complete(&self.committed().settings);
+        let mut candidate = self.storage.candidate(uid)?;
+        change(&mut candidate, &schemas, &tree).inspect_err(|error| {
+            if matches!(error, OptionError::Full(_)) {
+                self.statistics.candidate_full.add();
+            }
+        })?;
+        Ok(self.storage.put_candidate(uid, &candidate)?)
+    }
+
+    /// What a user's candidate would change.
+    pub fn diff(&self, uid: u32) -> Result<Vec<Change>, ManagerError> {
+        let schemas = self.schemas();
+        let now = schemas.complete(&self.committed().settings);
+        let candidate = self.storage.candidate(uid)?;
+        let mut then = now.clone();
+        option::lay(&candidate, &schemas, &mut then);
+        let change = |path: &String| {
+            let (now, then) = (option::get(&now, path).ok(), option::get(&then, path).ok());
+            (now != then).then(|| (path.clone(), now, then))
+        };
+        Ok(candidate.edits.keys().filter_map(change).collect())
+    }
+
+    /// Forgets a user's candidate.
+    pub fn revert(&self, uid: u32) -> Result<(), ManagerError> {
+        let _editing = held(&self.editing);
+        Ok(self.storage.put_candidate(uid, &Candidate::default())?)
+    }
+
+    /// Generations older than `before` (0: from the newest), at most `limit` (0: as many as are told of at once).
+    pub fn history(&self, before: u64, limit: u32) -> Result<Vec<StoredGeneration>, ManagerError> {
+        let limit = if limit == 0 { HISTORY } else { limit.min(HISTORY) };
+        Ok(self.storage.history(before, limit as usize)?)
+    }
+
+    /// Gives an owner that (re)appeared the committed settings if it runs with others.
+    pub async fn catch_up(&self, bus: &Bus, name: &str) {
+        let _committing = self.committing.lock().await;
+        let state = match Config1::new(bus, name).state().await {
+            Ok(state) => state,
+            // Not an owner of settings, or gone again: it reads the files when it comes.
+            Err(BusError::ServiceUnknown(_) | BusError::Other { .. }) => return,
+            Err(error) => return self.remember_fault(name, &error.to_string()),
+        };
+        let committed = self.committed();
+        if state.generation == committed.generation {
+            held(&self.faults).remove(name);
+            return;
+        }
+        let owners = self.owners(bus);
+        if self.apply_to(&owners, name, &state.component, &committed).await.is_ok() {
+            self.statistics.caught_up.add();
+            info!(
+                message_id = messages::OWNER_CAUGHT_UP,
+                owner = %name,
+                generation = committed.generation,
+                "{name} ran with generation {} and was given generation {}", state.generation, committed.generation
+            );
+        }
+    }
+
+    /// Forgets what was wrong with an owner that stopped: it reads the files when it starts.
+    pub fn forget(&self, name: &str) {
+        held(&self.faults).remove(name);
+    }
+
+    fn owners(&self, bus: &Bus) -> Owners {
+        Owners { bus: bus.clone(), libexec: self.places.libexec.clone() }
+    }
+
+    async fn apply_to(
+        &self,
+        owners: &Owners,
+        name: &str,
+        component: &str,
+        generation: &StoredGeneration,
+    ) -> Result<(), String> {
+        let empty = Value::Object(Map::new());
+        let document = generation.settings.get(component).unwrap_or(&empty);
+        let limit = held(&self.settings).apply_limit();
+        match owners.apply(name, generation.generation, document, limit).await {
+            // It reads the files when it starts.
+            Ok(()) | Err(crate::owners::OwnerError::Gone) => {
+                held(&self.faults).remove(name);
+                Ok(())
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.statistics.apply_failures.add();
+                self.remember_fault(name, &reason);
+                Err(reason)
+            }
+        }
+    }
+
+    fn remember_fault(&self, name: &str, reason: &str) {
+        warn!(
+            message_id = messages::OWNER_BEHIND,
+            owner = %name,
+            reason = %reason,
+            "{name} does not run with the committed settings: {reason}"
+        );
+        held(&self.faults).insert(name.to_owned(), reason.to_owned());
+    }
+}
+
+impl Component for Manager {
+    type Settings = CfgmgrSettings;
+
+    fn apply(&self, _: u64, settings: &CfgmgrSettings) -> Result<(), Refusal> {
+        *held(&self.settings) = settings.clone();
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
+        self.statistics.all()
+    }
+}
+
+/// What a panicking holder left is whole: every change under these locks is one assignment or one file.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+        error!("a thread died while it held a lock; going on with what it left");
+        poisoned.into_inner()
+    })
+}

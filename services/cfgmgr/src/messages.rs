@@ -1,0 +1,14 @@
+//! Messages of the configuration manager; each has an entry in `units/tenon.catalog`.
+
+/// A generation was committed and is in force.
+pub const COMMITTED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e101";
+/// A commit was refused; nothing changed.
+pub const REFUSED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e102";
+/// A commit could not be applied, and the settings before were committed again.
+pub const RESTORED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e103";
+/// An owner does not run with the committed settings.
+pub const OWNER_BEHIND: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e104";
+/// An owner was given the committed settings.
+pub const OWNER_CAUGHT_UP: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e105";
+/// The committed generation cannot be read; an older one counts as committed.
+pub const STORE_BROKEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e106";

@@ -1,0 +1,70 @@
+//! The shipped schemas: which components there are, and what options they have.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use tenon_service::{Schema, Settings};
+use tracing::warn;
+
+use crate::settings::CfgmgrSettings;
+
+/// Schemas by component.
+#[derive(Clone, Debug)]
+pub struct Schemas {
+    components: BTreeMap<String, Schema>,
+}
+
+impl Schemas {
+    /// Reads `<component>.json` files; ones that cannot be read are logged and left out. The configuration manager's
+    /// own schema is there in any case.
+    pub fn read(directory: &Path) -> Self {
+        let mut components =
+            BTreeMap::from([(CfgmgrSettings::COMPONENT.to_owned(), Schema::of::<CfgmgrSettings>())]);
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let Some(component) = component(&path) else { continue };
+            let read = std::fs::read_to_string(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|text| Schema::parse(&text).map_err(|error| error.to_string()));
+            match read {
+                Ok(schema) => drop(components.insert(component, schema)),
+                Err(error) => warn!("{}: {error}; its component cannot be edited", path.display()),
+            }
+        }
+        Self { components }
+    }
+
+    /// Names of the components, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.components.keys().cloned().collect()
+    }
+
+    /// The schema of a component.
+    pub fn get(&self, component: &str) -> Option<&Schema> {
+        self.components.get(component)
+    }
+
+    /// All components with all options at their defaults.
+    pub fn defaults(&self) -> Map<String, Value> {
+        self.complete(&BTreeMap::new())
+    }
+
+    /// All components with all options: defaults, and on them what `stored` says.
+    pub fn complete(&self, stored: &BTreeMap<String, Value>) -> Map<String, Value> {
+        let whole = |(component, schema): (&String, &Schema)| {
+            let mut values = Value::Object(schema.defaults());
+            if let Some(document) = stored.get(component) {
+                tenon_service::document::overlay(&mut values, document);
+            }
+            (component.clone(), values)
+        };
+        self.components.iter().map(whole).collect()
+    }
+}
+
+fn component(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    plain.then(|| name.to_owned())
+}

@@ -1,0 +1,62 @@
+//! Where generations and candidates are kept.
+
+pub mod directory;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_service::committed::StoredGeneration;
+
+/// Keeps generations and candidates. Every method is one step to the outside: it happened, or it did not.
+pub trait Storage: Send + Sync {
+    /// The committed generation; number 0 and no settings while nothing was ever committed. When it cannot be read,
+    /// the newest older one that can.
+    fn current(&self) -> Result<StoredGeneration, StorageError>;
+
+    /// A number that no generation has or had.
+    fn next_number(&self) -> Result<u64, StorageError>;
+
+    /// Keeps a generation and makes it the committed one, durably.
+    fn store(&self, generation: &StoredGeneration) -> Result<(), StorageError>;
+
+    /// Generations older than `before`, newest first, at most `limit`. Ones that cannot be read are left out.
+    fn history(&self, before: u64, limit: usize) -> Result<Vec<StoredGeneration>, StorageError>;
+
+    /// Removes all but the newest `keep` generations; the committed one stays in any case.
+    fn prune(&self, keep: usize) -> Result<(), StorageError>;
+
+    /// The candidate of a user; an empty one when there is none.
+    fn candidate(&self, uid: u32) -> Result<Candidate, StorageError>;
+
+    /// Keeps the candidate of a user; an empty one is removed.
+    fn put_candidate(&self, uid: u32, candidate: &Candidate) -> Result<(), StorageError>;
+}
+
+/// Why something could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct StorageError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: std::io::Error,
+}
+
+/// The edits of one user that are not committed yet, by the path of the option.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Path to edit.
+    pub edits: BTreeMap<String, Edit>,
+}
+
+/// One edit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The value that was committed when the option was edited: when another one is committed since, the edit is in
+    /// conflict.
+    pub was: Value,
+    /// The value to be; `None` for the default.
+    pub value: Option<Value>,
+}

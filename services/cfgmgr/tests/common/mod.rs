@@ -1,0 +1,124 @@
+//! A private bus, a configuration manager and owners, each a process of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail like tests
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tenon_bus::{Bus, Cfgmgr1, Config1, ConfigState, names};
+use tenon_private_bus::PrivateBus;
+
+/// Nothing here takes long; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A process that ends with the test.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// All of it.
+pub(crate) struct Bench {
+    pub(crate) daemon: PrivateBus,
+    pub(crate) bus: Bus,
+    pub(crate) cfgmgr: Cfgmgr1,
+}
+
+pub(crate) fn fake_owner() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let path = own.parent().and_then(Path::parent).unwrap().join("examples/fake_owner");
+    assert!(path.exists(), "{} is not built; run `cargo test -p tenon-cfgmgr` as a whole", path.display());
+    path
+}
+
+impl Bench {
+    /// A bus, the shipped schema and the shipped program of the owner; nothing runs yet.
+    pub(crate) async fn new() -> Self {
+        let daemon = PrivateBus::start().unwrap();
+        for name in ["schema", "libexec", "config"] {
+            std::fs::create_dir(daemon.directory().join(name)).unwrap();
+        }
+        let schema = Command::new(fake_owner()).arg("--print-schema").output().unwrap().stdout;
+        std::fs::write(daemon.directory().join("schema/auth.json"), schema).unwrap();
+        std::os::unix::fs::symlink(fake_owner(), daemon.directory().join("libexec/tenon-auth")).unwrap();
+        let bus = Bus::at(&daemon.address()).await.unwrap();
+        let cfgmgr = Cfgmgr1::new(&bus);
+        Self { daemon, bus, cfgmgr }
+    }
+
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.daemon.directory().join(name)
+    }
+
+    pub(crate) async fn start_cfgmgr(&self) -> Process {
+        let arguments = [
+            ("--config-dir", "config"),
+            ("--schema-dir", "schema"),
+            ("--libexec-dir", "libexec"),
+            ("--listen-status", "status.json"),
+        ];
+        let arguments =
+            arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);
+        let process = self.start(env!("CARGO_BIN_EXE_tenon-cfgmgr").as_ref(), arguments);
+        self.wait_for(names::CFGMGR).await;
+        process
+    }
+
+    pub(crate) async fn start_owner(&self, instance: u32, more: &[&str]) -> Process {
+        let mut arguments = vec!["--config-dir".into(), self.place("config").into_os_string()];
+        arguments.extend([format!("--instance={instance}").into()]);
+        arguments.extend(more.iter().map(Into::into));
+        let process = self.start(&fake_owner(), arguments);
+        self.wait_for(&names::auth(instance)).await;
+        process
+    }
+
+    fn start<A: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = A>) -> Process {
+        let started = Command::new(program)
+            .args(arguments)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
+            .stdin(Stdio::null())
+            .spawn();
+        Process(started.unwrap())
+    }
+
+    pub(crate) async fn wait_for(&self, name: &str) {
+        let began = Instant::now();
+        while !self.bus.is_present(name).await.unwrap() {
+            assert!(began.elapsed() < PATIENCE, "{name} does not come");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What an owner runs with.
+    pub(crate) async fn owner(&self, instance: u32) -> ConfigState {
+        Config1::new(&self.bus, &names::auth(instance)).state().await.unwrap()
+    }
+
+    /// Waits until an owner runs with a generation.
+    pub(crate) async fn wait_for_generation(&self, instance: u32, generation: u64) {
+        let began = Instant::now();
+        while self.owner(instance).await.generation != generation {
+            assert!(began.elapsed() < PATIENCE, "instance {instance} does not get generation {generation}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The committed generation as daemons read it.
+    pub(crate) fn stored(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.place("config/current")).unwrap()).unwrap()
+    }
+}
