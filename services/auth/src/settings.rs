@@ -22,9 +22,13 @@ pub struct AuthSettings {
     /// Threads that answer; 0 means one per processor. Takes effect when the server is started the next time.
     #[schemars(range(max = 1024))]
     pub workers: u16,
-    /// Datagram sockets for each address; 0 means one per worker. With fewer than workers, several share one. A change
-    /// restarts the server once.
-    #[schemars(range(max = 1024))]
+    /// Instances of the server, each a process of its own on the same addresses: `tenon-auth@1`, `tenon-auth@2` and so
+    /// on. With two, one that crashes leaves the other answering. A change restarts the server once.
+    #[schemars(range(min = 1, max = 8))]
+    pub instances: u8,
+    /// Datagram sockets for each address and instance; 0 means one per processor. With fewer than workers, several
+    /// share one. A change restarts the server once and opens the sockets anew, which loses what waits in them.
+    #[schemars(range(max = 64))]
     pub udp_sockets: u16,
     /// Largest UDP answer in octets, and the size that clients are told they may send. 1232 fits every path of today
     /// without fragments.
@@ -77,6 +81,7 @@ impl Default for AuthSettings {
                 local(std::net::Ipv6Addr::LOCALHOST.into()),
             ],
             workers: 0,
+            instances: 1,
             udp_sockets: 0,
             udp_payload_size: answer.udp_payload_size,
             minimal_responses: answer.minimal_responses,
@@ -122,10 +127,7 @@ impl AuthSettings {
     /// What the workers' answers depend on.
     #[must_use]
     pub fn answer(&self) -> AnswerSettings {
-        AnswerSettings {
-            udp_payload_size: self.udp_payload_size,
-            minimal_responses: self.minimal_responses,
-        }
+        AnswerSettings { udp_payload_size: self.udp_payload_size, minimal_responses: self.minimal_responses }
     }
 
     /// What the network depends on.
