@@ -5,6 +5,7 @@
 //! cannot hold an invalid value; failing to parse is an ordinary error, never a panic.
 
 pub mod class;
+pub mod message;
 pub mod name;
 pub mod rdata;
 pub mod rrtype;
