@@ -1,11 +1,27 @@
 //! Building an image file from a stream of RRsets.
+//!
+//! A zone is assembled in memory (about fifty octets a record) and appended to a temporary file when it ends; so a
+//! pack of many zones never takes more than its largest zone.
 
+mod block;
+mod links;
+mod zone;
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::RrsetRef;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use crate::file::{ImageMap, OpenError};
+use crate::format::{HEADER, Header, ImageKind, LINE, Section, ZoneEntry};
 use crate::manifest::ImageFile;
+use zone::ZoneBuilder;
+
+/// Ending of files that are not finished; what a killed builder leaves behind ends in it.
+pub const UNFINISHED: &str = ".new";
 
 /// Why an image could not be built; nothing of it remains on disk.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +60,14 @@ pub enum BuildError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// More than the format can hold.
+    #[error("zone {origin} is too large: {what}")]
+    TooLarge {
+        /// The zone.
+        origin: Name,
+        /// What there is too much of.
+        what: &'static str,
+    },
     /// A verb was used out of turn (a zone begun twice, an RRset outside of a zone).
     #[error("image builder: {0}")]
     Sequence(&'static str),
@@ -73,6 +97,13 @@ pub struct ZoneSummary {
 pub struct ImageBuilder {
     directory: PathBuf,
     name: String,
+    temporary: PathBuf,
+    kind: ImageKind,
+    file: Option<File>,
+    position: u64,
+    names: Vec<u8>,
+    entries: Vec<ZoneEntry>,
+    zone: Option<ZoneBuilder>,
 }
 
 impl ImageBuilder {
@@ -81,19 +112,50 @@ impl ImageBuilder {
     /// # Errors
     /// [`BuildError::Io`].
     pub fn create(directory: &Path, name: &str) -> Result<Self, BuildError> {
-        Ok(Self { directory: directory.to_owned(), name: name.to_owned() })
+        Self::start(directory, name, ImageKind::Base)
+    }
+
+    /// Starts a layer: whole nodes that changed, and [`Self::remove`] for names that are gone.
+    ///
+    /// Whoever writes it restates every name whose own data changed; what follows from other names (the delegation
+    /// above, addresses, wildcards, neighbours) is looked up by name in a zone with layers.
+    ///
+    /// # Errors
+    /// [`BuildError::Io`].
+    pub fn create_layer(directory: &Path, name: &str) -> Result<Self, BuildError> {
+        Self::start(directory, name, ImageKind::Layer)
+    }
+
+    fn start(directory: &Path, name: &str, kind: ImageKind) -> Result<Self, BuildError> {
+        let temporary = directory.join(format!("{name}{UNFINISHED}"));
+        let open = || {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&[0; HEADER])?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| BuildError::Io { path: temporary.clone(), error })?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            name: name.to_owned(),
+            temporary,
+            kind,
+            file: Some(file),
+            position: HEADER as u64,
+            names: Vec::new(),
+            entries: Vec::new(),
+            zone: None,
+        })
     }
 
     /// Starts the zone `origin`.
     ///
     /// # Errors
     /// [`BuildError::Sequence`] while another zone is open.
-    pub fn begin_zone(
-        &mut self,
-        _origin: NameRef<'_>,
-        _serial: u32,
-        _version: u64,
-    ) -> Result<(), BuildError> {
+    pub fn begin_zone(&mut self, origin: NameRef<'_>, serial: u32, version: u64) -> Result<(), BuildError> {
+        if self.zone.is_some() {
+            return Err(BuildError::Sequence("a zone is begun while another one is open"));
+        }
+        self.zone = Some(ZoneBuilder::new(origin, serial, version, self.kind));
         Ok(())
     }
 
@@ -101,8 +163,23 @@ impl ImageBuilder {
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn add(&mut self, _rrset: RrsetRef<'_>) -> Result<(), BuildError> {
-        Ok(())
+    pub fn add(&mut self, rrset: RrsetRef<'_>) -> Result<(), BuildError> {
+        self.open_zone()?.add(rrset)
+    }
+
+    /// In a layer: the name has no records any more; `exists` tells that there are still names below it.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn remove(&mut self, owner: NameRef<'_>, exists: bool) -> Result<(), BuildError> {
+        if self.kind != ImageKind::Layer {
+            return Err(BuildError::Sequence("names are removed in layers only"));
+        }
+        self.open_zone()?.remove(owner, exists)
+    }
+
+    fn open_zone(&mut self) -> Result<&mut ZoneBuilder, BuildError> {
+        self.zone.as_mut().ok_or(BuildError::Sequence("no zone is open"))
     }
 
     /// Ends the open zone.
@@ -110,17 +187,83 @@ impl ImageBuilder {
     /// # Errors
     /// See [`BuildError`].
     pub fn end_zone(&mut self) -> Result<ZoneSummary, BuildError> {
-        Ok(ZoneSummary::default())
+        let zone = self.zone.take().ok_or(BuildError::Sequence("no zone is open"))?;
+        let (mut entry, origin, pieces) = zone.finish()?;
+        let start = self.position.next_multiple_of(LINE as u64);
+        self.append(&[0; LINE][..(start - self.position) as usize])?;
+        let mut sum = Xxh3::new();
+        for piece in &pieces {
+            sum.update(piece);
+            self.append(piece)?;
+        }
+        entry.region = Section { offset: start, length: self.position - start, checksum: sum.digest() };
+        entry.name_offset = self.names.len() as u32;
+        entry.name_length = origin.octets().len() as u32;
+        self.names.extend_from_slice(origin.octets());
+        self.entries.push(entry);
+        Ok(ZoneSummary { records: entry.records, nodes: entry.nodes, octets: entry.region.length })
     }
 
     /// Writes what is left, verifies every octet, syncs and renames the file to its name.
     ///
     /// # Errors
     /// See [`BuildError`]; the temporary file is gone then.
-    pub fn finish(self) -> Result<ImageFile, BuildError> {
-        Err(BuildError::Verification {
-            name: self.directory.join(self.name).display().to_string(),
-            reason: "not yet built".into(),
-        })
+    pub fn finish(mut self) -> Result<ImageFile, BuildError> {
+        if self.zone.is_some() {
+            return Err(BuildError::Sequence("the image is finished while a zone is open"));
+        }
+        let names = std::mem::take(&mut self.names);
+        let names = self.section(&names)?;
+        self.entries.sort_unstable_by_key(|entry| entry.hash);
+        let entries: Vec<u8> = self.entries.iter().flat_map(|entry| entry.to_octets()).collect();
+        let entries = self.section(&entries)?;
+        let zones = self.entries.len() as u32;
+        let header =
+            Header { kind: self.kind, zones, octets: self.position, names, entries }.to_octets(xxh3_64);
+        self.io(|file| {
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&header)?;
+            file.sync_all()
+        })?;
+        self.file = None;
+        let mut image =
+            self.verify().map_err(|reason| BuildError::Verification { name: self.name.clone(), reason })?;
+        let target = self.directory.join(&self.name);
+        fs::rename(&self.temporary, &target).map_err(|error| BuildError::Io { path: target, error })?;
+        let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| BuildError::Io { path: self.directory.clone(), error })?;
+        image.name.clone_from(&self.name);
+        Ok(image)
+    }
+
+    fn verify(&self) -> Result<ImageFile, String> {
+        let opened = ImageMap::open(&self.directory, &format!("{}{UNFINISHED}", self.name));
+        let image = opened.map_err(|error: OpenError| error.to_string())?;
+        image.verify_bodies(&mut || ())?;
+        image.verify_structure()?;
+        Ok(image.file().clone())
+    }
+
+    fn section(&mut self, octets: &[u8]) -> Result<Section, BuildError> {
+        let offset = self.position;
+        self.append(octets)?;
+        Ok(Section { offset, length: octets.len() as u64, checksum: xxh3_64(octets) })
+    }
+
+    fn append(&mut self, octets: &[u8]) -> Result<(), BuildError> {
+        self.position += octets.len() as u64;
+        self.io(|file| file.write_all(octets))
+    }
+
+    fn io(&mut self, action: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), BuildError> {
+        let file = self.file.as_mut().ok_or(BuildError::Sequence("the image is finished"))?;
+        action(file).map_err(|error| BuildError::Io { path: self.temporary.clone(), error })
+    }
+}
+
+impl Drop for ImageBuilder {
+    fn drop(&mut self) {
+        // Ignored: after a successful rename there is nothing to remove, otherwise the next start clears it.
+        let _ = fs::remove_file(&self.temporary);
     }
 }

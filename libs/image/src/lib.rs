@@ -7,8 +7,24 @@
 
 pub mod builder;
 pub mod catalog;
+pub mod file;
+mod format;
 pub mod manifest;
+mod map;
+pub mod node;
+mod octets;
+mod order;
+mod part;
+pub mod rrset;
+mod table;
+pub mod zone;
 
-pub use builder::{BuildError, ImageBuilder, ZoneSummary};
+pub use builder::{BuildError, ImageBuilder, UNFINISHED, ZoneSummary};
 pub use catalog::{BodyFault, Catalog, ServedZone, ZoneState};
+pub use file::{ImageMap, OpenError};
+pub use format::ImageKind;
 pub use manifest::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage};
+pub use node::{Node, NodeRef};
+pub use octets::Fault;
+pub use rrset::RrsetView;
+pub use zone::{Lookup, ZoneImage};

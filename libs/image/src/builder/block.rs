@@ -1,0 +1,181 @@
+//! Bringing an RRset into the form in which it is copied into responses.
+
+use std::collections::HashMap;
+
+use tenon_wire::{Name, NameRef, RrType};
+use tenon_zone::RdataList;
+
+use crate::rrset::{OWNER_SUFFIX, RECORD_HEAD};
+
+/// Names are only compressed against names this close to the start of their RRset, so that pointers nearly always reach.
+const MAX_TARGET: usize = 0x1fff;
+/// The largest response, less header, question and OPT record.
+const MAX_BLOCK: usize = 65535 - 12 - 259 - 11;
+
+/// An RRset ready to be written into a node.
+pub(super) struct Block {
+    pub(super) records: u16,
+    /// Position of a hole and its target.
+    pub(super) fixups: Vec<[u16; 2]>,
+    pub(super) targets: Vec<AddressTarget>,
+    /// Packed record data with holes.
+    pub(super) data: Vec<u8>,
+}
+
+/// A name of this zone in record data that leads to addresses.
+pub(super) struct AddressTarget {
+    pub(super) position: u16,
+    pub(super) required: bool,
+    pub(super) name: Vec<u8>,
+}
+
+/// Where names lie in record data.
+#[derive(Clone, Copy)]
+struct Names {
+    /// Octets before the first name.
+    skip: usize,
+    /// How many names follow that may be compressed (RFC 3597 section 4).
+    compressible: usize,
+    /// The first name leads to addresses.
+    addresses: bool,
+}
+
+const fn names_of(rrtype: RrType) -> Option<Names> {
+    let (skip, compressible, addresses) = match rrtype {
+        RrType::NS => (0, 1, true),
+        RrType::CNAME | RrType::PTR | RrType::MD | RrType::MF | RrType::MB | RrType::MG | RrType::MR => {
+            (0, 1, false)
+        }
+        RrType::SOA | RrType::MINFO => (0, 2, false),
+        RrType::MX => (2, 1, true),
+        RrType::SRV => (6, 0, true),
+        RrType::AFDB | RrType::RT | RrType::KX => (2, 0, true),
+        _ => return None,
+    };
+    Some(Names { skip, compressible, addresses })
+}
+
+/// Compiles the records of `owner` in zone `origin`.
+pub(super) fn compile(
+    owner: &Name,
+    origin: &Name,
+    rrtype: RrType,
+    rdatas: RdataList<'_>,
+) -> Result<Block, &'static str> {
+    let mut writer = Writer {
+        owner: owner.as_ref(),
+        origin: origin.as_ref(),
+        rrtype,
+        position: 0,
+        earlier: HashMap::new(),
+        block: Block {
+            records: 0,
+            fixups: Vec::new(),
+            targets: Vec::new(),
+            data: Vec::with_capacity(rdatas.packed().len()),
+        },
+    };
+    let names = names_of(rrtype);
+    for rdata in rdatas {
+        writer.record(rdata, names)?;
+    }
+    if writer.position > MAX_BLOCK {
+        return Err("the RRset is larger than a DNS message");
+    }
+    // Glue that must not be missing is tried first.
+    writer.block.targets.sort_by_key(|target| !target.required);
+    Ok(writer.block)
+}
+
+struct Writer<'a> {
+    owner: NameRef<'a>,
+    origin: NameRef<'a>,
+    rrtype: RrType,
+    /// Where in the RRset as written the next octet lies.
+    position: usize,
+    /// Suffixes written before, case kept, and where.
+    earlier: HashMap<&'a [u8], usize>,
+    block: Block,
+}
+
+impl<'a> Writer<'a> {
+    fn record(&mut self, rdata: &'a [u8], names: Option<Names>) -> Result<(), &'static str> {
+        self.block.records = self.block.records.checked_add(1).ok_or("more than 65535 records")?;
+        self.position += RECORD_HEAD;
+        let length_at = self.block.data.len();
+        self.block.data.extend_from_slice(&[0; 2]);
+        match names {
+            Some(names) => self.rdata(rdata, names)?,
+            None => self.put(rdata),
+        }
+        let length = (self.block.data.len() - length_at - 2) as u16;
+        self.block.data[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    fn rdata(&mut self, rdata: &'a [u8], names: Names) -> Result<(), &'static str> {
+        const MALFORMED: &str = "a name in its record data is malformed";
+        let (head, mut rest) = rdata.split_at_checked(names.skip).ok_or(MALFORMED)?;
+        self.put(head);
+        if names.addresses {
+            let (target, _) = NameRef::split_from(rest).map_err(|_| MALFORMED)?;
+            self.address_target(target);
+        }
+        for _ in 0..names.compressible {
+            let (name, tail) = NameRef::split_from(rest).map_err(|_| MALFORMED)?;
+            self.name(name);
+            rest = tail;
+        }
+        self.put(rest);
+        Ok(())
+    }
+
+    fn address_target(&mut self, target: NameRef<'_>) {
+        if let Ok(position) = u16::try_from(self.position)
+            && target.is_at_or_below(self.origin)
+        {
+            let required =
+                self.rrtype == RrType::NS && self.owner != self.origin && target.is_at_or_below(self.owner);
+            self.block.targets.push(AddressTarget { position, required, name: target.octets().to_vec() });
+        }
+    }
+
+    /// Writes a name, its longest known tail as a hole.
+    fn name(&mut self, name: NameRef<'a>) {
+        let mut suffix = name;
+        loop {
+            let target = if suffix.is_root() { None } else { self.known(suffix) };
+            if let Some(target) = target
+                && let Ok(position) = u16::try_from(self.position)
+            {
+                self.block.fixups.push([position, target]);
+                self.put(&[0xc0, 0]);
+                return;
+            }
+            if suffix.is_root() {
+                self.put(&[0]);
+                return;
+            }
+            if self.position <= MAX_TARGET {
+                self.earlier.entry(suffix.octets()).or_insert(self.position);
+            }
+            let Some(parent) = suffix.parent() else { return };
+            self.put(&suffix.octets()[..suffix.octets().len() - parent.octets().len()]);
+            suffix = parent;
+        }
+    }
+
+    /// What a hole in place of this suffix would point at.
+    fn known(&self, suffix: NameRef<'_>) -> Option<u16> {
+        // A wildcard's own name is not in responses: there stands the name that was asked for.
+        if self.owner.is_at_or_below(suffix) && !suffix.is_wildcard() {
+            return Some(OWNER_SUFFIX | suffix.label_count() as u16);
+        }
+        self.earlier.get(suffix.octets()).map(|&position| position as u16)
+    }
+
+    fn put(&mut self, octets: &[u8]) {
+        self.block.data.extend_from_slice(octets);
+        self.position += octets.len();
+    }
+}

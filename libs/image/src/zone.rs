@@ -1,0 +1,330 @@
+//! Looking names up in a zone, over its base and its layers.
+
+#![deny(clippy::indexing_slicing)]
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use tenon_wire::message::KeyedName;
+use tenon_wire::{Name, NameRef};
+
+use crate::file::ImageMap;
+use crate::format::ZoneEntry;
+use crate::node::{Node, NodeRef, kind};
+use crate::octets::Fault;
+use crate::order::{canonical_key, canonical_order};
+use crate::part::PartView;
+
+/// Names up to so many labels below the apex are looked for from the apex down, so that a delegation is met first.
+const SHALLOW: usize = 2;
+
+/// A zone that can be asked.
+#[derive(Debug)]
+pub struct ZoneImage {
+    origin: Name,
+    labels: usize,
+    /// Newest first; the base is last. Empty for a faulty zone.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    map: Arc<ImageMap>,
+    entry: ZoneEntry,
+}
+
+/// Where the search for a name ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'a> {
+    /// The node of the name itself; or the delegation or DNAME above it; or its closest encloser.
+    pub node: Node<'a>,
+    /// Labels of that node's name, the zone's included.
+    pub labels: usize,
+    /// It is the node of the name itself.
+    pub exact: bool,
+}
+
+/// The NSEC3 records around a hash.
+#[derive(Clone, Copy, Debug)]
+pub struct HashedLookup<'a> {
+    /// The one whose owner is the hash or the last one before it.
+    pub node: Node<'a>,
+    /// Its owner is the hash.
+    pub matches: bool,
+}
+
+impl ZoneImage {
+    /// Finds the zone in its files, base first.
+    pub(crate) fn open(origin: &Name, files: &[Arc<ImageMap>]) -> Result<Self, Fault> {
+        let key = KeyedName::new(origin.as_ref());
+        let mut parts = Vec::with_capacity(files.len());
+        for map in files.iter().rev() {
+            let entry = map.zone(origin.as_ref(), &key)?.ok_or(Fault("it does not hold the zone"))?;
+            PartView::new(map.octets(), &entry, key.labels())?;
+            parts.push(Part { map: Arc::clone(map), entry });
+        }
+        Ok(Self { origin: origin.clone(), labels: key.labels(), parts })
+    }
+
+    pub(crate) fn faulty(origin: &Name) -> Self {
+        Self { origin: origin.clone(), labels: origin.as_ref().label_count(), parts: Vec::new() }
+    }
+
+    /// The zone's name, as written.
+    #[must_use]
+    pub fn origin(&self) -> NameRef<'_> {
+        self.origin.as_ref()
+    }
+
+    /// Labels of the zone's name.
+    #[must_use]
+    pub const fn labels(&self) -> usize {
+        self.labels
+    }
+
+    /// False when there is nothing to answer from.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// Numbers of nodes and sorted indexes hold only without layers.
+    fn is_layered(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    fn views(&self) -> impl DoubleEndedIterator<Item = Result<PartView<'_>, Fault>> {
+        self.parts.iter().map(|part| PartView::new(part.map.octets(), &part.entry, self.labels))
+    }
+
+    fn base(&self) -> Result<(PartView<'_>, &ZoneEntry), Fault> {
+        let part = self.parts.last().ok_or(Fault("no image of the zone can be used"))?;
+        Ok((PartView::new(part.map.octets(), &part.entry, self.labels)?, &part.entry))
+    }
+
+    /// The node of a reference found in this zone.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn node(&self, reference: NodeRef) -> Result<Node<'_>, Fault> {
+        self.base()?.0.node(reference)
+    }
+
+    /// The node of the zone's own name.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn apex(&self) -> Result<Node<'_>, Fault> {
+        if self.is_layered() {
+            let key = KeyedName::new(self.origin());
+            return self.exact(&key, self.labels)?.ok_or(Fault("it has no apex"));
+        }
+        let (view, entry) = self.base()?;
+        view.node(NodeRef(entry.apex))
+    }
+
+    /// The node of the suffix of `key` with so many labels, if it exists.
+    fn exact(&self, key: &KeyedName, labels: usize) -> Result<Option<Node<'_>>, Fault> {
+        for view in self.views() {
+            if let Some(node) = view?.probe(key, labels)? {
+                return Ok((!node.is(kind::TOMBSTONE)).then_some(node));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Searches for a name at or below the zone's name (RFC 1034 section 4.3.2, RFC 6672 section 3.2).
+    ///
+    /// # Errors
+    /// A damaged image.
+    #[inline]
+    pub fn find(&self, key: &KeyedName) -> Result<Lookup<'_>, Fault> {
+        let depth = key.labels().saturating_sub(self.labels);
+        if self.is_layered() {
+            return self.find_layered(key, depth);
+        }
+        let (view, entry) = self.base()?;
+        let apex = view.node(NodeRef(entry.apex))?;
+        let top = Found { node: apex, depth: 0 };
+        let found = if depth == 0 || apex.is(kind::DNAME) {
+            top
+        } else if depth <= SHALLOW {
+            self.descend(&view, key, depth.min(entry.max_depth as usize), top)?
+        } else {
+            self.bisect(&view, key, depth, entry.max_depth as usize, top)?
+        };
+        Ok(Lookup { node: found.node, labels: self.labels + found.depth, exact: found.depth == depth })
+    }
+
+    fn find_layered(&self, key: &KeyedName, depth: usize) -> Result<Lookup<'_>, Fault> {
+        let apex = self.exact(key, self.labels)?.ok_or(Fault("it has no apex"))?;
+        let mut found = Found { node: apex, depth: 0 };
+        while found.depth < depth && !found.node.is(kind::CUT | kind::DNAME) {
+            let Some(node) = self.exact(key, self.labels + found.depth + 1)? else { break };
+            found = Found { node, depth: found.depth + 1 };
+        }
+        Ok(Lookup { node: found.node, labels: self.labels + found.depth, exact: found.depth == depth })
+    }
+
+    /// From the apex down until a name is missing or a delegation or DNAME is met.
+    #[inline]
+    fn descend<'a>(
+        &self,
+        view: &PartView<'a>,
+        key: &KeyedName,
+        depth: usize,
+        top: Found<'a>,
+    ) -> Result<Found<'a>, Fault> {
+        let mut found = top;
+        while found.depth < depth {
+            let Some(node) = view.probe(key, self.labels + found.depth + 1)? else { break };
+            found = Found { node, depth: found.depth + 1 };
+            if node.is(kind::CUT | kind::DNAME) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The name itself at once, else the deepest that exists by halving: above a delegation every ancestor exists.
+    fn bisect<'a>(
+        &self,
+        view: &PartView<'a>,
+        key: &KeyedName,
+        depth: usize,
+        max_depth: usize,
+        top: Found<'a>,
+    ) -> Result<Found<'a>, Fault> {
+        let mut found = top;
+        let exact = if depth <= max_depth { view.probe(key, self.labels + depth)? } else { None };
+        if let Some(node) = exact {
+            found = Found { node, depth };
+        } else {
+            let (mut low, mut high) = (0, max_depth.min(depth - 1));
+            while low < high {
+                let middle = (low + high).div_ceil(2);
+                if let Some(node) = view.probe(key, self.labels + middle)? {
+                    found = Found { node, depth: middle };
+                    low = middle;
+                } else {
+                    high = middle - 1;
+                }
+            }
+        }
+        match found.node.cover()? {
+            Some(cover) => {
+                let node = view.node(cover)?;
+                Ok(Found { node, depth: node.labels() })
+            }
+            None => Ok(found),
+        }
+    }
+
+    /// The wildcard directly below a closest encloser, if it exists (RFC 4592 section 3.3.1).
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn wildcard(&self, key: &KeyedName, encloser: &Lookup<'_>) -> Result<Option<Node<'_>>, Fault> {
+        if !self.is_layered() && !encloser.node.is(kind::WILDCARD_CHILD) {
+            return Ok(None);
+        }
+        for view in self.views() {
+            if let Some(node) = view?.probe_wildcard(key, encloser.labels)? {
+                return Ok((!node.is(kind::TOMBSTONE)).then_some(node));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The node with the addresses of a name in record data, wildcards included; glue only where `covered` says so.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn address_node(&self, key: &KeyedName, covered: bool) -> Result<Option<Node<'_>>, Fault> {
+        if !self.is_layered() {
+            return self.base()?.0.address_node(key, covered);
+        }
+        let found = self.find(key)?;
+        match found.node.is(kind::CUT | kind::DNAME) {
+            true if covered && found.node.is(kind::CUT) => self.exact(key, key.labels()),
+            true => Ok(None),
+            false if found.exact => Ok(Some(found.node)),
+            false => self.wildcard(key, &found),
+        }
+    }
+
+    /// True when references between nodes cannot be used and names are looked up instead.
+    #[must_use]
+    pub fn needs_names(&self) -> bool {
+        self.is_layered()
+    }
+
+    /// The NSEC owner at or last before a name in canonical order (RFC 4034 section 6.1); none in a zone without NSEC.
+    ///
+    /// `relative` is the name below the zone's, in wire form without root label.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn nsec_at_or_before(&self, relative: &[u8]) -> Result<Option<Node<'_>>, Fault> {
+        let mut best: Option<Node<'_>> = None;
+        for (age, view) in self.views().enumerate() {
+            let Some(node) = self.nsec_in(&view?, age, relative)? else { continue };
+            let better = match best {
+                Some(other) => {
+                    canonical_order(node.relative_name()?, other.relative_name()?) == Ordering::Greater
+                }
+                None => true,
+            };
+            if better {
+                best = Some(node);
+            }
+        }
+        Ok(best)
+    }
+
+    /// The same within one file, skipping what newer files restate.
+    fn nsec_in<'a>(
+        &'a self,
+        view: &PartView<'a>,
+        age: usize,
+        relative: &[u8],
+    ) -> Result<Option<Node<'a>>, Fault> {
+        let compare = |reference| Ok(canonical_order(view.node(reference)?.relative_name()?, relative));
+        let mut index = view.order.at_or_before(canonical_key(relative), compare)?;
+        while let Some(before) = index.checked_sub(1) {
+            let node = view.node(view.order.reference(before)?)?;
+            if age == 0 || !self.restated(age, node.relative_name()?)? {
+                return Ok(Some(node));
+            }
+            index = before;
+        }
+        Ok(None)
+    }
+
+    /// True when one of the `age` newest files says something about the name.
+    fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
+        let mut octets = [0; 255];
+        let whole = relative.len() + self.origin().octets().len();
+        let (head, tail) = octets
+            .get_mut(..whole)
+            .and_then(|o| o.split_at_mut_checked(relative.len()))
+            .ok_or(Fault("a name is too long"))?;
+        head.copy_from_slice(relative);
+        tail.copy_from_slice(self.origin().octets());
+        let name = NameRef::from_octets(octets.get(..whole).unwrap_or(&[]))
+            .map_err(|_| Fault("a name is malformed"))?;
+        let key = KeyedName::new(name);
+        for view in self.views().take(age) {
+            if view?.probe(&key, key.labels())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    node: Node<'a>,
+    depth: usize,
+}
