@@ -1,5 +1,5 @@
 //! Damaged files: found, survived, and the previous image served instead.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! What was built is found, over packs and layers.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

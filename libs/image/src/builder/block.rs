@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tenon_wire::rdata::names;
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::RdataList;
 
@@ -29,30 +30,9 @@ pub(super) struct AddressTarget {
     pub(super) name: Vec<u8>,
 }
 
-/// Where names lie in record data.
-#[derive(Clone, Copy)]
-struct Names {
-    /// Octets before the first name.
-    skip: usize,
-    /// How many names follow that may be compressed (RFC 3597 section 4).
-    compressible: usize,
-    /// The first name leads to addresses.
-    addresses: bool,
-}
-
-const fn names_of(rrtype: RrType) -> Option<Names> {
-    let (skip, compressible, addresses) = match rrtype {
-        RrType::NS => (0, 1, true),
-        RrType::CNAME | RrType::PTR | RrType::MD | RrType::MF | RrType::MB | RrType::MG | RrType::MR => {
-            (0, 1, false)
-        }
-        RrType::SOA | RrType::MINFO => (0, 2, false),
-        RrType::MX => (2, 1, true),
-        RrType::SRV => (6, 0, true),
-        RrType::AFDB | RrType::RT | RrType::KX => (2, 0, true),
-        _ => return None,
-    };
-    Some(Names { skip, compressible, addresses })
+/// Types whose name leads to addresses that answers carry along.
+const fn leads_to_addresses(rrtype: RrType) -> bool {
+    matches!(rrtype, RrType::NS | RrType::MX | RrType::SRV | RrType::AFDB | RrType::RT | RrType::KX)
 }
 
 /// Compiles the records of `owner` in zone `origin`.
@@ -75,9 +55,8 @@ pub(super) fn compile(
             data: Vec::with_capacity(rdatas.packed().len()),
         },
     };
-    let names = names_of(rrtype);
     for rdata in rdatas {
-        writer.record(rdata, names)?;
+        writer.record(rdata)?;
     }
     if writer.position > MAX_BLOCK {
         return Err("the RRset is larger than a DNS message");
@@ -99,34 +78,31 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn record(&mut self, rdata: &'a [u8], names: Option<Names>) -> Result<(), &'static str> {
+    fn record(&mut self, rdata: &'a [u8]) -> Result<(), &'static str> {
+        const MALFORMED: &str = "a name in its record data is malformed";
         self.block.records = self.block.records.checked_add(1).ok_or("more than 65535 records")?;
         self.position += RECORD_HEAD;
         let length_at = self.block.data.len();
         self.block.data.extend_from_slice(&[0; 2]);
-        match names {
-            Some(names) => self.rdata(rdata, names)?,
-            None => self.put(rdata),
+        let mut written = 0;
+        for found in names(self.rrtype, rdata) {
+            let head = rdata.get(written..found.start).ok_or(MALFORMED)?;
+            let octets = rdata.get(found.start..found.end).ok_or(MALFORMED)?;
+            let name = NameRef::from_octets(octets).map_err(|_| MALFORMED)?;
+            self.put(head);
+            if leads_to_addresses(self.rrtype) {
+                self.address_target(name);
+            }
+            if found.compressible {
+                self.name(name);
+            } else {
+                self.put(octets);
+            }
+            written = found.end;
         }
+        self.put(rdata.get(written..).ok_or(MALFORMED)?);
         let length = (self.block.data.len() - length_at - 2) as u16;
         self.block.data[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
-        Ok(())
-    }
-
-    fn rdata(&mut self, rdata: &'a [u8], names: Names) -> Result<(), &'static str> {
-        const MALFORMED: &str = "a name in its record data is malformed";
-        let (head, mut rest) = rdata.split_at_checked(names.skip).ok_or(MALFORMED)?;
-        self.put(head);
-        if names.addresses {
-            let (target, _) = NameRef::split_from(rest).map_err(|_| MALFORMED)?;
-            self.address_target(target);
-        }
-        for _ in 0..names.compressible {
-            let (name, tail) = NameRef::split_from(rest).map_err(|_| MALFORMED)?;
-            self.name(name);
-            rest = tail;
-        }
-        self.put(rest);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! There is no message object: a query is looked at where it lies, a response is appended to a slice. Nothing here
 //! allocates, and nothing a stranger sends makes it panic.
 
-#![deny(clippy::indexing_slicing)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod edns;
 pub mod header;
