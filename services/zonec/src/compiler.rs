@@ -1,0 +1,97 @@
+//! Turns stored zone versions into one image file.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use tenon_datasrc::{DataSource, ZoneEntry};
+use tenon_image::{BuildError, ImageBuilder, ImageFile};
+use tenon_wire::Name;
+
+/// RRsets between two signs of life.
+const BEAT_EVERY: u32 = 4096;
+
+/// Why no image file came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// One zone cannot be compiled; the others may be.
+    #[error("{reason}")]
+    Zone {
+        /// The zone.
+        origin: Name,
+        /// Why.
+        reason: String,
+    },
+    /// The version was replaced while it was being read: there is a newer one to compile.
+    #[error("zone {origin} was replaced while it was being compiled")]
+    Superseded {
+        /// The zone.
+        origin: Name,
+    },
+    /// The file cannot be written or does not pass its verification.
+    #[error("{0}")]
+    File(BuildError),
+    /// The store cannot be read.
+    #[error("{0}")]
+    Store(tenon_datasrc::Error),
+}
+
+/// Compiles these versions into the image file `name` of `directory`; `beat` is called now and then.
+///
+/// # Errors
+/// See [`CompileError`]; nothing of the file is left then.
+pub fn compile(
+    directory: &Path,
+    name: &str,
+    source: &dyn DataSource,
+    zones: &[ZoneEntry],
+    beat: &dyn Fn(),
+) -> Result<ImageFile, CompileError> {
+    let mut builder = ImageBuilder::create(directory, name).map_err(CompileError::File)?;
+    for zone in zones {
+        add_zone(&mut builder, source, zone, beat)?;
+    }
+    beat();
+    builder.finish().map_err(CompileError::File)
+}
+
+fn add_zone(
+    builder: &mut ImageBuilder,
+    source: &dyn DataSource,
+    zone: &ZoneEntry,
+    beat: &dyn Fn(),
+) -> Result<(), CompileError> {
+    let told = |error| build_error(&zone.origin, error);
+    builder.begin_zone(zone.origin.as_ref(), zone.serial, zone.version).map_err(told)?;
+    let mut refused = None;
+    let mut count: u32 = 0;
+    let read = source.read(zone, &mut |rrset| {
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(BEAT_EVERY) {
+            beat();
+        }
+        match builder.add(rrset) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                refused = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    if let Some(error) = refused {
+        return Err(told(error));
+    }
+    match read {
+        Ok(()) => builder.end_zone().map(drop).map_err(told),
+        Err(tenon_datasrc::Error::VersionGone { .. }) => {
+            Err(CompileError::Superseded { origin: zone.origin.clone() })
+        }
+        Err(error) => Err(CompileError::Store(error)),
+    }
+}
+
+fn build_error(origin: &Name, error: BuildError) -> CompileError {
+    match error {
+        BuildError::Io { .. } | BuildError::Verification { .. } => CompileError::File(error),
+        _ => CompileError::Zone { origin: origin.clone(), reason: error.to_string() },
+    }
+}

@@ -1,0 +1,205 @@
+//! The main thread of work: looks at the stores, compares, compiles, publishes; and the thread beside it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tenon_datasrc::{Error, ZoneEntry};
+use tenon_image::ImageFile;
+use tracing::{info, warn};
+
+use crate::messages;
+use crate::plan::{Plan, Wanted};
+use crate::statistics::Statistics;
+use crate::store::Store;
+use crate::zonec::{Lane, Task, Zonec};
+
+/// Files of single zones that are ready are put into the manifest together, but none waits longer than this.
+const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// How often leftovers are looked for when nothing else happens.
+const CLEAR_EVERY: Duration = Duration::from_secs(60);
+/// Longest wait between two signs of life.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
+
+/// Compares and compiles for ever.
+pub fn run(zonec: &Arc<Zonec>) {
+    let mut reconciler = Reconciler::new(zonec);
+    loop {
+        reconciler.look();
+        let interval = Duration::from_millis(zonec.settings().reconcile_interval_ms);
+        let until = Instant::now() + interval;
+        loop {
+            zonec.beat(Lane::Main);
+            let left = until.saturating_duration_since(Instant::now());
+            let rung = zonec.look.wait(left.min(SHORT_WAIT));
+            if rung || Instant::now() >= until {
+                reconciler.is_hinted |= rung;
+                break;
+            }
+        }
+    }
+}
+
+/// Compiles large zones and clears the stores, for ever.
+pub fn run_beside(zonec: &Arc<Zonec>) {
+    let mut stores = zonec.stores();
+    let mut cleared = Instant::now();
+    loop {
+        zonec.beat(Lane::Beside);
+        if let Some(task) = zonec.take_task() {
+            do_beside(zonec, &mut stores, task);
+        } else if !zonec.task_added.wait(SHORT_WAIT) && cleared.elapsed() > CLEAR_EVERY {
+            cleared = Instant::now();
+            zonec.add_task(Task::Clear);
+        }
+    }
+}
+
+/// Does one thing.
+pub fn do_beside(zonec: &Zonec, stores: &mut [Store], task: Task) {
+    match task {
+        Task::Compile(wanted) => {
+            if let Some(store) = stores.iter_mut().find(|store| store.place().storage == wanted.storage) {
+                let compiled = zonec.make(Lane::Beside, store, vec![wanted]);
+                zonec.publish(&compiled, &[]);
+            }
+            // A newer version may have come meanwhile.
+            zonec.look.ring();
+        }
+        Task::Clear => stores.iter_mut().for_each(|store| clear(zonec, store)),
+    }
+}
+
+fn clear(zonec: &Zonec, store: &mut Store) {
+    match store.with(|source| source.clear_leftovers()) {
+        Ok(versions) => Statistics::add(&zonec.statistics.leftovers, versions),
+        Err(Error::NoStore { .. }) => {}
+        // Whoever looks at the store says what is wrong with it; here it only stays untidy.
+        Err(error) => warn!("cannot clear old zone versions: {error}; trying again later"),
+    }
+}
+
+/// What the main thread remembers between two looks.
+pub struct Reconciler {
+    zonec: Arc<Zonec>,
+    stores: Vec<Store>,
+    /// The change counter of each store when it was last compared; none when it must be compared again.
+    seen: Vec<Option<u64>>,
+    /// Whether somebody said that there is something to see.
+    pub is_hinted: bool,
+}
+
+impl Reconciler {
+    /// A reconciler that has seen nothing.
+    #[must_use]
+    pub fn new(zonec: &Arc<Zonec>) -> Self {
+        let stores = zonec.stores();
+        Self { zonec: Arc::clone(zonec), seen: vec![None; stores.len()], stores, is_hinted: true }
+    }
+
+    /// Compares and compiles if there may be anything to do.
+    pub fn look(&mut self) {
+        let counters: Vec<Option<u64>> =
+            self.stores.iter_mut().map(|store| store.with(|source| source.change_counter()).ok()).collect();
+        let is_quiet = !std::mem::take(&mut self.is_hinted)
+            && counters.iter().all(Option::is_some)
+            && counters == self.seen
+            && !self.zonec.ledger().is_retry_due(Instant::now());
+        if is_quiet {
+            return;
+        }
+        let has_changed = counters != self.seen;
+        self.seen = counters;
+        self.reconcile();
+        if has_changed {
+            self.zonec.add_task(Task::Clear);
+        }
+    }
+
+    fn reconcile(&mut self) {
+        Statistics::add(&self.zonec.statistics.reconciliations, 1);
+        let stored = self.read_stores();
+        let plan = {
+            let (settings, now) = (self.zonec.settings(), Instant::now());
+            let ledger = self.zonec.ledger();
+            let held: Vec<&ZoneEntry> =
+                stored.values().flatten().filter(|entry| ledger.is_held(entry, now)).collect();
+            let held: std::collections::BTreeSet<_> = held.into_iter().map(|entry| &entry.origin).collect();
+            drop(ledger);
+            let images = self.zonec.images();
+            let is_held = |entry: &ZoneEntry| held.contains(&entry.origin);
+            Plan::new(&stored, images.manifest(), images.broken(), &is_held, &settings)
+        };
+        self.zonec.publish(&[], &plan.gone);
+        for wanted in plan.large {
+            self.zonec.add_task(Task::Compile(wanted));
+        }
+        self.compile_single(plan.single);
+        for pack in plan.packs {
+            let compiled = self.make(pack);
+            self.zonec.publish(&compiled, &[]);
+        }
+        self.finish(stored.len());
+    }
+
+    /// All zones of every store that can be read.
+    fn read_stores(&mut self) -> BTreeMap<String, Vec<ZoneEntry>> {
+        let mut stored = BTreeMap::new();
+        for store in &mut self.stores {
+            let storage = store.place().storage.clone();
+            match store.zones() {
+                Ok(zones) => {
+                    if self.zonec.well(&storage) {
+                        info!(
+                            message_id = messages::STORE_BACK,
+                            storage, "the store of {storage} zones can be read again"
+                        );
+                    }
+                    stored.insert(storage, zones);
+                }
+                Err(Error::NoStore { .. }) if !self.zonec.images().has_zones_of(&storage) => {}
+                Err(error) => {
+                    let reason = format!(
+                        "the store of {storage} zones cannot be read, its zones stay as they are: {error}"
+                    );
+                    self.zonec.trouble(&storage, messages::STORE_BROKEN, reason);
+                }
+            }
+        }
+        stored
+    }
+
+    /// Zones with files of their own; published in groups, since each manifest names all zones.
+    fn compile_single(&mut self, single: Vec<Wanted>) {
+        let mut ready: Vec<(Wanted, ImageFile)> = Vec::new();
+        let mut published = Instant::now();
+        for wanted in single {
+            ready.extend(self.make(vec![wanted]));
+            if published.elapsed() >= PUBLISH_EVERY {
+                self.zonec.publish(&std::mem::take(&mut ready), &[]);
+                published = Instant::now();
+            }
+        }
+        self.zonec.publish(&ready, &[]);
+    }
+
+    fn make(&mut self, wanted: Vec<Wanted>) -> Vec<(Wanted, ImageFile)> {
+        self.zonec.beat(Lane::Main);
+        let Some(first) = wanted.first() else { return Vec::new() };
+        let store = self.stores.iter_mut().find(|store| store.place().storage == first.storage);
+        store.map(|store| self.zonec.make(Lane::Main, store, wanted)).unwrap_or_default()
+    }
+
+    /// With all stores read and nothing failed or under way, every file is known for what it is.
+    fn finish(&self, stores_read: usize) {
+        let is_complete = {
+            let ledger = self.zonec.ledger();
+            !ledger.is_compiling() && ledger.failed() == 0 && stores_read == self.stores.len()
+        };
+        if is_complete {
+            self.zonec.images().allow_sweep();
+            self.zonec.sweep();
+        }
+        self.zonec.tell(crate::zonec::News::Properties);
+    }
+}

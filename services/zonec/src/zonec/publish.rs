@@ -1,0 +1,83 @@
+//! Publishing: new versions into the manifest, zones out of it, and the news of it.
+
+use tenon_bus::ZoneEvent;
+use tenon_image::ImageFile;
+use tenon_wire::Name;
+use tracing::{error, info};
+
+use super::{News, Zonec, text};
+use crate::messages;
+use crate::plan::Wanted;
+use crate::statistics::Statistics;
+
+impl Zonec {
+    /// Puts compiled versions into the manifest, takes zones out of it, and deletes what it no longer needs.
+    pub fn publish(&self, compiled: &[(Wanted, ImageFile)], gone: &[Name]) {
+        if compiled.is_empty() && gone.is_empty() {
+            return;
+        }
+        let (outcome, generation) = {
+            let mut images = self.images();
+            let outcome = images.publish(compiled, gone);
+            compiled.iter().for_each(|(_, file)| images.written(&file.name));
+            (outcome, images.manifest().generation)
+        };
+        self.end(compiled.iter().map(|(wanted, _)| wanted));
+        match outcome {
+            Ok(()) => {
+                self.well("manifest");
+                self.published(compiled, gone, generation);
+            }
+            Err(error) => {
+                let reason = format!("the manifest cannot be written: {error}");
+                if self.ledger().trouble("manifest", reason.clone()) {
+                    error!(message_id = messages::MANIFEST_NOT_WRITTEN, reason = %error, "{reason}");
+                }
+                let wanted: Vec<_> = compiled.iter().map(|(wanted, _)| wanted.clone()).collect();
+                self.fail(&wanted, &reason);
+            }
+        }
+        self.sweep();
+    }
+
+    fn published(&self, compiled: &[(Wanted, ImageFile)], gone: &[Name], generation: u64) {
+        Statistics::add(&self.statistics.manifests, 1);
+        self.tell(News::Zone(ZoneEvent::ManifestChanged { generation }));
+        for zone in gone {
+            Statistics::add(&self.statistics.zones_removed, 1);
+            info!(message_id = messages::REMOVED, zone = %zone, generation, "zone {zone} is no longer answered");
+        }
+        let mut last_file = "";
+        for (Wanted { entry, .. }, file) in compiled {
+            self.ledger().succeed(&entry.origin);
+            Statistics::add(&self.statistics.zones_compiled, 1);
+            Statistics::add(&self.statistics.records_compiled, entry.records);
+            if last_file != file.name {
+                Statistics::add(&self.statistics.image_octets, file.octets);
+            }
+            last_file = &file.name;
+            let (zone, serial) = (text(&entry.origin), entry.serial);
+            self.tell(News::Zone(ZoneEvent::ImageReady { zone, serial, generation }));
+        }
+        log_compiled(compiled, generation);
+        self.tell(News::Properties);
+    }
+}
+
+/// A line for a zone; for a pack one for all of it.
+fn log_compiled(compiled: &[(Wanted, ImageFile)], generation: u64) {
+    for together in compiled.chunk_by(|a, b| a.1.name == b.1.name) {
+        let [(Wanted { entry, .. }, file), more @ ..] = together else { continue };
+        let (zone, serial, name) = (&entry.origin, entry.serial, &file.name);
+        if more.is_empty() {
+            info!(
+                message_id = messages::COMPILED,
+                zone = %zone, serial, generation, records = entry.records, octets = file.octets, file = %name,
+                "zone {zone} serial {serial} compiled"
+            );
+        } else {
+            let zones = together.len();
+            info!(message_id = messages::PACKED, zones, generation, file = %name, "{zones} zones compiled into {name}");
+        }
+    }
+}
