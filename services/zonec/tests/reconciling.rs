@@ -1,0 +1,277 @@
+//! Stores in, images out, without a bus: what is compiled, packed, kept, deleted, and what happens when things go wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Place, name};
+use tenon_bus::ZoneEvent;
+use tenon_datasrc::DataSource;
+use tenon_zonec::reconcile::{Reconciler, do_beside};
+use tenon_zonec::zonec::News;
+use tenon_zonec::{StorePlace, Zonec, ZonecSettings};
+use tokio::sync::mpsc::Receiver;
+
+/// A zone compiler whose threads are the test's own.
+struct Bench {
+    zonec: Arc<Zonec>,
+    news: Receiver<News>,
+    reconciler: Reconciler,
+}
+
+impl Bench {
+    fn start(place: &Place) -> Self {
+        let stores = vec![StorePlace { storage: "primary".into(), path: place.database() }];
+        let settings = ZonecSettings { large_zone_records: 20_000, ..ZonecSettings::default() };
+        let (zonec, news) = Zonec::start(&place.images(), stores, settings);
+        let reconciler = Reconciler::new(&zonec);
+        Self { zonec, news, reconciler }
+    }
+
+    fn look(&mut self) {
+        self.reconciler.look();
+    }
+
+    /// What the thread beside would do.
+    fn beside(&self) {
+        let mut stores = self.zonec.stores();
+        while let Some(task) = self.zonec.take_task() {
+            do_beside(&self.zonec, &mut stores, task);
+        }
+    }
+
+    /// The zone events since the last call.
+    fn events(&mut self) -> Vec<ZoneEvent> {
+        let mut events = Vec::new();
+        while let Ok(news) = self.news.try_recv() {
+            if let News::Zone(event) = news {
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.zonec.ledger().faults()
+    }
+}
+
+fn zones<const N: usize>(zones: [(&str, u32); N]) -> BTreeMap<String, u32> {
+    zones.into_iter().map(|(zone, serial)| (zone.to_owned(), serial)).collect()
+}
+
+#[test]
+fn zones_come_change_and_go() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    bench.look();
+    assert_eq!(place.manifest().generation, 0);
+    place.store("b.example.", 1, 10);
+    place.store("A.example.", 7, 10);
+    bench.look();
+    assert_eq!(place.served(), zones([("A.example.", 7), ("b.example.", 1)]));
+    let ready =
+        |zone: &str, serial, generation| ZoneEvent::ImageReady { zone: zone.into(), serial, generation };
+    assert_eq!(
+        bench.events(),
+        [ZoneEvent::ManifestChanged { generation: 1 }, ready("a.example.", 7, 1), ready("b.example.", 1, 1)]
+    );
+    place.store("b.example.", 2, 11);
+    bench.look();
+    assert_eq!(place.served(), zones([("A.example.", 7), ("b.example.", 2)]));
+    let previous = place.manifest().zones[1].previous.clone().unwrap();
+    assert_eq!(previous.serial, 1);
+    assert_eq!(place.files().len(), 3);
+    place.source.remove(name("b.example.").as_ref()).unwrap();
+    bench.look();
+    assert_eq!(place.served(), zones([("A.example.", 7)]));
+    assert_eq!(place.files().len(), 1);
+    bench.events();
+    bench.look();
+    assert!(bench.events().is_empty(), "nothing changed, nothing is done");
+}
+
+#[test]
+fn many_small_zones_make_few_files_and_a_change_touches_one() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    for number in 0..300 {
+        place.store(&format!("z{number:03}.example."), 1, 3);
+    }
+    bench.look();
+    assert_eq!(place.served().len(), 300);
+    assert_eq!(place.files().len(), 1);
+    let pack = place.files().first().unwrap().clone();
+    assert!(pack.starts_with("pack-"));
+    let before = fs::metadata(place.images().join(&pack)).unwrap().modified().unwrap();
+    place.store("z123.example.", 2, 3);
+    bench.look();
+    assert_eq!(place.served()["z123.example."], 2);
+    assert_eq!(place.files().len(), 2);
+    assert_eq!(fs::metadata(place.images().join(&pack)).unwrap().modified().unwrap(), before);
+
+    // One by one they leave the pack; then they share one again.
+    for number in 0..70 {
+        place.store(&format!("z{number:03}.example."), 2, 3);
+        bench.look();
+    }
+    assert_eq!(place.served().len(), 300);
+    assert!(place.files().len() < 20, "{:?}", place.files());
+}
+
+#[test]
+fn small_zones_do_not_wait_for_large_ones() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("large.example.", 1, 30_000);
+    place.store("small.example.", 1, 3);
+    bench.look();
+    assert_eq!(place.served(), zones([("small.example.", 1)]));
+    place.store("small.example.", 2, 3);
+    bench.look();
+    assert_eq!(place.served(), zones([("small.example.", 2)]));
+    let stored = bench.zonec.stored_zone(name("large.example.").as_ref()).unwrap();
+    assert_eq!(stored.state(), "compiling");
+    bench.beside();
+    assert_eq!(place.served(), zones([("large.example.", 1), ("small.example.", 2)]));
+    assert_eq!(bench.zonec.stored_zone(name("large.example.").as_ref()).unwrap().state(), "ready");
+}
+
+#[test]
+fn one_bad_zone_keeps_nobody_else_from_a_pack() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("z05.example.", 1, 3);
+    bench.look();
+    for number in 0..100 {
+        place.store(&format!("z{number:02}.example."), 2, 3);
+    }
+    place.store_bad("z05.example.", 3);
+    bench.look();
+    assert_eq!(place.served().len(), 100);
+    assert_eq!(place.served()["z05.example."], 1, "the version before goes on being answered");
+    assert_eq!(place.served()["z06.example."], 2);
+    assert!(bench.faults()[0].contains("z05.example."), "{:?}", bench.faults());
+    let failed = |event: &ZoneEvent| matches!(event, ZoneEvent::ImageFailed { serial: 3, .. });
+    assert_eq!(bench.events().iter().filter(|event| failed(event)).count(), 1);
+    assert_eq!(bench.zonec.stored_zone(name("z05.example.").as_ref()).unwrap().state(), "failed");
+    place.store("z05.example.", 4, 3);
+    bench.look();
+    assert_eq!(place.served()["z05.example."], 4);
+    assert!(bench.faults().is_empty());
+}
+
+#[test]
+fn what_a_killed_process_left_goes_at_start_and_its_work_is_done() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.example.", 1, 3);
+    bench.look();
+    drop(bench);
+    place.store("a.example.", 2, 3);
+    let leftovers = ["zone-a.example-1-2.image.new", "zone-a.example-1-1.image", "MANIFEST.new"];
+    for leftover in leftovers {
+        fs::write(place.images().join(leftover), b"half").unwrap();
+    }
+    let mut bench = Bench::start(&place);
+    assert_eq!(place.files().len(), 1);
+    assert_eq!(place.served(), zones([("a.example.", 1)]), "served throughout");
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 2)]));
+}
+
+#[test]
+fn lost_images_and_a_lost_manifest_are_made_anew() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.example.", 1, 3);
+    place.store("b.example.", 1, 3);
+    bench.look();
+    let file = place.manifest().zones[0].files[0].name.clone();
+    fs::remove_file(place.images().join(file)).unwrap();
+    let mut bench = Bench::start(&place);
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 1), ("b.example.", 1)]));
+    let generation = place.manifest().generation;
+    fs::write(place.images().join("MANIFEST"), b"tenon-manifest 1\n").unwrap();
+    let mut bench = Bench::start(&place);
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 1), ("b.example.", 1)]));
+    assert!(place.manifest().generation > generation);
+    assert_eq!(place.files().len(), 2, "what the old manifest named is gone");
+}
+
+#[test]
+fn a_damaged_store_changes_nothing_until_it_is_restored() {
+    let place = Place::new();
+    place.store("a.example.", 1, 2000);
+    let mut bench = Bench::start(&place);
+    bench.look();
+    assert!(bench.faults().is_empty());
+    let Place { directory, source } = place;
+    drop(source);
+    let path = directory.path().join("zones.sqlite");
+    let whole = [path.clone(), directory.path().join("zones.sqlite-wal")].map(|path| fs::read(path).unwrap());
+    for damaged in [&whole[0][..whole[0].len() / 3], b"", b"not a database at all"] {
+        for end in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{end}", path.display()));
+        }
+        // Another file in its place, as a restore would make it.
+        fs::write(directory.path().join("other"), damaged).unwrap();
+        fs::rename(directory.path().join("other"), &path).unwrap();
+        bench.look();
+        assert_eq!(bench.faults().len(), 1, "{damaged:?}");
+        assert!(bench.faults()[0].contains("zones.sqlite"), "{:?}", bench.faults());
+        assert_eq!(bench.zonec.images().manifest().zones.len(), 1);
+    }
+    fs::remove_file(&path).unwrap();
+    bench.look();
+    assert!(bench.faults()[0].contains("there is no zone store"), "{:?}", bench.faults());
+    fs::write(directory.path().join("other"), &whole[0]).unwrap();
+    fs::write(directory.path().join("zones.sqlite-wal"), &whole[1]).unwrap();
+    fs::rename(directory.path().join("other"), &path).unwrap();
+    bench.look();
+    assert!(bench.faults().is_empty(), "{:?}", bench.faults());
+    assert_eq!(bench.zonec.images().manifest().zones.len(), 1);
+}
+
+#[test]
+fn an_image_directory_that_cannot_be_written_is_told_and_tried_again() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.example.", 1, 3);
+    bench.look();
+    let (images, away) = (place.images(), place.directory.path().join("away"));
+    fs::rename(&images, &away).unwrap();
+    place.store("a.example.", 2, 3);
+    bench.look();
+    assert!(bench.faults()[0].contains("a.example. serial 2 could not be compiled"), "{:?}", bench.faults());
+    fs::rename(&away, &images).unwrap();
+    while !bench.faults().is_empty() {
+        bench.zonec.look.wait(Duration::from_millis(100));
+        bench.look();
+    }
+    assert_eq!(place.served(), zones([("a.example.", 2)]));
+}
+
+#[test]
+fn replaced_versions_are_cleared_from_the_store() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.example.", 1, 10_000);
+    place.store("a.example.", 2, 10_000);
+    bench.look();
+    bench.beside();
+    assert_eq!(place.source.clear_leftovers().unwrap(), 0, "nothing is left to clear");
+    assert_eq!(bench.zonec.statistics.leftovers.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
