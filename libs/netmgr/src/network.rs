@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -76,7 +77,9 @@ pub struct ServedSocket {
 /// Running workers. Dropping it stops them.
 #[derive(Debug)]
 pub struct Network {
-    workers: Vec<(JoinHandle<()>, Arc<WorkerCounters>)>,
+    /// Empty once stopped.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    workers: Vec<Arc<WorkerCounters>>,
     sockets: Vec<ServedSocket>,
     common: Arc<Common>,
 }
@@ -106,7 +109,8 @@ impl Network {
             stop: watch::Sender::new(false),
             fallen: watch::Sender::new(false),
         });
-        let mut network = Self { workers: Vec::with_capacity(count), sockets: served, common };
+        let mut network =
+            Self { threads: Mutex::default(), workers: Vec::with_capacity(count), sockets: served, common };
         let factory = Arc::new(factory);
         let (started, outcomes) = mpsc::channel();
         for (number, shares) in share_out(listeners, count)?.into_iter().enumerate() {
@@ -142,7 +146,8 @@ impl Network {
         };
         let thread = std::thread::Builder::new().name(format!("net-{number}")).spawn(body);
         let thread = thread.map_err(|source| NetworkError::Worker { worker: number, source })?;
-        self.workers.push((thread, counters));
+        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
+        self.workers.push(counters);
         Ok(())
     }
 
@@ -173,7 +178,7 @@ impl Network {
     #[must_use]
     pub fn counters(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; WorkerCounters::info().count()];
-        for (_, counters) in &self.workers {
+        for counters in &self.workers {
             for (sum, value) in sums.iter_mut().zip(counters.values()) {
                 *sum = sum.wrapping_add(value);
             }
@@ -185,8 +190,8 @@ impl Network {
     /// Watches over the workers from here on.
     #[must_use]
     pub fn pulse(&self) -> Pulse {
-        let workers: Vec<_> = self.workers.iter().map(|(_, counters)| Arc::clone(counters)).collect();
-        Pulse { last: vec![0; workers.len()], workers }
+        let now = Instant::now();
+        Pulse { beats: self.workers.iter().map(|worker| (Arc::clone(worker), 0, now)).collect() }
     }
 
     /// Resolves when a worker has ended that nobody stopped. The process had better be started again then.
@@ -200,40 +205,47 @@ impl Network {
         }
     }
 
-    /// Finishes what was read and closes. Waits at most `stop_grace`, and what a worker has in hand.
-    pub fn stop(self) {
-        drop(self);
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
+    /// Finishes what was read and closes. Waits at most `stop_grace`, and what a worker has in hand. A second call does
+    /// nothing.
+    pub fn stop(&self) {
         self.common.stop.send_replace(true);
-        for (thread, _) in self.workers.drain(..) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             // A worker that panicked has told so through `fallen`.
             let _ended = thread.join();
         }
     }
 }
 
-/// Tells whether every worker's loop has turned since the last look.
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Tells whether the loops of all workers turn.
 #[derive(Debug)]
 pub struct Pulse {
-    workers: Vec<Arc<WorkerCounters>>,
-    last: Vec<u64>,
+    beats: Vec<(Arc<WorkerCounters>, u64, Instant)>,
 }
 
 impl Pulse {
-    /// Whether all workers have moved since the last call. A worker beats four times a second.
+    /// Whether every worker has moved since the last call, or did within the last [`Pulse::PATIENCE`].
     pub fn all_beat(&mut self) -> bool {
+        let now = Instant::now();
         let mut all = true;
-        for (worker, last) in self.workers.iter().zip(&mut self.last) {
-            let now = worker.heartbeat.get();
-            all &= now != *last;
-            *last = now;
+        for (worker, last, seen) in &mut self.beats {
+            let beat = worker.heartbeat.get();
+            if beat != *last {
+                (*last, *seen) = (beat, now);
+            }
+            all &= now.duration_since(*seen) < Self::PATIENCE;
         }
         all
     }
+
+    /// How long a worker may stand still; it beats four times a second.
+    pub const PATIENCE: Duration = Duration::from_secs(2);
 }
 
 impl From<&Listener> for ServedSocket {
