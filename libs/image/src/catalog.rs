@@ -87,7 +87,8 @@ impl Catalog {
         Self { generation: manifest.generation, zones, images, files: opener.files, names }
     }
 
-    /// Reads every mapped file and compares its checksums; `pause` is called every few megabytes.
+    /// Reads every mapped file that was not found sound before and compares its checksums; `pause` is called every few
+    /// megabytes.
     pub fn verify_bodies(&self, mut pause: impl FnMut()) -> Vec<BodyFault> {
         let mut faults = Vec::new();
         for (file, map) in &self.files {

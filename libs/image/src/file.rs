@@ -1,6 +1,7 @@
 //! An image file, mapped; header and directory checked when it is opened, the bodies later.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenon_wire::{NameRef, message::KeyedName};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -37,6 +38,8 @@ pub struct ImageMap {
     map: Map,
     header: Header,
     file: ImageFile,
+    /// The bodies were read through and have their checksums.
+    sound: AtomicBool,
 }
 
 impl ImageMap {
@@ -61,7 +64,7 @@ impl ImageMap {
             return Err(Fault("its zone list has another length than its header tells").into());
         }
         let file = ImageFile { name: name.to_owned(), octets: header.octets, checksum };
-        Ok(Self { map, header, file })
+        Ok(Self { map, header, file, sound: AtomicBool::new(false) })
     }
 
     /// Maps the very file that the manifest means.
@@ -120,11 +123,15 @@ impl ImageMap {
         NameRef::from_octets(octets).map_err(|_| Fault("a zone's name is malformed"))
     }
 
-    /// Compares the checksum of every zone's region; `pause` is called every few megabytes.
+    /// Compares the checksum of every zone's region; `pause` is called every few megabytes. What was found sound once is
+    /// not read again for as long as it is mapped.
     ///
     /// # Errors
     /// The first region that is damaged.
     pub fn verify_bodies(&self, pause: &mut impl FnMut()) -> Result<(), String> {
+        if self.sound.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         for index in 0..self.header.zones as usize {
             let entry = self.entry(index).map_err(|fault| fault.to_string())?;
             let region =
@@ -139,6 +146,7 @@ impl ImageMap {
                 return Err(format!("the body of zone {zone} does not have its checksum"));
             }
         }
+        self.sound.store(true, Ordering::Relaxed);
         Ok(())
     }
 
