@@ -91,11 +91,8 @@ impl Instance {
     }
 
     /// Finishes what was read and closes; for the end of the process.
-    pub fn stop(self: Arc<Self>) {
-        // Threads that still hold the instance end with the process, and so do the sockets' duplicates.
-        if let Ok(instance) = Arc::try_unwrap(self) {
-            instance.network.stop();
-        }
+    pub fn stop(&self) {
+        self.network.stop();
     }
 
     /// The instance's number.

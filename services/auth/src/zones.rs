@@ -184,7 +184,7 @@ impl Zones {
                 ZoneState::Faulty => figures.zones_faulty += 1,
             }
             if faults.len() < LISTED {
-                let fault = sentence(&zone);
+                let fault = sentence(zone);
                 if !state.zone_faults.contains(&fault) {
                     let (zone, reason) = (&zone.origin, &zone.reason);
                     warn!(message_id = messages::ZONE_NOT_CURRENT, %zone, %reason, "{fault}");

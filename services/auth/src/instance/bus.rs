@@ -70,7 +70,7 @@ impl AuthFace {
         };
         let catalog = self.instance.zones().catalog();
         let zones = catalog.zones(after.as_ref().map(Name::as_ref)).take(limit);
-        Ok(zones.map(|zone| (text(&zone), zone.serial, state(&zone).to_owned(), zone.version)).collect())
+        Ok(zones.map(|zone| (text(zone), zone.serial, state(zone).to_owned(), zone.version)).collect())
     }
 
     #[zbus(out_args("zone"))]
@@ -81,9 +81,9 @@ impl AuthFace {
         let zone = zone.ok_or_else(|| Error::NoSuchZone(format!("zone {origin} is not being answered")))?;
         let files: Vec<String> = zone.files.iter().map(|file| file.name.clone()).collect();
         let members = [
-            ("name", Variant::from(text(&zone))),
+            ("name", Variant::from(text(zone))),
             ("serial", zone.serial.into()),
-            ("state", state(&zone).into()),
+            ("state", state(zone).into()),
             ("reason", zone.reason.clone().into()),
             ("generation", zone.version.into()),
             ("files", files.into()),
