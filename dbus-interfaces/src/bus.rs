@@ -41,6 +41,11 @@ impl Bus {
         }
     }
 
+    /// Whether the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
     /// Returns when the connection is gone; at once if it is.
     pub async fn closed(&self) {
         self.connection.closed().await;

@@ -1,1 +1,52 @@
 //! The operator's command line.
+//!
+//! Reads everything over the bus, and where the bus is down what files tell (the committed settings and the manifest);
+//! changes settings through tenon-cfgmgr and zones by running `tenon-loadzone`. Writes nothing of its own but the
+//! shell's history in the user's state directory; owns no bus name. One noun of the grammar, one file.
+
+pub mod command_line;
+mod config;
+mod failure;
+mod generate;
+mod output;
+mod session;
+mod shell;
+mod stats;
+mod status;
+mod zone;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use command_line::{Command, CommandLine};
+use failure::Failure;
+use output::Output;
+use session::Session;
+
+/// Runs a command line to its end.
+pub fn run(command_line: CommandLine) -> ExitCode {
+    if let Some(what) = command_line.generate {
+        return failure::report(generate::generate(what).map_err(Failure::from), false);
+    }
+    let output = Output::new(command_line.json);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(Err(error.into()), output.json),
+    };
+    let mut session = Session::new(output, command_line.state_dir);
+    let outcome = match command_line.command {
+        Some(command) => runtime.block_on(execute(&mut session, command)),
+        None if std::io::stdin().is_terminal() => shell::interactive(&runtime, &mut session),
+        None => shell::script(&runtime, &mut session),
+    };
+    failure::report(outcome, session.output.json)
+}
+
+async fn execute(session: &mut Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Status => status::show(session).await,
+        Command::Zone { command } => zone::run(session, command).await,
+        Command::Config { command } => config::run(session, command).await,
+        Command::Stats { command } => stats::run(session, command).await,
+    }
+}

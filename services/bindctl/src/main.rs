@@ -1,3 +1,9 @@
 //! The operator's command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    tenon_bindctl::run(tenon_bindctl::command_line::CommandLine::parse())
+}

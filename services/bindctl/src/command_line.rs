@@ -1,0 +1,188 @@
+//! The grammar, from which help, manual page, completions and the shell's own completion come.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+const EXIT_STATUS: &str = "Exit status:
+  0  done
+  1  refused or failed; nothing changed unless the message says so
+  2  the command line is wrong
+  3  the bus, or the service that would have to do it, cannot be reached";
+
+/// Look at and change the Tenon name server
+///
+/// Without a command: a shell on a terminal; otherwise commands are read from standard input, one on each line, until
+/// one fails.
+#[derive(Debug, Parser)]
+#[command(name = "bindctl", version, after_help = EXIT_STATUS)]
+pub struct CommandLine {
+    /// Print JSON with stable keys
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where Tenon keeps its state
+    #[arg(long, global = true, hide = true, value_name = "DIRECTORY", default_value = "/var/lib/tenon")]
+    pub state_dir: PathBuf,
+    /// Write a manual page or shell completions to standard output
+    #[arg(long, value_enum, hide = true)]
+    pub generate: Option<Generate>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be made from this definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Generate {
+    /// Manual page in roff
+    Man,
+    /// Completions for bash
+    Bash,
+    /// Completions for zsh
+    Zsh,
+    /// Completions for fish
+    Fish,
+}
+
+/// Everything that can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what runs, since when, and what is wrong
+    Status,
+    /// List, show, load and remove zones
+    Zone {
+        /// What to do with zones
+        #[command(subcommand)]
+        command: ZoneCommand,
+    },
+    /// Show and change settings
+    Config {
+        /// What to do with settings
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Show counters
+    Stats {
+        /// What to do with counters
+        #[command(subcommand)]
+        command: StatsCommand,
+    },
+}
+
+/// Everything that can be done with zones.
+#[derive(Debug, Subcommand)]
+pub enum ZoneCommand {
+    /// List zones: what is stored, what is compiled, what is answered
+    List {
+        /// Only zones after this name, in canonical order
+        #[arg(long, value_name = "ZONE", default_value = "")]
+        after: String,
+        /// At most so many zones; 0 for all
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        limit: usize,
+    },
+    /// Show one zone
+    Show {
+        /// The zone's name
+        zone: String,
+    },
+    /// Load a zone from a master file with tenon-loadzone, and wait until it is answered
+    Load {
+        /// The zone's name
+        zone: String,
+        /// The master file (RFC 1035); - for standard input
+        file: PathBuf,
+        /// Load it even if its serial goes back
+        #[arg(long)]
+        force: bool,
+        /// Seconds to wait until every running auth instance answers with it; 0 to not wait
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u64,
+    },
+    /// Remove a zone with tenon-loadzone, and wait until it is no longer answered
+    Remove {
+        /// The zone's name
+        zone: String,
+        /// Seconds to wait until no running auth instance answers it; 0 to not wait
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u64,
+    },
+}
+
+/// Everything that can be done with settings. Options are named by paths such as auth/listen_on/0/port.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show the committed settings
+    Show {
+        /// Only options below this path
+        #[arg(default_value = "")]
+        path: String,
+        /// With your edits that are not committed yet
+        #[arg(long)]
+        candidate: bool,
+    },
+    /// Set an option among your edits; commit puts them into force
+    Set {
+        /// The option's path
+        path: String,
+        /// The value, as JSON or as plain text
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Take an option back to its default among your edits; of a list, take an element out
+    Unset {
+        /// The option's path
+        path: String,
+    },
+    /// Show what your edits would change
+    Diff,
+    /// Have the owners check your edits, store them as a new generation, put it into force
+    Commit {
+        /// What to remember of it in the history
+        #[arg(long, short = 'm', value_name = "TEXT", default_value = "")]
+        comment: String,
+    },
+    /// Forget your edits
+    Revert,
+    /// List committed generations, the newest first
+    History {
+        /// Only generations before this one; 0 for all
+        #[arg(long, value_name = "GENERATION", default_value_t = 0)]
+        before: u64,
+        /// At most so many
+        #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+        limit: u32,
+    },
+}
+
+/// Everything that can be done with counters.
+#[derive(Debug, Subcommand)]
+pub enum StatsCommand {
+    /// Show counters, those of several instances added up
+    Show {
+        /// Only this component, such as auth
+        component: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn values_may_begin_with_a_hyphen_and_json_may_stand_anywhere() {
+        let parsed =
+            CommandLine::try_parse_from(["bindctl", "config", "set", "a/b", "-1", "--json"]).unwrap();
+        assert!(parsed.json);
+        let Some(Command::Config { command: ConfigCommand::Set { value, .. } }) = parsed.command else {
+            panic!("not a set");
+        };
+        assert_eq!(value, "-1");
+    }
+}

@@ -1,0 +1,157 @@
+//! `bindctl config`: the settings, through tenon-cfgmgr.
+
+use serde_json::{Value, json};
+use tenon_bus::{BusError, Cfgmgr1, Change};
+
+use crate::command_line::ConfigCommand;
+use crate::failure::Failure;
+use crate::output::{Output, Tone, cell, date, toned};
+use crate::session::Session;
+
+pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result<(), Failure> {
+    let cfgmgr = Cfgmgr1::new(&session.bus().await?);
+    let output = session.output;
+    match command {
+        ConfigCommand::Show { path, candidate } => show(output, &path, cfgmgr.get(&path, candidate).await?),
+        ConfigCommand::Set { path, value } => set(output, &cfgmgr, &path, &value).await,
+        ConfigCommand::Unset { path } => {
+            cfgmgr.unset(&path).await?;
+            edited(output, &cfgmgr).await
+        }
+        ConfigCommand::Diff => diff(output, &cfgmgr.diff().await?),
+        ConfigCommand::Commit { comment } => commit(output, &cfgmgr, &comment).await,
+        ConfigCommand::Revert => {
+            cfgmgr.revert().await?;
+            edited(output, &cfgmgr).await
+        }
+        ConfigCommand::History { before, limit } => history(output, &cfgmgr, before, limit).await,
+    }
+}
+
+fn show(output: Output, path: &str, value: Value) -> Result<(), Failure> {
+    if output.json {
+        return Ok(output.document(&value)?);
+    }
+    let mut rows = Vec::new();
+    flatten(path.trim_matches('/'), &value, &mut rows);
+    let rows = rows.into_iter().map(|(path, value)| vec![cell(path), cell(value)]).collect();
+    Ok(output.table(&["OPTION", "VALUE"], rows)?)
+}
+
+/// One line for each option. Empty lists and maps are values too.
+fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    let below = |word: &str| if path.is_empty() { word.to_owned() } else { format!("{path}/{word}") };
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members {
+                flatten(&below(name), member, rows);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&below(&index.to_string()), item, rows);
+            }
+        }
+        value => rows.push((path.to_owned(), value.to_string())),
+    }
+}
+
+/// A value is JSON where it reads as such, and plain text otherwise; text that happens to read as a number or a flag is
+/// tried as text as well before it is refused.
+async fn set(output: Output, cfgmgr: &Cfgmgr1, path: &str, text: &str) -> Result<(), Failure> {
+    let plain = Value::String(text.to_owned());
+    let value = serde_json::from_str(text).unwrap_or_else(|_| plain.clone());
+    match cfgmgr.set(path, &value).await {
+        Err(BusError::InvalidValue(reason)) if value != plain => {
+            if cfgmgr.set(path, &plain).await.is_err() {
+                return Err(BusError::InvalidValue(reason).into());
+            }
+        }
+        outcome => outcome?,
+    }
+    edited(output, cfgmgr).await
+}
+
+/// Shows what there is to commit after an edit.
+async fn edited(output: Output, cfgmgr: &Cfgmgr1) -> Result<(), Failure> {
+    let changes = cfgmgr.diff().await?;
+    diff(output, &changes)?;
+    if !output.json {
+        output.line(if changes.is_empty() {
+            "nothing to commit"
+        } else {
+            "not in force yet: `bindctl config commit` puts it into force, `bindctl config revert` forgets it"
+        })?;
+    }
+    Ok(())
+}
+
+fn diff(output: Output, changes: &[Change]) -> Result<(), Failure> {
+    if output.json {
+        return Ok(output.document(&json!({"changes": changes}))?);
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+    let row = |change: &Change| {
+        vec![cell(&change.path), toned(text(&change.now), Tone::Bad), toned(text(&change.then), Tone::Good)]
+    };
+    Ok(output.table(&["OPTION", "NOW", "THEN"], changes.iter().map(row).collect())?)
+}
+
+async fn commit(output: Output, cfgmgr: &Cfgmgr1, comment: &str) -> Result<(), Failure> {
+    let changes = cfgmgr.diff().await?;
+    let outcome = cfgmgr.commit(comment).await?;
+    if output.json {
+        return Ok(output.document(&outcome)?);
+    }
+    if changes.is_empty() {
+        return Ok(output.line(&format!("nothing to commit; generation {} is in force", outcome.generation))?);
+    }
+    for note in &outcome.notes {
+        output.line(&format!("note: {note}"))?;
+    }
+    Ok(output.line(&format!("generation {} is in force", outcome.generation))?)
+}
+
+async fn history(output: Output, cfgmgr: &Cfgmgr1, before: u64, limit: u32) -> Result<(), Failure> {
+    let entries = cfgmgr.history(before, limit).await?;
+    if output.json {
+        return Ok(output.document(&json!({"generations": entries}))?);
+    }
+    if entries.is_empty() {
+        return Ok(output.line("nothing was committed yet; all options have their defaults")?);
+    }
+    let row = |entry: &tenon_bus::HistoryEntry| {
+        vec![
+            cell(entry.generation),
+            cell(date(entry.committed_usec)),
+            cell(&entry.author),
+            cell(&entry.comment),
+        ]
+    };
+    Ok(output.table(&["GENERATION", "COMMITTED", "AUTHOR", "COMMENT"], entries.iter().map(row).collect())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_become_one_line_for_each_option() {
+        let mut rows = Vec::new();
+        let settings = json!({"listen_on": [{"address": "::1", "port": 53}], "none": [], "workers": 0});
+        flatten("auth", &settings, &mut rows);
+        let rows: Vec<String> = rows.into_iter().map(|(path, value)| format!("{path} {value}")).collect();
+        assert_eq!(
+            rows,
+            [
+                "auth/listen_on/0/address \"::1\"",
+                "auth/listen_on/0/port 53",
+                "auth/none []",
+                "auth/workers 0"
+            ]
+        );
+    }
+}

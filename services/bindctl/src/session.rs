@@ -1,0 +1,49 @@
+//! What commands share: where to write, and the bus once it was needed.
+
+use std::path::PathBuf;
+
+use tenon_bus::{Bus, BusError, names};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// One run of bindctl.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) output: Output,
+    /// Where Tenon keeps its state, for what can be known without the bus.
+    pub(crate) state: PathBuf,
+    bus: Option<Bus>,
+}
+
+impl Session {
+    pub(crate) fn new(output: Output, state: PathBuf) -> Self {
+        Self { output, state, bus: None }
+    }
+
+    /// The bus, connected to when first asked for and again when the connection broke.
+    pub(crate) async fn bus(&mut self) -> Result<Bus, Failure> {
+        Ok(self.try_bus().await?)
+    }
+
+    /// The same, with the reason why not.
+    pub(crate) async fn try_bus(&mut self) -> Result<Bus, BusError> {
+        match &self.bus {
+            Some(bus) if !bus.is_closed() => Ok(bus.clone()),
+            _ => {
+                let bus = Bus::system().await?;
+                self.bus = Some(bus.clone());
+                Ok(bus)
+            }
+        }
+    }
+}
+
+/// Bus names of the auth instances that run, by number.
+pub(crate) async fn auth_instances(bus: &Bus) -> Result<Vec<(u32, String)>, BusError> {
+    let present = bus.list_present(names::AUTH_PREFIX).await?;
+    let numbered = |name: String| Some((names::auth_instance(&name)?, name));
+    let mut instances: Vec<(u32, String)> = present.into_iter().filter_map(numbered).collect();
+    instances.sort_unstable();
+    Ok(instances)
+}

@@ -1,0 +1,89 @@
+//! `bindctl stats`: counters of components, those of several instances added up.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tenon_bus::{BusError, CounterKind, Stats1, names};
+
+use crate::command_line::StatsCommand;
+use crate::failure::Failure;
+use crate::output::{Tone, ago, cell, toned};
+use crate::session::Session;
+
+/// The counters of one component.
+#[derive(Debug, Default, Serialize)]
+struct ComponentCounters {
+    /// Bus names of the instances that were added up.
+    instances: Vec<String>,
+    /// When the youngest of them was ready, in microseconds since the epoch: counters begin with the process.
+    ready_usec: u64,
+    counters: BTreeMap<String, Counter>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counter {
+    value: u64,
+    kind: CounterKind,
+    text: String,
+}
+
+pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<(), Failure> {
+    let StatsCommand::Show { component } = command;
+    let bus = session.bus().await?;
+    let mut components: BTreeMap<String, ComponentCounters> = BTreeMap::new();
+    for name in bus.list_present(names::PREFIX).await? {
+        let Some(owner) = names::component(&name) else { continue };
+        if component.as_ref().is_some_and(|wanted| *wanted != owner) {
+            continue;
+        }
+        match add(components.entry(owner).or_default(), &Stats1::new(&bus, &name)).await {
+            // It stopped meanwhile, or has no counters.
+            Err(BusError::ServiceUnknown(_) | BusError::Other { .. }) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    components.retain(|_, counters| !counters.instances.is_empty());
+    if components.is_empty() {
+        let who = component.as_deref().unwrap_or("nothing of Tenon");
+        return Err(Failure::unreachable(
+            format!("{who} is not on the bus"),
+            "`bindctl status` shows what runs and what components there are",
+        ));
+    }
+    show(session, &components)
+}
+
+async fn add(sum: &mut ComponentCounters, stats: &Stats1) -> Result<(), BusError> {
+    let state = stats.state().await?;
+    let meanings = stats.describe().await?;
+    for (name, value) in stats.counters().await? {
+        let Some(meaning) = meanings.get(&name) else { continue };
+        let counter = sum.counters.entry(name).or_insert_with(|| Counter {
+            value: 0,
+            kind: meaning.kind,
+            text: meaning.text.clone(),
+        });
+        counter.value = counter.value.saturating_add(value);
+    }
+    sum.instances.push(stats.name().to_owned());
+    sum.ready_usec = sum.ready_usec.max(state.ready_usec);
+    Ok(())
+}
+
+fn show(session: &Session, components: &BTreeMap<String, ComponentCounters>) -> Result<(), Failure> {
+    let output = session.output;
+    if output.json {
+        return Ok(output.document(components)?);
+    }
+    for (name, component) in components {
+        let instances = component.instances.len();
+        let whose = if instances > 1 { format!(" (sum of {instances} instances)") } else { String::new() };
+        output.heading(&format!("{name}{whose}, counting for {}", ago(component.ready_usec)))?;
+        let rows = component
+            .counters
+            .iter()
+            .map(|(name, counter)| vec![cell(name), cell(counter.value), toned(&counter.text, Tone::Faint)]);
+        output.table(&["COUNTER", "VALUE", "MEANING"], rows.collect())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! `bindctl status`: what runs, since when, what is wrong and what that costs.
+//!
+//! Works with the bus down: then it says so, and shows what files tell.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+use tenon_bus::{
+    Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Config1, Systemd, Unit, UnitDetails, Zonec1,
+    ZonecState, names,
+};
+use tenon_image::Manifest;
+
+use crate::failure::Failure;
+use crate::output::{Cell, Output, Tone, ago, cell, toned};
+use crate::session::{Session, auth_instances};
+
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    bus_reachable: bool,
+    units: Vec<UnitReport>,
+    /// Bus names of Tenon that are owned.
+    names: Vec<String>,
+    auth: Vec<AuthReport>,
+    zonec: Option<ZonecState>,
+    cfgmgr: Option<CfgmgrState>,
+    /// From the file that daemons read; absent when nothing was ever committed.
+    committed_generation: Option<u64>,
+    /// From the file that auth trusts; absent when nothing was ever compiled.
+    manifest: Option<ManifestReport>,
+    /// What is wrong and what it costs, one sentence each.
+    problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnitReport {
+    #[serde(flatten)]
+    unit: Unit,
+    #[serde(flatten)]
+    details: UnitDetails,
+}
+
+#[derive(Debug, Serialize)]
+struct AuthReport {
+    #[serde(flatten)]
+    state: AuthState,
+    /// Generation of the settings in force.
+    settings_generation: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ManifestReport {
+    generation: u64,
+    zones: usize,
+}
+
+pub(crate) async fn show(session: &mut Session) -> Result<(), Failure> {
+    let mut report = Report::default();
+    report.read_files(&session.state);
+    let bus = session.try_bus().await;
+    if let Ok(bus) = &bus {
+        report.bus_reachable = true;
+        report.read_units(bus).await;
+        report.read_services(bus).await;
+    }
+    let output = session.output;
+    if output.json {
+        output.document(&report)?;
+    } else {
+        report.write(output)?;
+    }
+    bus.map(drop).map_err(Failure::from)
+}
+
+impl Report {
+    fn read_files(&mut self, state: &Path) {
+        let current = std::fs::read(state.join("config/current")).ok();
+        let current: Option<Value> = current.and_then(|text| serde_json::from_slice(&text).ok());
+        self.committed_generation = current.and_then(|stored| stored.get("generation")?.as_u64());
+        match Manifest::read(&state.join("images")) {
+            Ok(manifest) => {
+                self.manifest = manifest.map(|manifest| ManifestReport {
+                    generation: manifest.generation,
+                    zones: manifest.zones.len(),
+                });
+            }
+            Err(error) => self.problems.push(format!("the manifest cannot be read: {error}")),
+        }
+    }
+
+    async fn read_units(&mut self, bus: &Bus) {
+        let systemd = Systemd::new(bus);
+        let units = match systemd.units(&["tenon*"]).await {
+            Ok(units) => units,
+            Err(error) => {
+                self.problems.push(format!("the service manager does not tell of units: {error}"));
+                return;
+            }
+        };
+        for unit in units.into_iter().filter(|unit| unit.load_state != "not-found") {
+            let details = systemd.details(&unit).await.unwrap_or_default();
+            if unit.active_state == "failed" {
+                self.problems.push(format!(
+                    "{} failed ({}): `journalctl -b -u {}` says why",
+                    unit.name, details.result, unit.name
+                ));
+            }
+            self.units.push(UnitReport { unit, details });
+        }
+    }
+
+    async fn read_services(&mut self, bus: &Bus) {
+        self.names = bus.list_present(names::PREFIX).await.unwrap_or_default();
+        for (number, name) in auth_instances(bus).await.unwrap_or_default() {
+            match Auth1::new(bus, &name).state().await {
+                Ok(state) => {
+                    let settings = Config1::new(bus, &name).state().await.ok();
+                    let settings_generation = settings.map(|settings| settings.generation);
+                    self.note_faults(&format!("auth instance {number}"), &state.faults);
+                    self.auth.push(AuthReport { state, settings_generation });
+                }
+                Err(error) => self.problems.push(format!("auth instance {number}: {error}")),
+            }
+        }
+        self.zonec = self.note_absence("tenon-zonec", Zonec1::new(bus).state().await);
+        self.cfgmgr = self.note_absence("tenon-cfgmgr", Cfgmgr1::new(bus).state().await);
+        if let Some(faults) = self.zonec.as_ref().map(|zonec| zonec.faults.clone()) {
+            self.note_faults("zonec", &faults);
+        }
+        if let Some(faults) = self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.faults.clone()) {
+            self.note_faults("settings", &faults);
+        }
+        self.note_costs();
+    }
+
+    fn note_faults(&mut self, who: &str, faults: &[String]) {
+        self.problems.extend(faults.iter().map(|fault| format!("{who}: {fault}")));
+    }
+
+    /// Absence is told with its cost; any other failure here.
+    fn note_absence<T>(&mut self, who: &str, state: Result<T, BusError>) -> Option<T> {
+        match state {
+            Ok(state) => Some(state),
+            Err(BusError::ServiceUnknown(_)) => None,
+            Err(error) => {
+                self.problems.push(format!("{who}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn note_costs(&mut self) {
+        let absent = |name: &str| !self.names.iter().any(|present| present == name);
+        let mut costs = Vec::new();
+        if !self.names.iter().any(|name| name.starts_with(names::AUTH_PREFIX)) {
+            costs.push(
+                "no auth instance is on the bus: unless one runs without the bus, queries are not answered",
+            );
+        }
+        if absent(names::ZONEC) {
+            costs.push(
+                "tenon-zonec is not on the bus: zones that are loaded are not compiled; what is compiled goes on being \
+                 answered",
+            );
+        }
+        if absent(names::CFGMGR) {
+            costs.push(
+                "tenon-cfgmgr is not on the bus: settings cannot be changed until it is started; all services keep \
+                 those they have",
+            );
+        }
+        self.problems.extend(costs.into_iter().map(str::to_owned));
+    }
+
+    fn write(&self, output: Output) -> Result<(), Failure> {
+        if !self.bus_reachable {
+            output.problem("The D-Bus system bus cannot be reached; this is what files tell:")?;
+        }
+        if !self.units.is_empty() {
+            let rows = self.units.iter().map(unit_row).collect();
+            output.table(&["UNIT", "STATE", "FOR", "RESTARTS"], rows)?;
+            output.line("")?;
+        }
+        if !self.auth.is_empty() {
+            let rows = self.auth.iter().map(auth_row).collect();
+            output.table(&["AUTH", "ZONES", "MANIFEST", "SETTINGS", "LISTENS ON"], rows)?;
+            output.line("")?;
+        }
+        if let Some(zonec) = &self.zonec {
+            output.line(&format!(
+                "zones     manifest {} with {} zones, zonec {}",
+                zonec.manifest_generation, zonec.zone_count, zonec.state
+            ))?;
+        } else if let Some(manifest) = &self.manifest {
+            output
+                .line(&format!("zones     manifest {} with {} zones", manifest.generation, manifest.zones))?;
+        } else {
+            output.line("zones     none were compiled yet")?;
+        }
+        match self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.generation).or(self.committed_generation) {
+            None | Some(0) => output.line("settings  the defaults; nothing was committed yet")?,
+            Some(generation) => output.line(&format!("settings  generation {generation}"))?,
+        }
+        if self.problems.is_empty() && self.bus_reachable {
+            return Ok(output.line("problems  none")?);
+        }
+        for problem in &self.problems {
+            output.problem(&format!("problem   {problem}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn unit_row(report: &UnitReport) -> Vec<Cell> {
+    let UnitReport { unit, details } = report;
+    let tone = match unit.active_state.as_str() {
+        "active" => Tone::Good,
+        "failed" => Tone::Bad,
+        _ => Tone::Faint,
+    };
+    let restarts = if unit.name.ends_with(".service") { details.restarts.to_string() } else { String::new() };
+    vec![
+        cell(&unit.name),
+        toned(format!("{} ({})", unit.active_state, unit.sub_state), tone),
+        cell(ago(details.state_since_usec)),
+        cell(restarts),
+    ]
+}
+
+fn auth_row(report: &AuthReport) -> Vec<Cell> {
+    let state = &report.state;
+    let mut addresses: Vec<&str> = state.listeners.iter().map(|listener| listener.address.as_str()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    vec![
+        cell(state.instance),
+        cell(state.zone_count),
+        cell(state.manifest_generation),
+        cell(report.settings_generation.map_or_else(|| "?".into(), |number| number.to_string())),
+        cell(addresses.join(" ")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_absence_is_told_with_its_cost() {
+        let mut report = Report { bus_reachable: true, ..Report::default() };
+        report.note_costs();
+        assert_eq!(report.problems.len(), 3);
+        report.problems.clear();
+        report.names = vec![names::auth(2), names::ZONEC.into(), names::CFGMGR.into()];
+        report.note_costs();
+        assert!(report.problems.is_empty(), "{:?}", report.problems);
+    }
+
+    #[test]
+    fn files_tell_the_generation() {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::create_dir(state.path().join("config")).unwrap();
+        std::fs::write(state.path().join("config/current"), r#"{"generation": 7, "settings": {}}"#).unwrap();
+        let mut report = Report::default();
+        report.read_files(state.path());
+        assert_eq!(report.committed_generation, Some(7));
+        assert!(report.manifest.is_none());
+    }
+}

@@ -1,0 +1,258 @@
+//! `bindctl zone`: zones as they are stored, compiled and answered.
+
+mod change;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tenon_bus::{Auth1, AuthZoneDetails, Bus, BusError, StoredZoneDetails, Zonec1};
+use tenon_wire::Name;
+
+use crate::command_line::ZoneCommand;
+use crate::failure::Failure;
+use crate::output::{Cell, Tone, cell, date, toned};
+use crate::session::{Session, auth_instances};
+
+/// Zones asked for at once.
+const PAGE: u32 = 1000;
+
+/// A zone in a list.
+#[derive(Debug, Default, Serialize)]
+struct ListedZone {
+    name: String,
+    /// `primary` or `secondary`; absent when the zone is answered but not stored, or zonec does not run.
+    storage: Option<String>,
+    stored_serial: Option<u32>,
+    compiled_serial: Option<u32>,
+    /// `ready`, `compiling` or `failed`; absent as above.
+    state: Option<String>,
+    /// By number of the auth instance.
+    answered: BTreeMap<u32, AnsweredZone>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnsweredZone {
+    serial: u32,
+    /// `serving`, or `previous` when an older image had to be taken.
+    state: String,
+}
+
+/// One zone with all that is known of it.
+#[derive(Debug, Serialize)]
+struct ShownZone {
+    name: String,
+    stored: Option<StoredZoneDetails>,
+    answered: BTreeMap<u32, AuthZoneDetails>,
+}
+
+pub(crate) async fn run(session: &mut Session, command: ZoneCommand) -> Result<(), Failure> {
+    match command {
+        ZoneCommand::List { after, limit } => list(session, &after, limit).await,
+        ZoneCommand::Show { zone } => show(session, &zone_name(&zone)?).await,
+        ZoneCommand::Load { zone, file, force, wait } => {
+            change::load(session, &zone_name(&zone)?, &file, force, wait).await
+        }
+        ZoneCommand::Remove { zone, wait } => change::remove(session, &zone_name(&zone)?, wait).await,
+    }
+}
+
+/// A zone's name as services spell it: lower case, with the final dot.
+fn zone_name(text: &str) -> Result<String, Failure> {
+    let name = Name::from_text(text, Some(Name::root().as_ref())).map_err(|error| {
+        Failure::refused(format!("{text}: {error}"), "a zone's name is such as example.com")
+    })?;
+    Ok(name.as_ref().to_lowercase().to_string())
+}
+
+/// Names of stored zones, at most `limit`; for completion.
+pub(crate) async fn names(bus: &Bus, limit: u32) -> Vec<String> {
+    let zones = Zonec1::new(bus).list_zones("", limit).await.unwrap_or_default();
+    zones.into_iter().map(|zone| zone.name).collect()
+}
+
+async fn list(session: &mut Session, after: &str, limit: usize) -> Result<(), Failure> {
+    let bus = session.bus().await?;
+    let after = if after.is_empty() { String::new() } else { zone_name(after)? };
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let mut zones: BTreeMap<Name, ListedZone> = BTreeMap::new();
+    let zonec = list_stored(&bus, &after, limit, &mut zones).await;
+    let instances = auth_instances(&bus).await?;
+    if let (Err(error), true) = (&zonec, instances.is_empty()) {
+        return Err(error.clone().into());
+    }
+    for (number, name) in &instances {
+        match list_answered(&Auth1::new(&bus, name), *number, &after, limit, &mut zones).await {
+            Ok(()) | Err(BusError::ServiceUnknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let zones: Vec<ListedZone> = zones.into_values().take(limit).collect();
+    let output = session.output;
+    if output.json {
+        return Ok(output.document(&zones)?);
+    }
+    if let Err(error) = zonec {
+        output.problem(&format!("what is stored cannot be told: tenon-zonec: {error}"))?;
+    }
+    if zones.is_empty() {
+        return Ok(output.line("no zones; `bindctl zone load ZONE FILE` loads one")?);
+    }
+    let several = instances.len();
+    let rows = zones.iter().map(|zone| list_row(zone, several)).collect();
+    Ok(output.table(&["ZONE", "STORED", "COMPILED", "ANSWERED", "STATE"], rows)?)
+}
+
+async fn list_stored(
+    bus: &Bus,
+    after: &str,
+    limit: usize,
+    zones: &mut BTreeMap<Name, ListedZone>,
+) -> Result<(), BusError> {
+    let zonec = Zonec1::new(bus);
+    let mut after = after.to_owned();
+    while zones.len() < limit {
+        let page = zonec.list_zones(&after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.name);
+        for zone in page {
+            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
+            let compiled =
+                (zone.compiled_serial != 0 || zone.state == "ready").then_some(zone.compiled_serial);
+            let listed = ListedZone {
+                name: zone.name,
+                storage: Some(zone.storage),
+                stored_serial: Some(zone.stored_serial),
+                compiled_serial: compiled,
+                state: Some(zone.state),
+                answered: BTreeMap::new(),
+            };
+            zones.insert(name, listed);
+        }
+    }
+    Ok(())
+}
+
+async fn list_answered(
+    auth: &Auth1,
+    number: u32,
+    after: &str,
+    limit: usize,
+    zones: &mut BTreeMap<Name, ListedZone>,
+) -> Result<(), BusError> {
+    let mut after = after.to_owned();
+    let mut seen = 0;
+    while seen < limit {
+        let page = auth.list_zones(&after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.name);
+        seen = seen.saturating_add(page.len());
+        for zone in page {
+            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
+            let listed = zones
+                .entry(name)
+                .or_insert_with(|| ListedZone { name: zone.name.clone(), ..ListedZone::default() });
+            listed.answered.insert(number, AnsweredZone { serial: zone.serial, state: zone.state });
+        }
+    }
+    Ok(())
+}
+
+fn list_row(zone: &ListedZone, instances: usize) -> Vec<Cell> {
+    let number = |serial: Option<u32>| serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string());
+    let mut answered: Vec<u32> = zone.answered.values().map(|answered| answered.serial).collect();
+    answered.dedup();
+    let everywhere = zone.answered.len() == instances;
+    let serials: Vec<String> = answered.iter().map(u32::to_string).collect();
+    let text = match (serials.is_empty(), everywhere) {
+        (true, _) => "-".to_owned(),
+        (false, true) => serials.join(" "),
+        (false, false) => format!("{} (by {} of {instances})", serials.join(" "), zone.answered.len()),
+    };
+    let previous = zone.answered.values().any(|answered| answered.state != "serving");
+    let state = match (&zone.state, previous) {
+        (_, true) => toned("previous image", Tone::Bad),
+        (Some(state), _) if state == "failed" => toned(state, Tone::Bad),
+        (Some(state), _) => cell(state),
+        (None, _) => toned("not stored", Tone::Bad),
+    };
+    vec![
+        cell(&zone.name),
+        cell(number(zone.stored_serial)),
+        cell(number(zone.compiled_serial)),
+        cell(text),
+        state,
+    ]
+}
+
+async fn show(session: &mut Session, name: &str) -> Result<(), Failure> {
+    let bus = session.bus().await?;
+    let stored = found(Zonec1::new(&bus).get_zone(name).await)?;
+    let mut answered = BTreeMap::new();
+    for (number, instance) in auth_instances(&bus).await? {
+        if let Some(zone) = found(Auth1::new(&bus, &instance).get_zone(name).await)? {
+            answered.insert(number, zone);
+        }
+    }
+    if stored.is_none() && answered.is_empty() {
+        return Err(BusError::NoSuchZone(name.to_owned()).into());
+    }
+    let zone = ShownZone { name: name.to_owned(), stored, answered };
+    if session.output.json {
+        return Ok(session.output.document(&zone)?);
+    }
+    let rows = show_rows(&zone).into_iter().map(|(what, value)| vec![cell(what), cell(value)]).collect();
+    Ok(session.output.table(&["ZONE", name], rows)?)
+}
+
+/// A zone that is not there, or whose service is not, is nothing to fail for: others may know it.
+fn found<T>(zone: Result<T, BusError>) -> Result<Option<T>, BusError> {
+    match zone {
+        Ok(zone) => Ok(Some(zone)),
+        Err(BusError::NoSuchZone(_) | BusError::ServiceUnknown(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn show_rows(zone: &ShownZone) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut add = |what: &str, value: String| rows.push((what.to_owned(), value));
+    match &zone.stored {
+        None => add("stored", "no, or tenon-zonec does not run".into()),
+        Some(stored) => {
+            add("stored", format!("serial {}, {}", stored.stored_serial, stored.storage));
+            add("committed", date(stored.committed_usec.unwrap_or_default()));
+            add("records", stored.records.to_string());
+            let compiled =
+                stored.compiled_serial.map_or_else(|| "never".into(), |serial| format!("serial {serial}"));
+            add("compiled", compiled);
+            add("compiled at", date(stored.compiled_usec.unwrap_or_default()));
+            add("state", stored.state.clone());
+            if !stored.reason.is_empty() {
+                add("reason", stored.reason.clone());
+            }
+            add("image", format!("{} ({} octets)", stored.files.join(" "), stored.octets));
+        }
+    }
+    if zone.answered.is_empty() {
+        add("answered", "by no running auth instance".into());
+    }
+    for (number, answered) in &zone.answered {
+        let reason =
+            if answered.reason.is_empty() { String::new() } else { format!(": {}", answered.reason) };
+        let text = format!("serial {}, {}{reason}", answered.serial, answered.state);
+        add(&format!("answered by {number}"), text);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_as_services_spell_them() {
+        assert_eq!(zone_name("Example.COM").unwrap(), "example.com.");
+        assert_eq!(zone_name("example.com.").unwrap(), "example.com.");
+        assert!(zone_name("a..b").is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! Loading and removing: `tenon-loadzone` does it, bindctl waits until queries are answered accordingly.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tenon_bus::{Auth1, Bus, BusError, Zonec1};
+
+use crate::failure::Failure;
+use crate::session::{Session, auth_instances};
+
+/// The program that writes to the store.
+const LOADER: &str = "tenon-loadzone";
+/// How often services are asked how far they are.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(super) async fn load(
+    session: &mut Session,
+    zone: &str,
+    file: &Path,
+    force: bool,
+    wait: u64,
+) -> Result<(), Failure> {
+    let mut loader = loader(session);
+    if force {
+        loader.arg("--force");
+    }
+    run(loader.arg(zone).arg(file))?;
+    if wait == 0 {
+        return told(session, zone, "loaded", None);
+    }
+    let bus = session.bus().await.map_err(|failure| stored_but(zone, failure))?;
+    let zonec = Zonec1::new(&bus);
+    let stored = zonec.get_zone(zone).await;
+    let serial = match stored {
+        Ok(stored) => stored.stored_serial,
+        Err(error) => return Err(stored_but(zone, error.into())),
+    };
+    let until = Instant::now() + Duration::from_secs(wait);
+    loop {
+        if let Some(reason) = failed(&zonec, zone).await? {
+            return Err(Failure::Refused(
+                format!("{zone} is stored with serial {serial}, but cannot be compiled: {reason}"),
+                Some("what was answered before is answered still".into()),
+            ));
+        }
+        if answered(&bus, zone, |answered| answered == Some(serial)).await? {
+            return told(session, zone, "answered", Some(serial));
+        }
+        pause(zone, until).await?;
+    }
+}
+
+pub(super) async fn remove(session: &mut Session, zone: &str, wait: u64) -> Result<(), Failure> {
+    run(loader(session).arg("--remove").arg(zone))?;
+    if wait == 0 {
+        return told(session, zone, "removed", None);
+    }
+    let bus = session.bus().await?;
+    let until = Instant::now() + Duration::from_secs(wait);
+    while !answered(&bus, zone, |answered| answered.is_none()).await? {
+        pause(zone, until).await?;
+    }
+    told(session, zone, "removed", None)
+}
+
+/// The loader beside this program, or from the search path; its progress and reasons go to the terminal.
+fn loader(session: &Session) -> Command {
+    let own = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(LOADER)));
+    let mut loader = Command::new(own.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(LOADER)));
+    if session.output.json {
+        loader.arg("--quiet").stdout(Stdio::null());
+    }
+    loader
+}
+
+fn run(loader: &mut Command) -> Result<(), Failure> {
+    match loader.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::Told),
+        Err(error) => Err(Failure::refused(
+            format!("cannot run {LOADER}: {error}"),
+            "it belongs beside bindctl, or on the search path",
+        )),
+    }
+}
+
+fn told(session: &Session, zone: &str, state: &str, serial: Option<u32>) -> Result<(), Failure> {
+    if session.output.json {
+        return Ok(session.output.document(&json!({"zone": zone, "state": state, "serial": serial}))?);
+    }
+    let serial = serial.map(|serial| format!(" with serial {serial}")).unwrap_or_default();
+    Ok(session.output.line(&format!("{zone} is {state}{serial}"))?)
+}
+
+/// The load itself worked; what follows it cannot be seen.
+fn stored_but(zone: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Unreachable(what, next) => Failure::Unreachable(
+            format!("{zone} is stored, but whether it is answered cannot be told: {what}"),
+            next,
+        ),
+        other => other,
+    }
+}
+
+/// Why the compiler could not make an image of the stored version; `None` while it can.
+async fn failed(zonec: &Zonec1, zone: &str) -> Result<Option<String>, BusError> {
+    match zonec.get_zone(zone).await {
+        Ok(stored) => Ok((stored.state == "failed").then_some(stored.reason)),
+        Err(BusError::ServiceUnknown(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether every running auth instance answers as wanted; it is asked with the serial it answers with.
+async fn answered(bus: &Bus, zone: &str, wanted: impl Fn(Option<u32>) -> bool) -> Result<bool, BusError> {
+    for (_, instance) in auth_instances(bus).await? {
+        let serial = match Auth1::new(bus, &instance).get_zone(zone).await {
+            Ok(zone) => Some(zone.serial),
+            Err(BusError::NoSuchZone(_)) => None,
+            // It finds the manifest as it is when it starts.
+            Err(BusError::ServiceUnknown(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        if !wanted(serial) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn pause(zone: &str, until: Instant) -> Result<(), Failure> {
+    if Instant::now() >= until {
+        return Err(Failure::refused(
+            format!("{zone} is stored, but not all auth instances answer accordingly yet"),
+            format!("`bindctl zone show {zone}` shows how far it is; --wait waits longer"),
+        ));
+    }
+    tokio::time::sleep(LOOK).await;
+    Ok(())
+}

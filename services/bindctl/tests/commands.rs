@@ -1,0 +1,250 @@
+//! bindctl as a process of its own, against the real configuration manager on a private bus.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail like tests
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tenon_private_bus::PrivateBus;
+
+/// Nothing here takes long; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Bench {
+    bus: PrivateBus,
+    cfgmgr: Option<Child>,
+}
+
+struct Outcome {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Outcome {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
+    }
+}
+
+fn cfgmgr_program() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let path = own.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr");
+    assert!(path.exists(), "{} is not built; run `cargo test -p tenon-bindctl` as a whole", path.display());
+    path
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { bus: PrivateBus::start().unwrap(), cfgmgr: None }
+    }
+
+    fn with_cfgmgr() -> Self {
+        let mut bench = Self::new();
+        let place = |name: &str| bench.bus.directory().join(name);
+        let cfgmgr = Command::new(cfgmgr_program())
+            .arg("--config-dir")
+            .arg(place("config"))
+            .arg("--schema-dir")
+            .arg(place("schema"))
+            .env("DBUS_SYSTEM_BUS_ADDRESS", bench.bus.address())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        bench.cfgmgr = Some(cfgmgr);
+        let began = Instant::now();
+        while bench.run(&["config", "show"]).status != 0 {
+            assert!(began.elapsed() < PATIENCE, "tenon-cfgmgr does not come");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        bench
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bindctl"));
+        command
+            .arg("--state-dir")
+            .arg(self.bus.directory())
+            .args(arguments)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        self.finish(self.command(arguments).spawn().unwrap())
+    }
+
+    fn script(&self, text: &str) -> Outcome {
+        let mut process = self.command(&[]).stdin(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        self.finish(process)
+    }
+
+    fn finish(&self, process: Child) -> Outcome {
+        let output = process.wait_with_output().unwrap();
+        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+        Outcome { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(mut cfgmgr) = self.cfgmgr.take() {
+            let _ = cfgmgr.kill();
+            let _ = cfgmgr.wait();
+        }
+    }
+}
+
+#[test]
+fn settings_are_shown_edited_committed_and_remembered() {
+    let bench = Bench::with_cfgmgr();
+    let shown = bench.run(&["config", "show"]);
+    assert!(shown.out.contains("cfgmgr/keep_generations   100\n"), "{}", shown.out);
+    assert_eq!(bench.run(&["--json", "config", "show", "cfgmgr/keep_generations"]).json(), json!(100));
+
+    let set = bench.run(&["config", "set", "cfgmgr/keep_generations", "7"]);
+    assert_eq!(set.status, 0, "{}", set.err);
+    assert!(set.out.contains("bindctl config commit"), "{}", set.out);
+    let diff = bench.run(&["config", "diff"]).out;
+    assert_eq!(diff, "OPTION                   NOW  THEN\ncfgmgr/keep_generations  100  7\n");
+    let diff = bench.run(&["--json", "config", "diff"]).json();
+    assert_eq!(diff, json!({"changes": [{"path": "cfgmgr/keep_generations", "now": 100, "then": 7}]}));
+    assert_eq!(
+        bench.run(&["--json", "config", "show", "--candidate", "cfgmgr/keep_generations"]).json(),
+        json!(7)
+    );
+
+    let commit = bench.run(&["--json", "config", "commit", "-m", "fewer"]);
+    assert_eq!(commit.json(), json!({"generation": 1, "notes": []}));
+    let history = bench.run(&["config", "history"]).out;
+    assert!(history.contains("fewer") && history.starts_with("GENERATION"), "{history}");
+    assert!(bench.run(&["config", "commit"]).out.contains("nothing to commit"));
+    assert_eq!(bench.run(&["config", "unset", "cfgmgr/keep_generations"]).status, 0);
+    assert_eq!(bench.run(&["config", "revert"]).out, "nothing to commit\n");
+}
+
+#[test]
+fn refusals_have_status_1_and_say_what_to_do() {
+    let bench = Bench::with_cfgmgr();
+    for (arguments, what) in [
+        (
+            ["config", "set", "cfgmgr/keep_generations", "1"],
+            "cfgmgr/keep_generations: 1 is below the minimum, 2",
+        ),
+        (["config", "set", "cfgmgr/keep_generations", "many"], "\"many\" is not of type integer"),
+        (["config", "set", "nobody/option", "1"], "there is no component \"nobody\""),
+        (["config", "set", "cfgmgr/nope", "1"], "`bindctl config show` lists all options"),
+    ] {
+        let refused = bench.run(&arguments);
+        assert_eq!(refused.status, 1, "{arguments:?}: {}", refused.err);
+        assert!(refused.err.contains(what), "{arguments:?}: {}", refused.err);
+        assert_eq!(refused.out, "");
+    }
+    let refused = bench.run(&["--json", "config", "set", "nobody/option", "1"]);
+    let error: Value = serde_json::from_str(&refused.err).unwrap();
+    assert!(error["error"].as_str().unwrap().contains("nobody"));
+    assert_eq!(bench.run(&["config", "st"]).status, 2);
+}
+
+#[test]
+fn counters_are_shown_by_component() {
+    let bench = Bench::with_cfgmgr();
+    bench.run(&["config", "set", "cfgmgr/keep_generations", "7"]);
+    bench.run(&["config", "commit"]);
+    let stats = bench.run(&["--json", "stats", "show", "cfgmgr"]).json();
+    assert_eq!(stats["cfgmgr"]["counters"]["commits"]["value"], json!(1));
+    assert_eq!(stats["cfgmgr"]["counters"]["commits"]["kind"], json!("counter"));
+    assert!(bench.run(&["stats", "show"]).out.contains("Commits that are in force."));
+    let absent = bench.run(&["stats", "show", "auth"]);
+    assert_eq!(absent.status, 3);
+    assert!(absent.err.contains("auth is not on the bus"), "{}", absent.err);
+}
+
+#[test]
+fn status_tells_what_is_missing_and_what_that_costs() {
+    let bench = Bench::with_cfgmgr();
+    let status = bench.run(&["status"]);
+    assert_eq!(status.status, 0, "{}", status.err);
+    for part in ["no auth instance is on the bus", "tenon-zonec is not on the bus", "settings  the defaults"]
+    {
+        assert!(status.out.contains(part), "{part}: {}", status.out);
+    }
+    assert!(!status.out.contains("tenon-cfgmgr is not"), "{}", status.out);
+    let status = bench.run(&["status", "--json"]).json();
+    assert_eq!(status["bus_reachable"], json!(true));
+    assert_eq!(status["names"], json!(["org.tenon.Cfgmgr1"]));
+    assert_eq!(status["cfgmgr"]["generation"], json!(0));
+}
+
+#[test]
+fn without_a_bus_status_shows_what_files_tell() {
+    let mut bench = Bench::with_cfgmgr();
+    bench.run(&["config", "set", "cfgmgr/keep_generations", "7"]);
+    bench.run(&["config", "commit"]);
+    bench.bus.stop().unwrap();
+    let status = bench.run(&["status"]);
+    assert_eq!(status.status, 3);
+    assert!(
+        status.out.contains("cannot be reached") && status.out.contains("generation 1"),
+        "{}",
+        status.out
+    );
+    assert!(status.err.contains("systemctl status dbus.socket"), "{}", status.err);
+    assert_eq!(bench.run(&["zone", "list"]).status, 3);
+    assert_eq!(bench.run(&["status", "--json"]).json()["committed_generation"], json!(1));
+}
+
+#[test]
+fn a_service_that_does_not_run_has_status_3() {
+    let bench = Bench::new();
+    for arguments in [["config", "show"], ["zone", "list"]] {
+        let absent = bench.run(&arguments);
+        assert_eq!(absent.status, 3, "{}", absent.err);
+        assert!(absent.err.contains("systemctl start tenon.target"), "{}", absent.err);
+    }
+}
+
+#[test]
+fn commands_come_from_standard_input_until_one_fails() {
+    let bench = Bench::with_cfgmgr();
+    let done = bench.script(
+        "# a comment\n\nconfig set cfgmgr/keep_generations 9\n--json config show --candidate 'cfgmgr/keep_generations'\n",
+    );
+    assert_eq!(done.status, 0, "{}", done.err);
+    assert!(done.out.ends_with("\n9\n"), "{}", done.out);
+    let stopped = bench.script("config set nobody/x 1\nconfig revert\n");
+    assert_eq!(stopped.status, 1);
+    assert_eq!(bench.script("exit\nnonsense\n").status, 0);
+    assert_eq!(bench.run(&["--json", "config", "diff"]).json()["changes"][0]["then"], json!(9));
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let bench = Bench::with_cfgmgr();
+    let mut process = bench.command(&["config", "show"]).spawn().unwrap();
+    drop(process.stdout.take());
+    let outcome = bench.finish(process);
+    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+}
+
+#[test]
+fn pages_and_completions_are_generated() {
+    let bench = Bench::new();
+    for (what, part) in [
+        ("man", ".SH \"EXIT STATUS\""),
+        ("bash", "_bindctl"),
+        ("zsh", "#compdef bindctl"),
+        ("fish", "complete -c bindctl"),
+    ] {
+        let made = bench.run(&["--generate", what]);
+        assert_eq!(made.status, 0);
+        assert!(made.out.contains(part), "{what}: {}", made.out);
+    }
+}
