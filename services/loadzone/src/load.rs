@@ -1,0 +1,220 @@
+//! One zone from its file into the store.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tenon_datasrc::master::{self, Item, Limits};
+use tenon_datasrc::sqlite::SqliteSource;
+use tenon_datasrc::{DataSource, Error, ZoneEntry};
+use tenon_wire::NameRef;
+
+use crate::check::{check, goes_back, serial};
+use crate::findings::{Finding, Findings, Severity};
+use crate::outcome::{Outcome, ZoneResult};
+use crate::progress::Progress;
+use crate::records::{Collector, SortedRecords};
+use crate::signals::Stop;
+use crate::store;
+use crate::zone_list::Job;
+
+/// Below that many records, a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 20_000;
+/// Records between two looks at progress and signals.
+const LOOK_EVERY: usize = 8192;
+
+/// Loads zones, or only checks them.
+pub struct Loader<'a> {
+    /// Where zones go; none to check only.
+    pub source: Option<&'a SqliteSource>,
+    /// Store a zone though its serial goes back or nothing changed.
+    pub force: bool,
+    /// Where progress is shown.
+    pub progress: &'a Progress,
+    /// Whether to give up.
+    pub stop: &'a Stop,
+}
+
+/// How the storing of one zone ended.
+enum Stored {
+    Committed(ZoneEntry),
+    Unchanged(ZoneEntry),
+    GivenUp,
+}
+
+impl Loader<'_> {
+    /// Does one job. All that goes wrong is in the result.
+    #[must_use]
+    pub fn load(&self, job: &Job) -> ZoneResult {
+        let began = Instant::now();
+        let zone = job.zone.as_ref().to_lowercase().to_string();
+        let mut result = ZoneResult::new(zone, Outcome::Refused);
+        let mut findings = Findings::default();
+        if let Some(records) = self.read(job, &mut findings) {
+            result.serial = serial(&records);
+            result.records = records.count() as u64;
+            self.check_and_store(&records, &mut result, &mut findings);
+        }
+        if self.stop.signal().is_some() && result.version.is_none() {
+            result.outcome = Outcome::Interrupted;
+        }
+        (result.errors, result.warnings) = (findings.errors, findings.warnings);
+        result.findings = findings.into_sorted();
+        result.seconds = began.elapsed().as_secs_f64();
+        result
+    }
+
+    /// Reads the file into sorted records; none when it has errors or a signal came.
+    fn read(&self, job: &Job, findings: &mut Findings) -> Option<SortedRecords> {
+        let origin = job.zone.as_ref();
+        let size = fs::metadata(&job.file).map_or(0, |metadata| metadata.len());
+        let mut phase = self.progress.phase(format!("{origin} reading"), "octets", size);
+        let mut collector = Collector::new(origin);
+        let mut since = 0;
+        let summary = master::read_file(&job.file, origin, &Limits::default(), |item| {
+            match item {
+                Item::Record(record) => {
+                    if !collector.add(&record) {
+                        let reason = format!("{} is not in the zone {origin}", record.owner);
+                        findings.add(Finding::at(Severity::Error, record.path, record.line, reason));
+                        if findings.errors >= Limits::default().errors {
+                            return ControlFlow::Break(());
+                        }
+                    }
+                    since += 1;
+                    if since >= LOOK_EVERY {
+                        since = 0;
+                        phase.set(record.octets_read);
+                        if self.stop.signal().is_some() {
+                            return ControlFlow::Break(());
+                        }
+                    }
+                }
+                Item::Problem(problem) => findings.add(problem.into()),
+            }
+            ControlFlow::Continue(())
+        });
+        if findings.errors > 0 || summary.stopped {
+            return None;
+        }
+        let sorted = collector.finish(summary.files);
+        if sorted.is_none() {
+            findings.add(Finding::general(Severity::Error, "not enough memory to sort the zone".to_owned()));
+        }
+        sorted
+    }
+
+    fn check_and_store(&self, records: &SortedRecords, result: &mut ZoneResult, findings: &mut Findings) {
+        let (Some(source), Some(new)) = (self.source, result.serial) else {
+            // Without an SOA record there is nothing to store; the check says so.
+            findings.merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()));
+            if findings.errors == 0 {
+                result.outcome = Outcome::Checked;
+            }
+            return;
+        };
+        let began = Instant::now();
+        let stored = self.store(source, records, new, findings);
+        result.commit_ms = Some((began.elapsed().as_secs_f64() * 1e6).round() / 1e3);
+        let entry = match stored {
+            Ok(Stored::Committed(entry)) => {
+                result.outcome = Outcome::Loaded;
+                entry
+            }
+            Ok(Stored::Unchanged(entry)) => {
+                result.outcome = Outcome::Unchanged;
+                entry
+            }
+            Ok(Stored::GivenUp) => return,
+            Err(error) => {
+                result.outcome = Outcome::Failed;
+                findings.add(Finding::general(Severity::Error, store::explain(&error)));
+                return;
+            }
+        };
+        result.version = Some(entry.version);
+        (result.records, result.rrsets) = (entry.records, entry.rrsets);
+    }
+
+    fn store(
+        &self,
+        source: &SqliteSource,
+        records: &SortedRecords,
+        serial: u32,
+        findings: &mut Findings,
+    ) -> Result<Stored, Error> {
+        let current = source.zone(records.origin())?;
+        if let Some(current) = current.as_ref().filter(|_| !self.force) {
+            if current.serial == serial && store::is_same(source, current, records)? {
+                return Ok(Stored::Unchanged(current.clone()));
+            }
+            if let Some(finding) = judge_serial(records.origin(), current.serial, serial) {
+                findings.add(finding);
+            }
+        }
+        if findings.errors > 0 {
+            return Ok(Stored::GivenUp);
+        }
+        if records.count() < WORTH_A_THREAD {
+            findings.merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()));
+            if findings.errors > 0 {
+                return Ok(Stored::GivenUp);
+            }
+            let mut phase = Progress::silent().phase(String::new(), "records", 0);
+            let writer = store::write(source, records, &mut phase, &|| self.stop.signal().is_some())?;
+            return writer.map_or(Ok(Stored::GivenUp), |writer| writer.commit().map(Stored::Committed));
+        }
+        self.check_beside_storing(source, records, findings)
+    }
+
+    /// Checks the zone in one thread while another writes it; only a zone found good becomes current.
+    fn check_beside_storing(
+        &self,
+        source: &SqliteSource,
+        records: &SortedRecords,
+        findings: &mut Findings,
+    ) -> Result<Stored, Error> {
+        let hopeless = AtomicBool::new(false);
+        let failed = AtomicBool::new(false);
+        let what = format!("{} checking and storing", records.origin());
+        let mut phase = self.progress.phase(what, "records", records.count() as u64);
+        std::thread::scope(|scope| {
+            let stop_checking = || self.stop.signal().is_some() || failed.load(Ordering::Relaxed);
+            let checking = scope.spawn(|| check(records, &hopeless, &stop_checking));
+            let stop_writing = || self.stop.signal().is_some() || hopeless.load(Ordering::Relaxed);
+            let writer = store::write(source, records, &mut phase, &stop_writing);
+            failed.store(writer.is_err(), Ordering::Relaxed);
+            match checking.join() {
+                Ok(found) => findings.merge(found),
+                Err(_) => {
+                    let reason = "the check broke down; this is a mistake in this program".to_owned();
+                    findings.add(Finding::general(Severity::Error, reason));
+                }
+            }
+            match writer? {
+                Some(writer) if findings.errors == 0 && self.stop.signal().is_none() => {
+                    writer.commit().map(Stored::Committed)
+                }
+                _ => Ok(Stored::GivenUp),
+            }
+        })
+    }
+}
+
+/// What there is to say about the step from one serial to another.
+fn judge_serial(zone: NameRef<'_>, old: u32, new: u32) -> Option<Finding> {
+    if new == old {
+        let reason = format!(
+            "{zone} changed but its serial is still {new}; it is loaded, but secondaries will not notice: raise the serial"
+        );
+        return Some(Finding::general(Severity::Warning, reason));
+    }
+    goes_back(old, new).then(|| {
+        let reason = format!(
+            "{zone} serial {new} comes before serial {old}, which is stored (RFC 1982); is this an old file? \
+             --force loads it, but secondaries will go on with the later one"
+        );
+        Finding::general(Severity::Error, reason)
+    })
+}

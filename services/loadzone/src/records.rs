@@ -1,0 +1,256 @@
+//! The records of one zone in memory, in canonical order.
+//!
+//! Records lie in the order in which they were read, packed into pieces of a few MiB; what is sorted is an index of
+//! them. The index is cut into runs, and a run that is full is sorted by another thread while reading goes on.
+
+use std::cmp::Ordering;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tenon_datasrc::master;
+use tenon_wire::rdata::canonical_cmp;
+use tenon_wire::{Name, NameRef, RrType};
+
+use crate::sort_key::{SortKey, sort_key};
+
+/// Octets of one piece of packed records. A record is never cut in two.
+const PIECE: usize = 4 << 20;
+/// Records in the first run; each later run is as large as all before it, so that there are few.
+const FIRST_RUN: usize = 1 << 19;
+const LINE_AT: usize = 0;
+const FILE_AT: usize = 4;
+const TYPE_AT: usize = 6;
+const TTL_AT: usize = 8;
+const DATA_LENGTH_AT: usize = 12;
+const OWNER_LENGTH_AT: usize = 14;
+const HEADER: usize = 15;
+
+/// A record as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRecord<'a> {
+    /// Owner name, as written.
+    pub owner: NameRef<'a>,
+    /// Its type.
+    pub rrtype: RrType,
+    /// Time to live in seconds.
+    pub ttl: u32,
+    /// Record data.
+    pub rdata: &'a [u8],
+    /// Number of the file it is in.
+    pub file: u16,
+    /// Line in that file.
+    pub line: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    key: SortKey,
+    piece: u32,
+    offset: u32,
+}
+
+/// Records that are being read.
+pub struct Collector {
+    origin: Name,
+    origin_labels: usize,
+    run: Run,
+    limit: usize,
+    /// Records in runs that are full.
+    before: usize,
+    sorting: Vec<JoinHandle<Run>>,
+}
+
+/// Part of the records with an index of its own.
+#[derive(Debug, Default)]
+struct Run {
+    pieces: Vec<Vec<u8>>,
+    index: Vec<Place>,
+}
+
+/// The records of a zone in canonical order of owners, then by type number, then in canonical order of data.
+#[derive(Debug)]
+pub struct SortedRecords {
+    runs: Vec<Run>,
+    origin: Name,
+    /// The files that records are in.
+    pub files: Arc<[PathBuf]>,
+}
+
+impl Collector {
+    /// Collects records of the zone `origin`.
+    #[must_use]
+    pub fn new(origin: NameRef<'_>) -> Self {
+        Self {
+            origin: origin.to_name(),
+            origin_labels: origin.label_count(),
+            run: Run::default(),
+            limit: FIRST_RUN,
+            before: 0,
+            sorting: Vec::new(),
+        }
+    }
+
+    /// Takes a record; false when its owner is not in the zone.
+    pub fn add(&mut self, record: &master::Record<'_>) -> bool {
+        let Some(key) = sort_key(record.owner, self.origin.as_ref(), self.origin_labels) else {
+            return false;
+        };
+        if self.run.index.len() == self.limit {
+            self.close_run();
+        }
+        self.run.add(key, record);
+        true
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.before + self.run.index.len()
+    }
+
+    fn close_run(&mut self) {
+        self.before += self.run.index.len();
+        self.limit = self.before;
+        let mut run = std::mem::take(&mut self.run);
+        self.sorting.push(std::thread::spawn(move || {
+            run.sort();
+            run
+        }));
+    }
+
+    /// Ends the collecting. None when a thread died, which it does only for want of memory.
+    #[must_use]
+    pub fn finish(mut self, files: Vec<PathBuf>) -> Option<SortedRecords> {
+        self.run.sort();
+        let mut runs = Vec::with_capacity(self.sorting.len() + 1);
+        for thread in self.sorting {
+            runs.push(thread.join().ok()?);
+        }
+        runs.push(self.run);
+        Some(SortedRecords { runs, origin: self.origin, files: files.into() })
+    }
+}
+
+impl Run {
+    fn add(&mut self, key: SortKey, record: &master::Record<'_>) {
+        let (owner, rdata) = (record.owner.octets(), record.rdata);
+        let needed = HEADER + owner.len() + rdata.len();
+        if self.pieces.last().is_none_or(|piece| piece.capacity() - piece.len() < needed) {
+            // The first piece of a small zone stays small.
+            let room = if self.pieces.is_empty() { PIECE / 256 } else { PIECE };
+            self.pieces.push(Vec::with_capacity(room.max(needed)));
+        }
+        let Some(number) = self.pieces.len().checked_sub(1) else { return };
+        let Some(piece) = self.pieces.last_mut() else { return };
+        self.index.push(Place { key, piece: number as u32, offset: piece.len() as u32 });
+        piece.extend_from_slice(&record.line.to_be_bytes());
+        piece.extend_from_slice(&(record.file.0.min(u32::from(u16::MAX)) as u16).to_be_bytes());
+        piece.extend_from_slice(&record.rrtype.0.to_be_bytes());
+        piece.extend_from_slice(&record.ttl.to_be_bytes());
+        piece.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+        piece.push(owner.len() as u8);
+        piece.extend_from_slice(owner);
+        piece.extend_from_slice(rdata);
+    }
+
+    fn sort(&mut self) {
+        let mut index = std::mem::take(&mut self.index);
+        index.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| self.compare(*a, *b)));
+        self.index = index;
+    }
+
+    /// Compares records whose keys are the same.
+    fn compare(&self, a: Place, b: Place) -> Ordering {
+        match (self.record(a), self.record(b)) {
+            (Some(a), Some(b)) => compare_records(&a, &b),
+            _ => Ordering::Equal,
+        }
+    }
+
+    fn record(&self, place: Place) -> Option<StoredRecord<'_>> {
+        let octets = self.pieces.get(place.piece as usize)?.get(place.offset as usize..)?;
+        let (header, rest) = octets.split_first_chunk::<HEADER>()?;
+        let u16_at = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        let u32_at =
+            |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (owner, rest) = rest.split_at_checked(header[OWNER_LENGTH_AT] as usize)?;
+        Some(StoredRecord {
+            owner: NameRef::from_octets(owner).ok()?,
+            rrtype: RrType(u16_at(TYPE_AT)),
+            ttl: u32_at(TTL_AT),
+            rdata: rest.get(..u16_at(DATA_LENGTH_AT) as usize)?,
+            file: u16_at(FILE_AT),
+            line: u32_at(LINE_AT),
+        })
+    }
+}
+
+fn compare_records(a: &StoredRecord<'_>, b: &StoredRecord<'_>) -> Ordering {
+    let owners = if a.owner.octets() == b.owner.octets() { Ordering::Equal } else { a.owner.cmp(&b.owner) };
+    owners
+        .then_with(|| a.rrtype.0.cmp(&b.rrtype.0))
+        .then_with(|| canonical_cmp(a.rrtype, a.rdata, b.rdata))
+        // The first one written is the one kept of two that are the same.
+        .then_with(|| (a.file, a.line).cmp(&(b.file, b.line)))
+}
+
+impl SortedRecords {
+    /// How many records there are, duplicates counted.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.runs.iter().map(|run| run.index.len()).sum()
+    }
+
+    /// The zone's name.
+    #[must_use]
+    pub fn origin(&self) -> NameRef<'_> {
+        self.origin.as_ref()
+    }
+
+    /// All records in order.
+    pub fn iter(&self) -> impl Iterator<Item = StoredRecord<'_>> {
+        let mut next = vec![0usize; self.runs.len()];
+        std::iter::from_fn(move || {
+            let mut least: Option<(usize, &Run, Place)> = None;
+            for (number, run) in self.runs.iter().enumerate() {
+                let Some(&place) = run.index.get(*next.get(number)?) else { continue };
+                if least.is_none_or(|(_, other, least)| comes_before(run, place, other, least)) {
+                    least = Some((number, run, place));
+                }
+            }
+            let (number, run, place) = least?;
+            *next.get_mut(number)? += 1;
+            run.record(place)
+        })
+    }
+
+    /// The first record of that owner, and of that type if there is one.
+    #[must_use]
+    pub fn find(&self, owner: NameRef<'_>, rrtype: Option<RrType>) -> Option<StoredRecord<'_>> {
+        let key = sort_key(owner, self.origin(), self.origin().label_count())?;
+        let found = self.runs.iter().flat_map(|run| {
+            let before = |place: &Place| {
+                place
+                    .key
+                    .cmp(&key)
+                    .then_with(|| run.record(*place).map_or(Ordering::Less, |r| r.owner.cmp(&owner)))
+                    == Ordering::Less
+            };
+            let start = run.index.partition_point(before);
+            let records = run.index.get(start..).unwrap_or(&[]).iter().filter_map(|place| run.record(*place));
+            records.take_while(|record| record.owner == owner)
+        });
+        found.min_by_key(|record| {
+            (rrtype.is_some_and(|rrtype| rrtype != record.rrtype), record.file, record.line)
+        })
+    }
+}
+
+fn comes_before(run: &Run, place: Place, other: &Run, least: Place) -> bool {
+    let order = place.key.cmp(&least.key).then_with(|| match (run.record(place), other.record(least)) {
+        (Some(a), Some(b)) => compare_records(&a, &b),
+        _ => Ordering::Equal,
+    });
+    order == Ordering::Less
+}

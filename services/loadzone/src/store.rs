@@ -1,0 +1,75 @@
+//! Into the store, and out of it for comparison.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use tenon_datasrc::sqlite::{Access, SqliteSource};
+use tenon_datasrc::{DataSource, Error, ZoneEntry, ZoneWriter};
+
+use crate::progress::Phase;
+use crate::records::SortedRecords;
+use crate::rrsets::Rrsets;
+
+/// RRsets between two looks at the clock and at whether to go on.
+const LOOK_EVERY: u64 = 4096;
+
+/// Opens the store, made if it is not there yet.
+///
+/// # Errors
+/// What is wrong and what to type, for people.
+pub fn open(path: &Path) -> Result<SqliteSource, String> {
+    SqliteSource::open(path, Access::Create).map_err(|error| explain(&error))
+}
+
+/// An error of the store, with what to type where permission is missing.
+#[must_use]
+pub fn explain(error: &Error) -> String {
+    let Error::Denied { .. } = error else { return error.to_string() };
+    let user =
+        std::env::var("USER").unwrap_or_else(|_| format!("number {}", rustix::process::getuid().as_raw()));
+    format!(
+        "{error}\n  The store of primary zones may be written by root and the group tenon-primary; you are user {user}.\n  \
+         Type `sudo tenon-loadzone ...`, or once `sudo usermod --append --groups tenon-primary {user}` and log in again."
+    )
+}
+
+/// Whether the store's current version is the same zone, record for record.
+///
+/// # Errors
+/// Those of reading the store.
+pub fn is_same(source: &SqliteSource, entry: &ZoneEntry, records: &SortedRecords) -> Result<bool, Error> {
+    let (mut rrsets, mut same) = (Rrsets::new(records), true);
+    source.read(entry, &mut |stored| {
+        same = rrsets.next_rrset().is_some_and(|(rrset, _)| {
+            rrset.owner.octets() == stored.owner.octets()
+                && (rrset.rrtype, rrset.ttl, rrset.rdatas) == (stored.rrtype, stored.ttl, stored.rdatas)
+        });
+        if same { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(same && rrsets.next_rrset().is_none())
+}
+
+/// Writes all RRsets as a new version that is not current yet; none when `stop` said to give up, and then nothing is
+/// left behind.
+///
+/// # Errors
+/// Those of writing.
+pub fn write<'s>(
+    source: &'s SqliteSource,
+    records: &SortedRecords,
+    phase: &mut Phase,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Box<dyn ZoneWriter + 's>>, Error> {
+    let mut writer = source.begin(records.origin())?;
+    let mut rrsets = Rrsets::new(records);
+    while let Some((rrset, _)) = rrsets.next_rrset() {
+        writer.put(rrset)?;
+        if rrsets.rrsets.is_multiple_of(LOOK_EVERY) {
+            if stop() {
+                return Ok(None);
+            }
+            phase.set(rrsets.count);
+        }
+    }
+    Ok(if stop() { None } else { Some(writer) })
+}
