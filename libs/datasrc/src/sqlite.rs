@@ -92,6 +92,22 @@ impl SqliteSource {
     pub fn with_journal_limits(self, limits: JournalLimits) -> Self {
         Self { limits, ..self }
     }
+
+    /// The same store, whose commits are durable only after the next [`Self::sync`]: for loading many small zones, each
+    /// of which would otherwise wait for the disk. What a power cut takes is whole versions, the last ones first.
+    #[must_use]
+    pub fn with_deferred_sync(mut self) -> Self {
+        self.store.defer_sync();
+        self
+    }
+
+    /// Makes all commits so far durable.
+    ///
+    /// # Errors
+    /// Any [`Error`] of writing.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.store.sync()
+    }
 }
 
 impl DataSource for SqliteSource {

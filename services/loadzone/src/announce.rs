@@ -74,20 +74,16 @@ async fn wait(
 ) -> Result<(), BusError> {
     let mut events = bus.zone_events().await?;
     let compiler = Zonec1::new(bus);
-    let mut problem = None;
     while let Some(result) = waiting.last_mut() {
-        match is_ready(&compiler, result).await {
-            Ok(true) => {
-                result.ready = Some(true);
-                waiting.pop();
-                continue;
-            }
-            Ok(false) => problem = None,
-            // The compiler may be starting: ask again.
-            Err(error) => problem = Some(error),
+        let state = is_ready(&compiler, result).await;
+        if matches!(state, Ok(true)) {
+            result.ready = Some(true);
+            waiting.pop();
+            continue;
         }
+        // When it cannot be asked, it may be starting: ask again.
         if Instant::now() >= deadline || stop.signal().is_some() {
-            return problem.map_or(Ok(()), Err);
+            return state.map(|_| ());
         }
         // Any event is reason to look; so is the time, since events may be lost.
         let _ = tokio::time::timeout(LOOK_EVERY, events.next()).await;

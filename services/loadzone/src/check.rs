@@ -12,8 +12,19 @@ use crate::rrsets::{Mended, Rrsets};
 /// RRsets between two looks at whether to go on.
 const LOOK_EVERY: u64 = 1024;
 
+/// What a check found, and what it saw.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What is wrong or doubtful.
+    pub findings: Findings,
+    /// RRsets seen.
+    pub rrsets: u64,
+    /// Records seen, duplicates not counted.
+    pub records: u64,
+}
+
 /// Checks a whole zone; sets `hopeless` when it has an error, and gives up when `stop` says so.
-pub fn check(records: &SortedRecords, hopeless: &AtomicBool, stop: &dyn Fn() -> bool) -> Findings {
+pub fn check(records: &SortedRecords, hopeless: &AtomicBool, stop: &dyn Fn() -> bool) -> Checked {
     let mut findings = Findings::default();
     let mut checker = ZoneChecker::new(records.origin());
     let mut rrsets = Rrsets::new(records);
@@ -22,14 +33,14 @@ pub fn check(records: &SortedRecords, hopeless: &AtomicBool, stop: &dyn Fn() -> 
         note_mended(&mut findings, records, &mended);
         if rrsets.rrsets.is_multiple_of(LOOK_EVERY) {
             if stop() {
-                return findings;
+                return Checked { findings, rrsets: rrsets.rrsets, records: rrsets.count };
             }
             hopeless.fetch_or(findings.errors > 0, Ordering::Relaxed);
         }
     }
     checker.finish(&mut |problem| add(&mut findings, records, &problem));
     hopeless.fetch_or(findings.errors > 0, Ordering::Relaxed);
-    findings
+    Checked { findings, rrsets: rrsets.rrsets, records: rrsets.count }
 }
 
 fn add(findings: &mut Findings, records: &SortedRecords, problem: &Problem) {

@@ -108,7 +108,9 @@ impl Loader<'_> {
     fn check_and_store(&self, records: &SortedRecords, result: &mut ZoneResult, findings: &mut Findings) {
         let (Some(source), Some(new)) = (self.source, result.serial) else {
             // Without an SOA record there is nothing to store; the check says so.
-            findings.merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()));
+            let checked = check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some());
+            (result.rrsets, result.records) = (checked.rrsets, checked.records);
+            findings.merge(checked.findings);
             if findings.errors == 0 {
                 result.outcome = Outcome::Checked;
             }
@@ -128,7 +130,8 @@ impl Loader<'_> {
             }
             Ok(Stored::GivenUp) => return,
             Err(error) => {
-                result.outcome = Outcome::Failed;
+                let is_busy = matches!(error, Error::ZoneBusy { .. });
+                result.outcome = if is_busy { Outcome::Busy } else { Outcome::Failed };
                 findings.add(Finding::general(Severity::Error, store::explain(&error)));
                 return;
             }
@@ -157,7 +160,8 @@ impl Loader<'_> {
             return Ok(Stored::GivenUp);
         }
         if records.count() < WORTH_A_THREAD {
-            findings.merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()));
+            findings
+                .merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()).findings);
             if findings.errors > 0 {
                 return Ok(Stored::GivenUp);
             }
@@ -179,14 +183,14 @@ impl Loader<'_> {
         let failed = AtomicBool::new(false);
         let what = format!("{} checking and storing", records.origin());
         let mut phase = self.progress.phase(what, "records", records.count() as u64);
+        let stop_checking = || self.stop.signal().is_some() || failed.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
-            let stop_checking = || self.stop.signal().is_some() || failed.load(Ordering::Relaxed);
             let checking = scope.spawn(|| check(records, &hopeless, &stop_checking));
             let stop_writing = || self.stop.signal().is_some() || hopeless.load(Ordering::Relaxed);
             let writer = store::write(source, records, &mut phase, &stop_writing);
             failed.store(writer.is_err(), Ordering::Relaxed);
             match checking.join() {
-                Ok(found) => findings.merge(found),
+                Ok(checked) => findings.merge(checked.findings),
                 Err(_) => {
                     let reason = "the check broke down; this is a mistake in this program".to_owned();
                     findings.add(Finding::general(Severity::Error, reason));

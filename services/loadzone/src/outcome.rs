@@ -60,6 +60,8 @@ pub enum Outcome {
     Absent,
     /// Its file has errors; the store is as it was.
     Refused,
+    /// Another load or update of this zone is under way; the store is as it was.
+    Busy,
     /// The store could not be written; it is as it was.
     Failed,
     /// A signal came first; the store is as it was.

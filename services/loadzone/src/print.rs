@@ -78,6 +78,7 @@ pub fn summary(result: &ZoneResult) -> String {
         Outcome::Refused => {
             format!("{zone} refused: {} errors; the store is as it was", number(result.errors))
         }
+        Outcome::Busy => format!("{zone} not loaded: another load or update of it is under way"),
         Outcome::Failed => format!("{zone} failed; the store is as it was"),
         Outcome::Interrupted => format!("{zone} interrupted; the store is as it was"),
     }
@@ -94,6 +95,7 @@ pub fn total(results: &[ZoneResult], seconds: f64) -> String {
         (Outcome::Removed, "removed"),
         (Outcome::Absent, "not in the store"),
         (Outcome::Refused, "refused"),
+        (Outcome::Busy, "busy"),
         (Outcome::Failed, "failed"),
         (Outcome::Interrupted, "interrupted"),
     ];

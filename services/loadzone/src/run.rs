@@ -21,6 +21,10 @@ use crate::zone_list::{self, Job};
 
 /// With more zones than this, good ones are not told one by one.
 const FEW: usize = 20;
+/// Of many zones, so many are committed before the disk is waited for, and only then told.
+const BATCH: usize = 256;
+/// The same as time: what was committed is told after that.
+const BATCH_TIME: Duration = Duration::from_secs(1);
 
 /// Does what the command line asks for.
 ///
@@ -35,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, String> {
     let source = if arguments.check {
         None
     } else {
-        match store::open(&arguments.store) {
+        match store::open(&arguments.store, jobs.len() > 1) {
             Ok(source) => Some(source),
             Err(message) => return Ok(no_store(arguments, &message)),
         }
@@ -88,7 +92,8 @@ fn remove(source: &SqliteSource, zone: &Name) -> ZoneResult {
     match source.remove(zone.as_ref()) {
         Ok(true) => result.outcome = Outcome::Removed,
         Ok(false) => {
-            findings.add(Finding::general(Severity::Warning, "there is no such zone in the store".to_owned()))
+            findings
+                .add(Finding::general(Severity::Warning, "there is no such zone in the store".to_owned()));
         }
         Err(error) => {
             result.outcome = Outcome::Failed;
@@ -115,20 +120,45 @@ fn load_all(
     let each = if many { &silent } else { &progress };
     let loader = Loader { source, force: arguments.force, progress: each, stop };
     let mut results = Vec::with_capacity(jobs.len());
+    let (mut untold, mut last_told) = (Vec::new(), Instant::now());
     for job in jobs {
         if stop.signal().is_some() {
             break;
         }
-        let result = teller.told(loader.load(job));
+        let result = loader.load(job);
+        // What ails the store ails it for the next zone too.
         let broken = result.outcome == Outcome::Failed;
-        results.push(result);
-        phase.set(results.len() as u64);
+        untold.push(result);
+        if untold.len() >= BATCH || last_told.elapsed() >= BATCH_TIME {
+            settle(source.filter(|_| many), &mut untold, teller, &mut results);
+            last_told = Instant::now();
+        }
+        phase.set((results.len() + untold.len()) as u64);
         if broken {
-            // What ails the store ails it for the next zone too.
             break;
         }
     }
+    settle(source.filter(|_| many), &mut untold, teller, &mut results);
     results
+}
+
+/// Makes durable what was committed, and only then tells of it.
+fn settle(
+    source: Option<&SqliteSource>,
+    untold: &mut Vec<ZoneResult>,
+    teller: &mut Teller<'_>,
+    results: &mut Vec<ZoneResult>,
+) {
+    if let Some(source) = source
+        && let Err(error) = source.sync()
+    {
+        for result in untold.iter_mut().filter(|result| result.outcome == Outcome::Loaded) {
+            result.outcome = Outcome::Failed;
+            result.errors += 1;
+            result.findings.push(Finding::general(Severity::Error, store::explain(&error)));
+        }
+    }
+    results.extend(untold.drain(..).map(|result| teller.told(result)));
 }
 
 fn exit_of(results: &[ZoneResult], wanted: usize, awaited: bool, stop: &Stop) -> Exit {
@@ -137,7 +167,7 @@ fn exit_of(results: &[ZoneResult], wanted: usize, awaited: bool, stop: &Stop) ->
         Some(signal) if any(Outcome::Interrupted) || results.len() < wanted || !awaited => {
             Exit::Signal(signal)
         }
-        _ if any(Outcome::Failed) => Exit::Store,
+        _ if any(Outcome::Failed) || any(Outcome::Busy) => Exit::Store,
         _ if any(Outcome::Refused) => Exit::Refused,
         _ if !awaited => Exit::NotReady,
         _ => Exit::Done,

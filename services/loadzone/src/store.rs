@@ -13,12 +13,13 @@ use crate::rrsets::Rrsets;
 /// RRsets between two looks at the clock and at whether to go on.
 const LOOK_EVERY: u64 = 4096;
 
-/// Opens the store, made if it is not there yet.
+/// Opens the store, made if it is not there yet. With `many` zones to come, commits are not synced one by one.
 ///
 /// # Errors
 /// What is wrong and what to type, for people.
-pub fn open(path: &Path) -> Result<SqliteSource, String> {
-    SqliteSource::open(path, Access::Create).map_err(|error| explain(&error))
+pub fn open(path: &Path, many: bool) -> Result<SqliteSource, String> {
+    let source = SqliteSource::open(path, Access::Create).map_err(|error| explain(&error))?;
+    Ok(if many { source.with_deferred_sync() } else { source })
 }
 
 /// An error of the store, with what to type where permission is missing.

@@ -24,12 +24,14 @@ pub fn job(zone: &str, file: &Path) -> Result<Job, String> {
     Ok(Job { zone: zone_name(zone)?, file: standard_input(file) })
 }
 
-/// Reads a zone's name.
+/// Reads a zone's name; in lower case, so that how it was typed does not change what is stored.
 ///
 /// # Errors
 /// What is wrong, for people.
 pub fn zone_name(text: &str) -> Result<Name, String> {
-    text.parse().map_err(|error| format!("zone name {text:?}: {error}"))
+    text.parse::<Name>()
+        .map(|name| name.as_ref().to_lowercase())
+        .map_err(|error| format!("zone name {text:?}: {error}"))
 }
 
 /// Reads a list. Blank lines and those that start with `#` are skipped; relative paths start where the list is.
@@ -91,7 +93,7 @@ mod tests {
         for (text, told) in [
             ("example.com\n", "list:1: expected: ZONE FILE"),
             ("\na..b x\n", "list:2: zone name \"a..b\": empty label"),
-            ("a x\nA. y\n", "list:2: zone A. is listed twice"),
+            ("a x\nA. y\n", "list:2: zone a. is listed twice"),
         ] {
             assert_eq!(parse(text, Path::new("list")), Err(told.to_owned()));
         }

@@ -295,7 +295,9 @@ impl Lexer {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let reason = Reason::Unreadable(error.to_string());
-                    return Err(LexError { line: self.next_line, mark: None, reason, fatal: true });
+                    // Mostly it is the file as a whole that cannot be read, such as a directory.
+                    let line = if self.next_line > 1 { self.next_line } else { 0 };
+                    return Err(LexError { line, mark: None, reason, fatal: true });
                 }
             }
             return Ok(());

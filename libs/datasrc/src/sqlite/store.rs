@@ -48,6 +48,8 @@ pub(super) struct Store {
     identity: (u64, u64),
     /// Octets written since the log was last moved into the database.
     logged: AtomicUsize,
+    /// Transactions are synced by [`Self::sync`] only.
+    deferred: bool,
 }
 
 impl Store {
@@ -79,6 +81,7 @@ impl Store {
             turnstile,
             identity: (meta.dev(), meta.ino()),
             logged: AtomicUsize::new(0),
+            deferred: false,
         };
         store.check_format()?;
         Ok(store)
@@ -135,6 +138,14 @@ impl Store {
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
     ) -> Result<T, Error> {
+        self.write_as(if self.deferred { Durability::Later } else { durability }, work)
+    }
+
+    fn write_as<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
+    ) -> Result<T, Error> {
         let Some(turnstile) = &self.turnstile else {
             let reason = "opened for reading only".to_owned();
             return Err(Error::Denied { path: self.path.clone(), reason });
@@ -144,6 +155,20 @@ impl Store {
         transact(&mut connection, durability, work).map_err(|error| match error {
             WriteError::Refused(error) => error,
             WriteError::Engine(error) => fault::named(&self.path, error),
+        })
+    }
+
+    /// From now on transactions that ask for it are not synced; [`Self::sync`] does it for all of them.
+    pub(super) fn defer_sync(&mut self) {
+        self.deferred = true;
+    }
+
+    /// Syncs the log, and with it all transactions so far: it is written in order.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.write_as(Durability::Synced, |transaction| {
+            // A transaction that writes nothing syncs nothing.
+            transaction.execute("UPDATE store SET changes = changes", [])?;
+            Ok(())
         })
     }
 
