@@ -3,14 +3,21 @@
 //! A pure function of a catalog, the settings and the octets of a query: no socket, no bus, no lock, no allocation,
 //! no system call, no log. What a worker wants to count it finds in [`Scratch::facts`] afterwards.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+mod chain;
+mod denial;
 pub mod facts;
+mod records;
+mod response;
 pub mod scratch;
+mod search;
 pub mod settings;
 
 pub use facts::Facts;
+pub use response::respond;
 pub use scratch::Scratch;
 pub use settings::AnswerSettings;
-use tenon_image::Catalog;
 
 /// How a query came; it bounds the response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,17 +35,4 @@ pub enum Outcome {
     Reply(usize),
     /// Send nothing.
     Silence,
-}
-
-/// Answers one query. `response` should hold 65535 octets for a stream and at least 1232 for a datagram.
-pub fn respond(
-    _catalog: &Catalog,
-    _settings: &AnswerSettings,
-    _transport: Transport,
-    _query: &[u8],
-    _response: &mut [u8],
-    scratch: &mut Scratch,
-) -> Outcome {
-    scratch.facts = Facts::default();
-    Outcome::Silence
 }

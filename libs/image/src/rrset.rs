@@ -138,6 +138,12 @@ impl<'a> RrsetView<'a> {
         tenon_zone::RdataList::from_packed(self.signature_data)
     }
 
+    /// Its signatures without its records.
+    #[must_use]
+    pub const fn signatures_only(self) -> Self {
+        Self { records: 0, fixups: &[], additional: &[], data: &[], ..self }
+    }
+
     /// True when no name in the data was compressed.
     #[must_use]
     pub const fn is_plain(&self) -> bool {

@@ -185,6 +185,12 @@ impl<'b> ResponseWriter<'b> {
         self.flags |= bits;
     }
 
+    /// True when all of these bits of the flags word are set.
+    #[must_use]
+    pub const fn has_flags(&self, bits: u16) -> bool {
+        self.flags & bits == bits
+    }
+
     /// Clears bits of the flags word.
     pub fn clear_flags(&mut self, bits: u16) {
         self.flags &= !bits;

@@ -1,0 +1,102 @@
+//! Going on at the target of an alias: CNAME (RFC 1034 section 3.6.2) and DNAME (RFC 6672).
+
+use tenon_image::rrset::{RECORD_HEAD, Target};
+use tenon_image::{Lookup, RrsetView};
+use tenon_wire::message::{Full, Rcode, Section};
+use tenon_wire::{NameRef, RrType};
+
+use crate::records::{Failure, Owner, Record, Written};
+use crate::search::{Search, Step};
+
+impl Search<'_, '_, '_> {
+    /// Makes the target of the CNAME just written the name to look up.
+    pub(crate) fn follow_cname(&mut self, cname: &RrsetView<'_>, written: Written) -> Result<Step, Failure> {
+        let name = &mut self.scratch.name;
+        let hash = name.hash(name.labels());
+        let mut target = [0; 255];
+        let length = cname.expand_name(RECORD_HEAD, name.octets(), &mut target)?;
+        let target = NameRef::from_octets(target.get(..length).unwrap_or(&[])).map_err(|_| Failure::Fault)?;
+        // Up to the hole the target lies in its record; behind it, it shares the labels of the alias.
+        let shared = match cname.fixups().next().map(|fixup| fixup.target) {
+            Some(Target::OwnerSuffix(labels)) if written.as_stored => labels,
+            _ => 0,
+        };
+        name.set(target);
+        for labels in shared + 1..=name.labels() {
+            self.scratch.places.set(labels, written.base + RECORD_HEAD + name.start(labels));
+        }
+        self.follow(hash)
+    }
+
+    fn follow(&mut self, hash: u64) -> Result<Step, Failure> {
+        let target = self.scratch.name.hash(self.scratch.name.labels());
+        // Both ends count as seen: an alias may be its own target.
+        if !self.may_follow(hash) || hash == target || self.was_seen(target) {
+            return Ok(Step::Done(Rcode::NOERROR));
+        }
+        Ok(Step::Follow)
+    }
+
+    /// Writes the DNAME above the name and the CNAME that follows from it.
+    pub(crate) fn substitute(&mut self, lookup: &Lookup<'_>) -> Result<Step, Failure> {
+        let dname = lookup.node.rrset(RrType::DNAME)?.ok_or(Failure::Fault)?;
+        let (owner, section) = (Owner::Suffix(lookup.labels), Section::Answer);
+        let record = Record { owner, rrset: &dname, ttl: dname.ttl, signed: self.dnssec, section };
+        let written = self.write(&record)?;
+        let tail = dname.rdatas().iter().next().ok_or(Failure::Fault)?;
+        let name = &self.scratch.name;
+        let (mut target, hash) = ([0; 255], name.hash(name.labels()));
+        let prefix = name.relative(name.labels(), lookup.labels);
+        let (before, length) = (prefix.len(), prefix.len() + tail.len());
+        let Some(room) = target.get_mut(..length) else { return Ok(Step::Done(Rcode::YXDOMAIN)) };
+        let (head, rest) = room.split_at_mut_checked(before).ok_or(Failure::Fault)?;
+        head.copy_from_slice(prefix);
+        rest.copy_from_slice(tail);
+        let tail_place = written.base + RECORD_HEAD;
+        let place = self.synthesize(before, dname.ttl, tail, tail_place)?;
+        let target = NameRef::from_octets(target.get(..length).unwrap_or(&[])).map_err(|_| Failure::Fault)?;
+        let name = &mut self.scratch.name;
+        let extra = name.labels() - lookup.labels;
+        name.set(target);
+        let (all, below) = (name.labels(), name.labels() - extra);
+        for labels in 1..=all {
+            let from = if labels > below { place } else { tail_place - name.start(below) };
+            self.scratch.places.set(labels, from + name.start(labels));
+        }
+        if matches!(self.qtype, RrType::CNAME | RrType::ANY) {
+            return Ok(Step::Done(Rcode::NOERROR));
+        }
+        self.follow(hash)
+    }
+
+    /// Writes `name CNAME prefix.tail`, the tail as a pointer; gives the place of the target.
+    fn synthesize(
+        &mut self,
+        prefix: usize,
+        ttl: u32,
+        tail: &[u8],
+        tail_place: usize,
+    ) -> Result<usize, Failure> {
+        let name = &self.scratch.name;
+        let mark = self.writer.mark();
+        let owner = self.scratch.places.get(name.labels()).ok_or(Failure::Fault)?;
+        let pointer = if tail.len() > 1 { 2 } else { 1 };
+        let mut write = || {
+            self.writer.put(&(0xc000 | owner).to_be_bytes())?;
+            self.writer.put(&[0, 5, 0, 1])?;
+            self.writer.put(&ttl.to_be_bytes())?;
+            self.writer.put(&((prefix + pointer) as u16).to_be_bytes())?;
+            let place = self.writer.position();
+            self.writer.put(name.octets().get(..prefix).unwrap_or(&[]))?;
+            self.writer.put(if tail.len() > 1 { &[0xc0, 0] } else { &[0] })?;
+            Ok(place)
+        };
+        let written: Result<usize, Full> = write();
+        let place = written.inspect_err(|_| self.writer.rewind(mark))?;
+        if tail.len() > 1 {
+            self.writer.point(place + prefix, tail_place).map_err(|_| Failure::Full)?;
+        }
+        self.writer.count(Section::Answer, 1);
+        Ok(place)
+    }
+}
