@@ -6,6 +6,7 @@
 mod introspection;
 
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -22,6 +23,8 @@ impl PrivateBus {
     /// Starts a bus and waits until it can be connected to.
     pub fn start() -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
+        // Other users may come too, so that what they may do can be tested.
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
         let mut bus = Self { directory, daemon: None };
         std::fs::write(bus.configuration(), configuration(&bus.address()))?;
         bus.restart()?;

@@ -1,5 +1,6 @@
 //! A private bus, a configuration manager and owners, each a process of its own.
 
+#![allow(dead_code)] // each test file uses its part
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail like tests
 
 use std::ffi::OsStr;
