@@ -232,7 +232,7 @@ fn the_journal_is_bounded() {
 #[test]
 #[ignore = "run by another test in a process of its own"]
 fn child_that_writes_and_waits() {
-    let path = PathBuf::from(std::env::var_os("TENON_TEST_STORE").unwrap());
+    let Some(path) = std::env::var_os("TENON_TEST_STORE").map(PathBuf::from) else { return };
     let source = SqliteSource::open(&path, Access::ReadWrite).unwrap();
     let origin = name("killed.");
     let mut writer = source.begin(origin.as_ref()).unwrap();
@@ -271,4 +271,49 @@ fn killed_writers_leave_nothing() {
     assert_eq!(count(&source, "SELECT count(*) FROM versions"), 1);
     assert!(!files(&directory).contains(&"zones.writing.killed.".to_owned()));
     commit(&source, &origin, 2, 10).unwrap();
+}
+
+/// Not a test: the process that [`a_reader_needs_no_right_to_write`] runs as another user.
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn child_that_reads() {
+    let Some(path) = std::env::var_os("TENON_TEST_STORE").map(PathBuf::from) else { return };
+    assert!(fs::write(path.with_extension("mine"), b"").is_err(), "the directory is not ours");
+    let source = SqliteSource::open(&path, Access::ReadOnly).unwrap();
+    let entry = source.zone(name("example.").as_ref()).unwrap().unwrap();
+    let mut seen = 0;
+    let count = &mut |_: RrsetRef<'_>| {
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    source.read(&entry, count).unwrap();
+    assert_eq!(seen, 11);
+    assert!(source.change_counter().is_ok());
+    assert!(matches!(SqliteSource::open(&path, Access::ReadWrite), Err(Error::Denied { .. })));
+}
+
+#[test]
+fn a_reader_needs_no_right_to_write() {
+    use std::os::unix::process::CommandExt;
+
+    if !rustix::process::geteuid().is_root() {
+        println!("not testable here: only root can become another user");
+        return;
+    }
+    let (directory, path) = directory();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    commit(&SqliteSource::open(&path, Access::Create).unwrap(), &name("example."), 1, 10).unwrap();
+    // The copy is where the other user can run it, wherever the build is.
+    let program = directory.path().join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let status = Command::new(&program)
+        .args(["--exact", "sqlite::tests::child_that_reads", "--ignored"])
+        .env("TENON_TEST_STORE", &path)
+        .current_dir(directory.path())
+        .stdout(Stdio::null())
+        .uid(65_534)
+        .gid(65_534)
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
