@@ -18,7 +18,8 @@ const LOOK_EVERY: u64 = 4096;
 /// # Errors
 /// What is wrong and what to type, for people.
 pub fn open(path: &Path, many: bool) -> Result<SqliteSource, String> {
-    let source = SqliteSource::open(path, Access::Create).map_err(|error| explain(&error))?;
+    let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let source = SqliteSource::open(&path, Access::Create).map_err(|error| explain(&error))?;
     Ok(if many { source.with_deferred_sync() } else { source })
 }
 

@@ -32,7 +32,7 @@ pub(super) struct AddressTarget {
 
 /// Types whose name leads to addresses that answers carry along.
 const fn leads_to_addresses(rrtype: RrType) -> bool {
-    matches!(rrtype, RrType::NS | RrType::MX | RrType::SRV | RrType::AFDB | RrType::RT | RrType::KX)
+    matches!(rrtype, RrType::NS | RrType::MX | RrType::SRV | RrType::AFSDB | RrType::RT | RrType::KX)
 }
 
 /// Compiles the records of `owner` in zone `origin`.

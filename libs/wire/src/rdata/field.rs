@@ -53,6 +53,8 @@ pub(super) enum Field {
     Type,
     /// A DNSSEC algorithm.
     Algorithm,
+    /// A scheme of notification (RFC 9859).
+    Scheme,
     /// A certificate type (RFC 4398).
     CertificateType,
     /// Size, precisions and position (RFC 1876).
@@ -84,7 +86,7 @@ impl Field {
         match self {
             Self::Name => name::measure(rest),
             Self::Names => name::measure_all(rest),
-            Self::U8 | Self::Algorithm => fixed(rest, 1),
+            Self::U8 | Self::Algorithm | Self::Scheme => fixed(rest, 1),
             Self::U16 | Self::Type | Self::CertificateType => fixed(rest, 2),
             Self::U32 | Self::Ttl | Self::Time | Self::Ip4 => fixed(rest, 4),
             Self::Ip6 => fixed(rest, 16),
@@ -139,6 +141,7 @@ impl Field {
             Self::OptionalBitmap => bitmap::parse(input, out, true),
             Self::Type => mnemonic::parse_type(input, out),
             Self::Algorithm => mnemonic::parse_algorithm(input, out),
+            Self::Scheme => mnemonic::parse_scheme(input, out),
             Self::CertificateType => mnemonic::parse_certificate_type(input, out),
             Self::Loc => loc::parse(input, out),
             Self::Apl => apl::parse(input, out),
@@ -160,9 +163,13 @@ impl Field {
         match self {
             Self::Name => name::write(octets, to),
             Self::Names => name::write_all(octets, to),
-            Self::U8 | Self::U16 | Self::U32 | Self::Ttl | Self::Algorithm | Self::CertificateType => {
-                number::write(octets, to)
-            }
+            Self::U8
+            | Self::U16
+            | Self::U32
+            | Self::Ttl
+            | Self::Algorithm
+            | Self::Scheme
+            | Self::CertificateType => number::write(octets, to),
             Self::Time => time::write(octets, to),
             Self::Ip4 | Self::Ip6 => address::write(octets, to),
             Self::String | Self::OptionalString => string::write(octets, to),

@@ -1,4 +1,4 @@
-//! Numbers that have names: record types, DNSSEC algorithms, certificate types.
+//! Numbers that have names: record types, DNSSEC algorithms, certificate types, schemes.
 
 use std::fmt;
 
@@ -85,6 +85,15 @@ pub(in crate::rdata) fn parse_algorithm(
     out.push(
         number.or_else(known).ok_or(RdataError::NotA("an algorithm: a number up to 255 or a known name"))?,
     );
+    Ok(())
+}
+
+/// RFC 9859 section 2.1: `NOTIFY` is scheme 1, and so far the only one with a name.
+pub(in crate::rdata) fn parse_scheme(input: &mut Input<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataError> {
+    let text = input.take("a scheme")?;
+    let number = decimal(text, 255).map(|number| number as u8);
+    let known = || text.eq_ignore_ascii_case(b"NOTIFY").then_some(1);
+    out.push(number.or_else(known).ok_or(RdataError::NotA("a scheme: NOTIFY or a number up to 255"))?);
     Ok(())
 }
 
