@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Table};
 use serde::Serialize;
 
+/// The narrowest terminal that tables are fitted into, in columns; on narrower ones the terminal breaks the lines.
+const NARROWEST: u16 = 40;
+
 /// Where and how to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -85,7 +88,10 @@ impl Output {
     fn drawn(self, headers: &[&str], rows: Vec<Vec<Cell>>) -> String {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
+        // Serial lines and the like are terminals that do not know their width.
+        if table.width().is_some_and(|width| width >= NARROWEST) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         table.set_header(headers.iter().map(|header| self.drawn_cell(toned(header, Tone::Plain), true)));
         for row in rows {
             table.add_row(row.into_iter().map(|cell| self.drawn_cell(cell, false)).collect::<Vec<_>>());

@@ -92,8 +92,11 @@ impl Completer for Completion<'_> {
         if from_grammar(&self.grammar, &before, word).1 == Kind::File {
             return FilenameCompleter::new().complete(line, position, context);
         }
-        let pair = |text: String| Pair { display: text.clone(), replacement: text };
-        Ok((start, self.candidates(&before, word).into_iter().map(pair).collect()))
+        let candidates = self.candidates(&before, word);
+        // The only one is a whole word, and the next begins.
+        let end = if candidates.len() == 1 { " " } else { "" };
+        let pair = |text: String| Pair { replacement: format!("{text}{end}"), display: text };
+        Ok((start, candidates.into_iter().map(pair).collect()))
     }
 }
 

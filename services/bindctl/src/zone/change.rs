@@ -32,23 +32,40 @@ pub(super) async fn load(
     }
     let bus = session.bus().await.map_err(|failure| stored_but(zone, failure))?;
     let zonec = Zonec1::new(&bus);
-    let stored = zonec.get_zone(zone).await;
-    let serial = match stored {
-        Ok(stored) => stored.stored_serial,
-        Err(error) => return Err(stored_but(zone, error.into())),
-    };
     let until = Instant::now() + Duration::from_secs(wait);
-    loop {
-        if let Some(reason) = failed(&zonec, zone).await? {
-            return Err(Failure::Refused(
-                format!("{zone} is stored with serial {serial}, but cannot be compiled: {reason}"),
-                Some("what was answered before is answered still".into()),
-            ));
-        }
-        if answered(&bus, zone, |answered| answered == Some(serial)).await? {
-            return told(session, zone, "answered", Some(serial));
-        }
+    let serial = compiled(&zonec, zone, until).await?;
+    if auth_instances(&bus).await?.is_empty() {
+        return told(
+            session,
+            zone,
+            "compiled, and no auth instance is on the bus to answer it,",
+            Some(serial),
+        );
+    }
+    while !answered(&bus, zone, |answered| answered == Some(serial)).await? {
         pause(zone, until).await?;
+    }
+    told(session, zone, "answered", Some(serial))
+}
+
+/// Waits until the stored version is compiled; gives its serial.
+async fn compiled(zonec: &Zonec1, zone: &str, until: Instant) -> Result<u32, Failure> {
+    loop {
+        let stored = zonec.get_zone(zone).await.map_err(|error| stored_but(zone, error.into()))?;
+        let serial = stored.stored_serial;
+        match stored.state.as_str() {
+            "ready" => return Ok(serial),
+            "failed" => {
+                return Err(Failure::refused(
+                    format!(
+                        "{zone} is stored with serial {serial}, but cannot be compiled: {}",
+                        stored.reason
+                    ),
+                    "what was answered before is answered still",
+                ));
+            }
+            _ => pause(zone, until).await?,
+        }
     }
 }
 
@@ -102,15 +119,6 @@ fn stored_but(zone: &str, failure: Failure) -> Failure {
             next,
         ),
         other => other,
-    }
-}
-
-/// Why the compiler could not make an image of the stored version; `None` while it can.
-async fn failed(zonec: &Zonec1, zone: &str) -> Result<Option<String>, BusError> {
-    match zonec.get_zone(zone).await {
-        Ok(stored) => Ok((stored.state == "failed").then_some(stored.reason)),
-        Err(BusError::ServiceUnknown(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
