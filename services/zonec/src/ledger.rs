@@ -82,6 +82,11 @@ impl Ledger {
         self.failures.remove(origin);
     }
 
+    /// Forgets the failures of zones that are not there any more.
+    pub fn forget_unless(&mut self, is_stored: impl Fn(&Name) -> bool) {
+        self.failures.retain(|origin, _| is_stored(origin));
+    }
+
     /// The failure of a version.
     #[must_use]
     pub fn failure(&self, entry: &ZoneEntry) -> Option<&Failure> {

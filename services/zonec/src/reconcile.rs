@@ -1,6 +1,6 @@
 //! The main thread of work: looks at the stores, compares, compiles, publishes; and the thread beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,12 +119,15 @@ impl Reconciler {
     fn reconcile(&mut self) {
         Statistics::add(&self.zonec.statistics.reconciliations, 1);
         let stored = self.read_stores();
+        if stored.len() == self.stores.len() {
+            self.forget_removed(&stored);
+        }
         let plan = {
             let (settings, now) = (self.zonec.settings(), Instant::now());
             let ledger = self.zonec.ledger();
             let held: Vec<&ZoneEntry> =
                 stored.values().flatten().filter(|entry| ledger.is_held(entry, now)).collect();
-            let held: std::collections::BTreeSet<_> = held.into_iter().map(|entry| &entry.origin).collect();
+            let held: BTreeSet<_> = held.into_iter().map(|entry| &entry.origin).collect();
             drop(ledger);
             let images = self.zonec.images();
             let is_held = |entry: &ZoneEntry| held.contains(&entry.origin);
@@ -167,6 +170,14 @@ impl Reconciler {
             }
         }
         stored
+    }
+
+    fn forget_removed(&self, stored: &BTreeMap<String, Vec<ZoneEntry>>) {
+        let mut ledger = self.zonec.ledger();
+        if ledger.failed() > 0 {
+            let stored: BTreeSet<_> = stored.values().flatten().map(|entry| &entry.origin).collect();
+            ledger.forget_unless(|origin| stored.contains(origin));
+        }
     }
 
     /// Zones with files of their own; published in groups, since each manifest names all zones.

@@ -166,9 +166,13 @@ fn one_bad_zone_keeps_nobody_else_from_a_pack() {
     assert_eq!(bench.events().iter().filter(|event| failed(event)).count(), 1);
     assert_eq!(bench.zonec.stored_zone(name("z05.example.").as_ref()).unwrap().state(), "failed");
     place.store("z05.example.", 4, 3);
+    place.store_bad("z06.example.", 3);
     bench.look();
     assert_eq!(place.served()["z05.example."], 4);
-    assert!(bench.faults().is_empty());
+    assert_eq!(bench.faults().len(), 1);
+    place.source.remove(name("z06.example.").as_ref()).unwrap();
+    bench.look();
+    assert!(bench.faults().is_empty(), "a zone that is gone is nobody's fault");
 }
 
 #[test]
