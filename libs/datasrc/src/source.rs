@@ -81,6 +81,12 @@ pub trait DataSource: Send + Sync {
         visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
     ) -> Result<JournalCoverage, Error>;
 
+    /// Returns when every commit before is on the disk, those by [`ZoneWriter::commit_unsynced`] too.
+    ///
+    /// # Errors
+    /// Any [`Error`] of writing.
+    fn sync(&self) -> Result<(), Error>;
+
     /// Clears what writers that died left behind and replaced versions that nobody reads any more; gives how many
     /// versions went. Versions that a living writer is writing stay.
     ///
@@ -102,4 +108,11 @@ pub trait ZoneWriter {
     /// # Errors
     /// [`Error::NoSoa`]; any [`Error`] of writing. The version before stays the current one.
     fn commit(self: Box<Self>) -> Result<ZoneEntry, Error>;
+
+    /// As [`Self::commit`], visible at once but not waiting for the disk: after a power failure the version before may
+    /// be the current one again, until [`DataSource::sync`] returned. For many small zones one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    fn commit_unsynced(self: Box<Self>) -> Result<ZoneEntry, Error>;
 }

@@ -25,6 +25,7 @@ fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
         ("wrong RRsets are refused", refusals),
         ("a version that was not committed never was", abandoned),
         ("a commit replaces all of a zone", replacement),
+        ("a commit that does not wait is visible", unsynced),
         ("a reader is not disturbed, or told", reader_and_commit),
         ("one writer a zone", one_writer),
         ("a removed zone is gone", removal),
@@ -167,6 +168,21 @@ fn replacement(make: Make<'_>) {
     source.clear_leftovers().unwrap();
     assert_eq!(source.clear_leftovers().unwrap(), 0);
     assert_eq!(source.zones(None, 10).unwrap().len(), 1);
+}
+
+fn unsynced(make: Make<'_>) {
+    let (source, other) = (make(), make());
+    for (zone, count) in [("small.", 3), ("large.", 20_000), ("small.", 4)] {
+        let origin = name(zone);
+        let mut writer = source.begin(origin.as_ref()).unwrap();
+        for rrset in hosts(&origin, count, count) {
+            writer.put(rrset.as_ref()).unwrap();
+        }
+        let entry = writer.commit_unsynced().unwrap();
+        assert_eq!(current(&*other, origin.as_ref()), entry);
+    }
+    source.sync().unwrap();
+    assert_eq!(make().zones(None, 10).unwrap().len(), 2);
 }
 
 fn reader_and_commit(make: Make<'_>) {

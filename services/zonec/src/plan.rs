@@ -37,7 +37,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compares. `stored` are the zones of the stores that could be read, by the store's name; `is_held` says which
+    /// Compares. `stored` are the zones of the stores that could be read, in canonical order, by the store's name; `is_held` says which
     /// versions are not to be planned now, because they are being compiled or failed just before; the images of zones in
     /// `broken` are to be made anew.
     #[must_use]
@@ -48,8 +48,6 @@ impl Plan {
         is_held: &dyn Fn(&ZoneEntry) -> bool,
         settings: &ZonecSettings,
     ) -> Self {
-        let current: BTreeMap<&Name, &ManifestZone> =
-            manifest.zones.iter().map(|zone| (&zone.origin, zone)).collect();
         let poor = poor_packs(manifest, settings);
         let is_loose = |zone: &ManifestZone| {
             zone.files.iter().any(|file| !file.name.starts_with(PACK) || poor.contains(file.name.as_str()))
@@ -57,11 +55,17 @@ impl Plan {
         let mut plan = Self::default();
         let mut seen = BTreeSet::new();
         for (storage, zones) in stored {
-            let mut small = Vec::new();
-            let mut loose = Vec::new();
-            // A zone in two stores is that of the first.
-            for entry in zones.iter().filter(|entry| seen.insert(&entry.origin)) {
-                let known = current.get(&entry.origin).filter(|zone| zone.storage == *storage);
+            let (mut small, mut loose) = (Vec::new(), Vec::new());
+            // Both are in canonical order, so one walk finds the pairs.
+            let mut known = manifest.zones.iter().peekable();
+            for entry in zones {
+                while known.next_if(|zone| zone.origin < entry.origin).is_some() {}
+                let known =
+                    known.peek().filter(|zone| zone.origin == entry.origin && zone.storage == *storage);
+                // A zone in two stores is that of the first.
+                if stored.len() > 1 && !seen.insert(&entry.origin) {
+                    continue;
+                }
                 let is_current = known.is_some_and(|zone| zone.version == entry.version);
                 let wanted = || Wanted { storage: storage.clone(), entry: entry.clone() };
                 if is_held(entry) {
@@ -82,12 +86,7 @@ impl Plan {
             }
             plan.add_small(small, loose, settings);
         }
-        plan.gone = manifest
-            .zones
-            .iter()
-            .filter(|zone| stored.contains_key(&zone.storage) && !seen.contains(&zone.origin))
-            .map(|zone| zone.origin.clone())
-            .collect();
+        plan.gone = gone(stored, manifest);
         plan
     }
 
@@ -119,6 +118,18 @@ impl Plan {
         }
         self.packs.push(pack);
     }
+}
+
+/// Zones of the manifest that none of the stores has, of those whose own store was read.
+fn gone(stored: &BTreeMap<String, Vec<ZoneEntry>>, manifest: &Manifest) -> Vec<Name> {
+    let has = |zones: &Vec<ZoneEntry>, origin: &Name| {
+        zones.binary_search_by(|entry| entry.origin.cmp(origin)).is_ok()
+    };
+    let is_gone = |zone: &&ManifestZone| {
+        stored.get(&zone.storage).is_some_and(|zones| !has(zones, &zone.origin))
+            && !stored.values().any(|zones| has(zones, &zone.origin))
+    };
+    manifest.zones.iter().filter(is_gone).map(|zone| zone.origin.clone()).collect()
 }
 
 /// Packs of which little is left, if there are many of them: their zones are packed again with the next ones.

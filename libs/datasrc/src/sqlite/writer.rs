@@ -131,9 +131,29 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn commit_as(&mut self, durability: Durability) -> Result<ZoneEntry, Error> {
+        let Some(serial) = self.serial else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
+        let before = self.before()?;
+        let is_small = self.begun.is_none() && before.is_none_or(|before| before.rrsets <= SMALL_RRSETS);
+        let entry = if is_small {
+            self.commit_at_once(serial, before, durability)?
+        } else {
+            self.commit_in_batches(serial, before, durability)?
+        };
+        self.begun = None;
+        // The version is there whatever becomes of the log now.
+        let _ = self.store.wrote(self.pending.octets());
+        Ok(entry)
+    }
+
     /// Everything in one transaction: what a small zone costs is one sync.
-    fn commit_at_once(&self, serial: u32, before: Option<Before>) -> Result<ZoneEntry, Error> {
-        self.store.write(Durability::Synced, |transaction| {
+    fn commit_at_once(
+        &self,
+        serial: u32,
+        before: Option<Before>,
+        durability: Durability,
+    ) -> Result<ZoneEntry, Error> {
+        self.store.write(durability, |transaction| {
             let begun = self.begun_in(transaction)?;
             insert(transaction, begun.version, &self.pending, 0, Duration::MAX)?;
             let step = before.map(|before| self.step(begun, serial, before));
@@ -150,7 +170,12 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn commit_in_batches(&mut self, serial: u32, before: Option<Before>) -> Result<ZoneEntry, Error> {
+    fn commit_in_batches(
+        &mut self,
+        serial: u32,
+        before: Option<Before>,
+        durability: Durability,
+    ) -> Result<ZoneEntry, Error> {
         self.flush()?;
         let Some(begun) = self.begun else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
         let outcome = match before.map(|before| self.step(begun, serial, before)) {
@@ -158,7 +183,7 @@ impl<'a> Writer<'a> {
             None => Outcome::Same,
         };
         let entry = self.entry(begun, serial);
-        self.store.write(Durability::Synced, |transaction| {
+        self.store.write(durability, |transaction| {
             flip(transaction, begun, &entry, before, outcome, self.limits)
         })?;
         Ok(entry)
@@ -203,18 +228,11 @@ impl ZoneWriter for Writer<'_> {
     }
 
     fn commit(mut self: Box<Self>) -> Result<ZoneEntry, Error> {
-        let Some(serial) = self.serial else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
-        let before = self.before()?;
-        let is_small = self.begun.is_none() && before.is_none_or(|before| before.rrsets <= SMALL_RRSETS);
-        let entry = if is_small {
-            self.commit_at_once(serial, before)?
-        } else {
-            self.commit_in_batches(serial, before)?
-        };
-        self.begun = None;
-        // The version is there whatever becomes of the log now.
-        let _ = self.store.wrote(self.pending.octets());
-        Ok(entry)
+        self.commit_as(Durability::Synced)
+    }
+
+    fn commit_unsynced(mut self: Box<Self>) -> Result<ZoneEntry, Error> {
+        self.commit_as(Durability::Later)
     }
 }
 

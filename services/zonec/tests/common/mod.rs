@@ -96,6 +96,16 @@ pub(crate) fn files(directory: &Path) -> BTreeSet<String> {
 }
 
 pub(crate) fn store(source: &dyn DataSource, zone: &str, serial: u32, hosts: u32) -> ZoneEntry {
+    put_zone(source, zone, serial, hosts).commit().unwrap()
+}
+
+/// A zone that only needs to be committed.
+pub(crate) fn put_zone<'s>(
+    source: &'s dyn DataSource,
+    zone: &str,
+    serial: u32,
+    hosts: u32,
+) -> Box<dyn tenon_datasrc::ZoneWriter + 's> {
     let origin = name(zone);
     let mut writer = source.begin(origin.as_ref()).unwrap();
     put_apex(&mut *writer, &origin, serial);
@@ -103,7 +113,7 @@ pub(crate) fn store(source: &dyn DataSource, zone: &str, serial: u32, hosts: u32
         let owner = Name::from_text(&format!("h{host:07}"), Some(origin.as_ref())).unwrap();
         put(&mut *writer, owner.as_ref(), RrType::A, &[&[0, 4], &host.to_be_bytes()[..]].concat());
     }
-    writer.commit().unwrap()
+    writer
 }
 
 fn put_apex(writer: &mut dyn tenon_datasrc::ZoneWriter, origin: &Name, serial: u32) {
