@@ -38,23 +38,12 @@ struct Status {
 }
 
 impl Listen {
-    /// Whether the request file says something else than the settings in `tree`. A file that is not there says
-    /// `defaults`.
-    pub fn differs(&self, tree: &Map<String, Value>, defaults: &Map<String, Value>) -> bool {
-        let Some(wanted) = request(tree) else { return false };
-        match std::fs::read(&self.request) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                request(defaults).as_ref() != Some(&wanted)
-            }
-            Err(_) => true,
-            Ok(text) => match serde_json::from_slice::<Map<String, Value>>(&text) {
-                Err(_) => true,
-                Ok(mut written) => {
-                    written.remove("generation");
-                    written != wanted
-                }
-            },
-        }
+    /// The generation that the request file was written for; 0 when there is none, as its readers then take the
+    /// defaults.
+    pub fn requested(&self) -> u64 {
+        let request = std::fs::read(&self.request).ok();
+        let request: Option<Value> = request.and_then(|text| serde_json::from_slice(&text).ok());
+        request.and_then(|request| request.get("generation")?.as_u64()).unwrap_or_default()
     }
 
     /// Writes the request for a generation.
@@ -93,6 +82,12 @@ impl Listen {
     }
 }
 
+/// Whether two trees of settings differ in what sockets are made of. A request that somebody wrote by hand stays until
+/// a commit changes one of these options.
+pub fn differ(before: &Map<String, Value>, after: &Map<String, Value>) -> bool {
+    request(before) != request(after)
+}
+
 /// The options that sockets are made of; `None` when their owner is not installed.
 fn request(tree: &Map<String, Value>) -> Option<Map<String, Value>> {
     let owner = tree.get(OWNER)?.as_object()?;
@@ -116,15 +111,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let listen =
             Listen { request: directory.path().join("listen.json"), status: directory.path().join("status") };
-        assert!(listen.differs(&tree(54), &tree(53)) && !listen.is_served());
-        assert!(!listen.differs(&tree(53), &tree(53)));
+        assert!(!listen.is_served() && listen.requested() == 0);
         listen.write(7, &tree(53)).unwrap();
         let written: Value = serde_json::from_slice(&std::fs::read(&listen.request).unwrap()).unwrap();
         assert_eq!(
             written,
             json!({"generation": 7, "listen_on": [{"address": "::1", "port": 53}], "udp_sockets": 2})
         );
-        assert!(!listen.differs(&tree(53), &tree(1)) && listen.differs(&tree(54), &tree(54)));
+        assert_eq!(listen.requested(), 7);
+        assert!(differ(&tree(53), &tree(54)) && !differ(&tree(53), &tree(53)));
 
         let report = |text: &str| std::fs::write(&listen.status, text).unwrap();
         let limit = Duration::from_millis(200);
@@ -140,7 +135,7 @@ mod tests {
     fn without_auth_there_is_nothing_to_listen_on() {
         let directory = tempfile::tempdir().unwrap();
         let listen = Listen { request: directory.path().join("l"), status: directory.path().join("s") };
-        assert!(!listen.differs(&Map::new(), &Map::new()));
+        assert!(!differ(&Map::new(), &Map::new()));
         listen.write(1, &Map::new()).unwrap();
         assert!(!listen.request.exists());
     }

@@ -13,7 +13,7 @@ use tenon_service::committed::StoredGeneration;
 use tenon_service::{Component, CounterDefinition, Refusal};
 use tracing::{error, info, warn};
 
-use crate::listen::Listen;
+use crate::listen::{self, Listen};
 use crate::messages;
 use crate::option::{self, OptionError};
 use crate::owners::Owners;
@@ -85,13 +85,25 @@ impl Manager {
             editing: Mutex::default(),
             committing: tokio::sync::Mutex::default(),
         };
-        let committed = manager.committed();
-        let schemas = manager.schemas();
-        let tree = schemas.complete(&committed.settings);
-        if manager.places.listen.differs(&tree, &schemas.defaults()) {
-            manager.places.listen.write(committed.generation, &tree)?;
-        }
+        manager.write_missed_request()?;
         Ok(manager)
+    }
+
+    /// Writes the listen request of a commit that a dead process did not come to write.
+    fn write_missed_request(&self) -> Result<(), StorageError> {
+        let requested = self.places.listen.requested();
+        let committed = self.committed();
+        let newer = self.storage.history(requested.saturating_add(1), 1)?;
+        let then = match newer.first() {
+            Some(stored) if stored.generation == requested => stored.settings.clone(),
+            _ => BTreeMap::new(),
+        };
+        let schemas = self.schemas();
+        let (then, now) = (schemas.complete(&then), schemas.complete(&committed.settings));
+        if committed.generation > requested && listen::differ(&then, &now) {
+            self.places.listen.write(committed.generation, &now)?;
+        }
+        Ok(())
     }
 
     /// The committed generation.

@@ -45,11 +45,6 @@ impl Schemas {
         self.components.get(component)
     }
 
-    /// All components with all options at their defaults.
-    pub fn defaults(&self) -> Map<String, Value> {
-        self.complete(&BTreeMap::new())
-    }
-
     /// All components with all options: defaults, and on them what `stored` says.
     pub fn complete(&self, stored: &BTreeMap<String, Value>) -> Map<String, Value> {
         let whole = |(component, schema): (&String, &Schema)| {

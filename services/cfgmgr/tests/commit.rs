@@ -166,6 +166,30 @@ async fn listen_addresses_wait_for_the_sockets() {
 }
 
 #[tokio::test]
+async fn a_listen_request_that_was_missed_is_written_and_one_by_hand_is_left() {
+    let bench = Bench::new().await;
+    let request = bench.place("config/listen.json");
+    let by_hand = r#"{"generation":0,"listen_on":[{"address":"127.0.0.1","port":5300}]}"#;
+    std::fs::write(&request, by_hand).unwrap();
+    let mut cfgmgr = bench.start_cfgmgr().await;
+    set(&bench, "auth/workers", json!(8)).await;
+    bench.cfgmgr.commit("").await.unwrap();
+    cfgmgr.kill();
+    let mut cfgmgr = bench.start_cfgmgr().await;
+    assert_eq!(std::fs::read_to_string(&request).unwrap(), by_hand);
+
+    set(&bench, "auth/udp_sockets", json!(4)).await;
+    bench.cfgmgr.commit("").await.unwrap();
+    let written = std::fs::read_to_string(&request).unwrap();
+    assert!(written.contains("\"udp_sockets\": 4"), "{written}");
+    // As if it had died between keeping the generation and writing the request.
+    std::fs::write(&request, by_hand).unwrap();
+    cfgmgr.kill();
+    let _cfgmgr = bench.start_cfgmgr().await;
+    assert_eq!(std::fs::read_to_string(&request).unwrap(), written);
+}
+
+#[tokio::test]
 async fn an_owner_that_missed_a_commit_catches_up() {
     let bench = Bench::new().await;
     let _cfgmgr = bench.start_cfgmgr().await;

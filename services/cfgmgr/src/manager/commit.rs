@@ -15,6 +15,7 @@ use tenon_service::{document, now_usec};
 use tracing::{error, info, warn};
 
 use super::{Manager, held};
+use crate::listen::differ;
 use crate::messages;
 use crate::option;
 use crate::owners::Owners;
@@ -110,7 +111,7 @@ impl Manager {
             return Ok(Committed { generation: before.generation, notes, components });
         }
         let stored = self.store(settings, &caller.name, comment).await?;
-        match self.put_into_force(&owners, &stored).await {
+        match self.put_into_force(&owners, &before, &stored).await {
             Ok(more) => {
                 self.drop_edits(caller.uid, &candidate)?;
                 let notes = notes.into_iter().chain(more).collect();
@@ -191,9 +192,10 @@ impl Manager {
     async fn put_into_force(
         &self,
         owners: &Owners,
+        before: &StoredGeneration,
         stored: &StoredGeneration,
     ) -> Result<Vec<String>, String> {
-        let notes = self.listen(stored).await?;
+        let notes = self.listen(before, stored).await?;
         for component in self.schemas().names() {
             let present = match owners.present(&component).await {
                 // What is stored holds; owners are looked at again when the bus is back.
@@ -207,11 +209,15 @@ impl Manager {
         Ok(notes)
     }
 
-    async fn listen(&self, stored: &StoredGeneration) -> Result<Vec<String>, String> {
+    async fn listen(
+        &self,
+        before: &StoredGeneration,
+        stored: &StoredGeneration,
+    ) -> Result<Vec<String>, String> {
         let listen = &self.places.listen;
         let schemas = self.schemas();
         let tree = schemas.complete(&stored.settings);
-        if !listen.differs(&tree, &schemas.defaults()) {
+        if !differ(&schemas.complete(&before.settings), &tree) {
             return Ok(Vec::new());
         }
         listen.write(stored.generation, &tree).map_err(|error| error.to_string())?;
@@ -240,7 +246,7 @@ impl Manager {
         );
         let comment: String = comment.chars().take(COMMENT).collect();
         let restored = self.store(before.settings.clone(), "tenon-cfgmgr", &comment).await?;
-        if let Err(again) = self.put_into_force(owners, &restored).await {
+        if let Err(again) = self.put_into_force(owners, failed, &restored).await {
             error!(
                 message_id = messages::RESTORED,
                 generation = restored.generation,

@@ -73,6 +73,7 @@ impl Bench {
         ];
         let arguments =
             arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);
+        self.wait_for_absence(names::CFGMGR).await;
         let process = self.start(env!("CARGO_BIN_EXE_tenon-cfgmgr").as_ref(), arguments);
         self.wait_for(names::CFGMGR).await;
         process
@@ -82,6 +83,7 @@ impl Bench {
         let mut arguments = vec!["--config-dir".into(), self.place("config").into_os_string()];
         arguments.extend([format!("--instance={instance}").into()]);
         arguments.extend(more.iter().map(Into::into));
+        self.wait_for_absence(&names::auth(instance)).await;
         let process = self.start(&fake_owner(), arguments);
         self.wait_for(&names::auth(instance)).await;
         process
@@ -100,6 +102,15 @@ impl Bench {
         let began = Instant::now();
         while !self.bus.is_present(name).await.unwrap() {
             assert!(began.elapsed() < PATIENCE, "{name} does not come");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The bus hears of a killed process a moment later.
+    async fn wait_for_absence(&self, name: &str) {
+        let began = Instant::now();
+        while self.bus.is_present(name).await.unwrap() {
+            assert!(began.elapsed() < PATIENCE, "{name} does not go");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
