@@ -1,22 +1,31 @@
 //! Proofs that something does not exist (RFC 4035 section 3.1.3, RFC 5155 section 7.2).
 
-use tenon_image::{Lookup, Node, NodeRef, ZoneImage};
+use tenon_image::{Lookup, Node, ZoneImage};
 use tenon_wire::RrType;
 use tenon_wire::message::Section;
 
+use crate::nsec3::Hasher;
 use crate::records::{Failure, Owner, Record};
 use crate::search::Search;
+
+/// Proof records of one response; a chain of wildcard aliases needs no more.
+pub(crate) const MAX_PROOFS: usize = 12;
 
 impl<'c> Search<'c, '_, '_> {
     /// The name does not exist, nor does a wildcard that would stand for it.
     pub(crate) fn deny_name(&mut self, zone: &'c ZoneImage, encloser: &Lookup<'c>) -> Result<(), Failure> {
+        if let Some(hasher) = Hasher::of(zone)? {
+            self.hashed_match(zone, hasher, encloser.labels)?;
+            self.hashed_cover(zone, hasher, encloser.labels + 1)?;
+            return self.hashed_wildcard(zone, hasher, encloser.labels);
+        }
         let covering = self.covering_name(zone)?;
-        self.proof(zone, covering, None)?;
+        self.proof(zone, covering, RrType::NSEC)?;
         let wildcard = self.covering_wildcard(zone, encloser)?;
-        self.proof(zone, wildcard, covering.map(|node| node.reference()))
+        self.proof(zone, wildcard, RrType::NSEC)
     }
 
-    /// The name exists, but not with this type.
+    /// The name exists, but not with this type; `wild` when it exists by a wildcard.
     pub(crate) fn deny_type(
         &mut self,
         zone: &'c ZoneImage,
@@ -24,6 +33,14 @@ impl<'c> Search<'c, '_, '_> {
         node: &Node<'c>,
         wild: bool,
     ) -> Result<(), Failure> {
+        if let Some(hasher) = Hasher::of(zone)? {
+            if wild {
+                self.hashed_match(zone, hasher, lookup.labels)?;
+                self.hashed_cover(zone, hasher, lookup.labels + 1)?;
+                return self.hashed_wildcard(zone, hasher, lookup.labels);
+            }
+            return self.hashed_closest(zone, hasher, lookup.labels);
+        }
         let own = if node.rrset(RrType::NSEC)?.is_some() {
             Some(*node)
         } else if wild {
@@ -31,29 +48,34 @@ impl<'c> Search<'c, '_, '_> {
         } else {
             self.covering_name(zone)?
         };
-        self.proof(zone, own, None)?;
+        self.proof(zone, own, RrType::NSEC)?;
         if wild {
             let covering = self.covering_name(zone)?;
-            self.proof(zone, covering, own.map(|node| node.reference()))?;
+            self.proof(zone, covering, RrType::NSEC)?;
         }
         Ok(())
     }
 
     /// A wildcard answered, and nothing closer exists.
-    pub(crate) fn deny_closer(&mut self, zone: &'c ZoneImage, _encloser: &Lookup<'c>) -> Result<(), Failure> {
+    pub(crate) fn deny_closer(&mut self, zone: &'c ZoneImage, encloser: &Lookup<'c>) -> Result<(), Failure> {
+        if let Some(hasher) = Hasher::of(zone)? {
+            return self.hashed_cover(zone, hasher, encloser.labels + 1);
+        }
         let covering = self.covering_name(zone)?;
-        self.proof(zone, covering, None)
+        self.proof(zone, covering, RrType::NSEC)
     }
 
-    /// The delegation is not signed.
+    /// The delegation with so many labels is not signed.
     pub(crate) fn deny_signature(
         &mut self,
         zone: &'c ZoneImage,
         cut: &Node<'c>,
-        _labels: usize,
+        labels: usize,
     ) -> Result<(), Failure> {
-        let own = cut.rrset(RrType::NSEC)?.is_some().then_some(*cut);
-        self.proof(zone, own, None)
+        match Hasher::of(zone)? {
+            Some(hasher) => self.hashed_closest(zone, hasher, labels),
+            None => self.proof(zone, Some(*cut), RrType::NSEC),
+        }
     }
 
     /// The NSEC owner at or before the name that is looked up.
@@ -77,23 +99,81 @@ impl<'c> Search<'c, '_, '_> {
         Ok(zone.nsec_at_or_before(octets)?)
     }
 
-    /// Writes the NSEC of a node, unless it was written just before.
-    fn proof(
+    /// The NSEC3 that matches the suffix with so many labels, if there is one (opt-out leaves names out).
+    fn hashed_match(
         &mut self,
-        zone: &ZoneImage,
-        node: Option<Node<'c>>,
-        written: Option<NodeRef>,
+        zone: &'c ZoneImage,
+        hasher: Hasher<'c>,
+        labels: usize,
+    ) -> Result<bool, Failure> {
+        let found = zone.nsec3_at_or_before(&hasher.hash(&[], self.scratch.name.suffix(labels)))?;
+        let node = found.filter(|found| found.matches).map(|found| found.node);
+        self.proof(zone, node, RrType::NSEC3)?;
+        Ok(node.is_some())
+    }
+
+    /// The NSEC3 that covers the suffix with so many labels.
+    fn hashed_cover(
+        &mut self,
+        zone: &'c ZoneImage,
+        hasher: Hasher<'c>,
+        labels: usize,
     ) -> Result<(), Failure> {
-        let Some(node) = node.filter(|node| Some(node.reference()) != written) else { return Ok(()) };
-        let Some(nsec) = node.rrset(RrType::NSEC)? else { return Ok(()) };
-        let owner = Owner::Below(node.relative_name()?, zone.labels());
+        let found = zone.nsec3_at_or_before(&hasher.hash(&[], self.scratch.name.suffix(labels)))?;
+        self.proof(zone, found.map(|found| found.node), RrType::NSEC3)
+    }
+
+    /// The NSEC3 that matches or covers `*` below the suffix with so many labels.
+    fn hashed_wildcard(
+        &mut self,
+        zone: &'c ZoneImage,
+        hasher: Hasher<'c>,
+        labels: usize,
+    ) -> Result<(), Failure> {
+        let found = zone.nsec3_at_or_before(&hasher.hash(b"\x01*", self.scratch.name.suffix(labels)))?;
+        self.proof(zone, found.map(|found| found.node), RrType::NSEC3)
+    }
+
+    /// The NSEC3 that matches the suffix; or the closest encloser that has one, and what covers the name below it.
+    fn hashed_closest(
+        &mut self,
+        zone: &'c ZoneImage,
+        hasher: Hasher<'c>,
+        labels: usize,
+    ) -> Result<(), Failure> {
+        for encloser in (zone.labels()..=labels).rev() {
+            if self.hashed_match(zone, hasher, encloser)? {
+                return if encloser == labels {
+                    Ok(())
+                } else {
+                    self.hashed_cover(zone, hasher, encloser + 1)
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the NSEC or NSEC3 of a node, once.
+    fn proof(&mut self, zone: &ZoneImage, node: Option<Node<'c>>, rrtype: RrType) -> Result<(), Failure> {
+        let Some(node) = node else { return Ok(()) };
+        let Some(rrset) = node.rrset(rrtype)? else { return Ok(()) };
+        let relative = node.relative_name()?;
+        // Where a name lies in memory tells nodes of all zones and layers apart.
+        let place = relative.as_ptr() as usize;
+        if self.proofs.contains(&place) {
+            return Ok(());
+        }
+        let owner = Owner::Below(relative, zone.labels());
         self.write(&Record {
             owner,
-            rrset: &nsec,
-            ttl: nsec.ttl,
+            rrset: &rrset,
+            ttl: rrset.ttl,
             signed: true,
             section: Section::Authority,
         })?;
+        if let Some(free) = self.proofs.iter_mut().find(|place| **place == 0) {
+            *free = place;
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 mod chain;
 mod denial;
 pub mod facts;
+mod nsec3;
 mod records;
 mod response;
 pub mod scratch;

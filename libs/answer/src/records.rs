@@ -154,9 +154,9 @@ impl Record<'_> {
         let mut position = 0;
         for (index, rdata) in self.rrset.rdatas().iter().enumerate() {
             if index == 0 {
-                write_owner(writer, self.owner, names)?
+                write_owner(writer, self.owner, names)?;
             } else {
-                self.again(writer, start, names)?
+                self.again(writer, start, names)?;
             }
             position += RECORD_HEAD;
             head.write(writer, 0)?;

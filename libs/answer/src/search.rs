@@ -7,11 +7,15 @@ use tenon_wire::message::header::flag;
 use tenon_wire::message::{Rcode, ResponseWriter, Section};
 
 use crate::AnswerSettings;
+use crate::denial::MAX_PROOFS;
 use crate::records::{Failure, Names, Owner, Record, Written};
 use crate::scratch::Scratch;
 
 /// Aliases followed for one question.
 const MAX_CHAIN: usize = 16;
+
+/// Nodes whose addresses are not written twice; behind that many a repetition does no harm.
+const MAX_ADDRESSED: usize = 16;
 
 /// One question being answered.
 pub(crate) struct Search<'c, 'w, 'b> {
@@ -27,6 +31,10 @@ pub(crate) struct Search<'c, 'w, 'b> {
     /// Hashes of the names looked up so far.
     seen: [u64; MAX_CHAIN],
     chain: usize,
+    /// Proofs written, so that none is written twice.
+    pub(crate) proofs: [usize; MAX_PROOFS],
+    /// Nodes whose addresses were written.
+    addressed: [usize; MAX_ADDRESSED],
 }
 
 /// What one name of the chain came to.
@@ -58,6 +66,8 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             rcode: Rcode::NOERROR,
             seen: [0; MAX_CHAIN],
             chain: 0,
+            proofs: [0; MAX_PROOFS],
+            addressed: [0; MAX_ADDRESSED],
         }
     }
 
@@ -294,13 +304,28 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             };
             let place = written.base + additional.position;
             let owner = if written.as_stored { Owner::Place(place) } else { Owner::Whole(name) };
-            let Some(node) = node else { continue };
+            let Some(node) = node.filter(|node| !self.is_repeated(node)) else { continue };
             match self.address_records(&node, owner) {
                 Err(Failure::Full) if !additional.required => {}
                 other => other?,
             }
         }
         Ok(())
+    }
+
+    /// True when the addresses of a node were written for an earlier RRset. One wildcard may stand for many names.
+    fn is_repeated(&mut self, node: &Node<'_>) -> bool {
+        let Ok(name) = node.relative_name() else { return false };
+        let place = name.as_ptr() as usize;
+        if self.addressed.contains(&place) {
+            return true;
+        }
+        if !name.starts_with(b"\x01*")
+            && let Some(free) = self.addressed.iter_mut().find(|place| **place == 0)
+        {
+            *free = place;
+        }
+        false
     }
 
     fn address_records(&mut self, node: &Node<'_>, owner: Owner<'_>) -> Result<(), Failure> {

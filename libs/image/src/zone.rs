@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use data_encoding::BASE32_DNSSEC;
 use tenon_wire::message::KeyedName;
 use tenon_wire::{Name, NameRef};
 
@@ -301,6 +302,34 @@ impl ZoneImage {
         Ok(None)
     }
 
+    /// The NSEC3 owner whose hash is `hash` or the last before it, the last of all coming before the first.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn nsec3_at_or_before(&self, hash: &[u8; 20]) -> Result<Option<HashedLookup<'_>>, Fault> {
+        // The greatest that is not behind the hash; failing that the greatest of all. Newer files come first and win ties.
+        let mut best: Option<(bool, [u8; 20], Node<'_>)> = None;
+        for (age, view) in self.views().enumerate() {
+            let view = view?;
+            let key = hash.first_chunk().map_or(0, |key| u64::from_be_bytes(*key));
+            let before = view
+                .hashed
+                .at_or_before(key, |reference| Ok(owner_hash(&view.node(reference)?)?.cmp(hash)))?;
+            for index in (0..before).rev().chain((before..view.hashed.len()).rev()) {
+                let node = view.node(view.hashed.reference(index)?)?;
+                if age > 0 && self.restated(age, node.relative_name()?)? {
+                    continue;
+                }
+                let found = (index < before, owner_hash(&node)?);
+                if best.is_none_or(|(near, other, _)| found > (near, other)) {
+                    best = Some((found.0, found.1, node));
+                }
+                break;
+            }
+        }
+        Ok(best.map(|(_, found, node)| HashedLookup { node, matches: found == *hash }))
+    }
+
     /// True when one of the `age` newest files says something about the name.
     fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
         let mut octets = [0; 255];
@@ -321,6 +350,14 @@ impl ZoneImage {
         }
         Ok(false)
     }
+}
+
+/// The hash that the first label of an NSEC3 owner spells.
+fn owner_hash(node: &Node<'_>) -> Result<[u8; 20], Fault> {
+    let mut hash = [0; 20];
+    let label = node.relative_name()?.get(1..33).ok_or(Fault("a hashed name is too short"))?;
+    BASE32_DNSSEC.decode_mut(label, &mut hash).map_err(|_| Fault("a hashed name is not base32hex"))?;
+    Ok(hash)
 }
 
 #[derive(Clone, Copy)]

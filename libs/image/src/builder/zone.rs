@@ -167,6 +167,11 @@ impl ZoneBuilder {
         if cover.is_some() {
             return Ok(());
         }
+        if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC3)
+            && let Some(key) = hash_key(pending.owner.as_ref())
+        {
+            self.hashed.push((key, reference));
+        }
         if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC) {
             self.order.push((canonical_key(self.key.relative(self.key.labels(), self.labels)), reference));
         }

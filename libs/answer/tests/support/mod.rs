@@ -1,0 +1,130 @@
+//! A server of zones written as master files, and an independent reader of its responses.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use hickory_proto::op::Message;
+use tempfile::TempDir;
+use tenon_answer::{AnswerSettings, Facts, Outcome, Scratch, Transport, respond};
+use tenon_datasrc::master::{Item, Limits, read_text};
+use tenon_image::{Catalog, ImageBuilder, Manifest, ManifestZone};
+use tenon_wire::message::Rcode;
+use tenon_wire::{Name, RrType};
+use tenon_zone::{RdataList, RrsetRef};
+
+/// Answers from zones compiled into a scratch directory.
+pub(crate) struct Server {
+    _directory: TempDir,
+    pub(crate) catalog: Catalog,
+    pub(crate) settings: AnswerSettings,
+    pub(crate) scratch: Scratch,
+}
+
+impl Server {
+    /// Serves zones given as name and text.
+    pub(crate) fn new(zones: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut builder = ImageBuilder::create(directory.path(), "zones.image").unwrap();
+        for (origin, text) in zones {
+            add_zone(&mut builder, &origin.parse().unwrap(), text);
+        }
+        let file = builder.finish().unwrap();
+        let zone = |(origin, _): &(&str, &str)| ManifestZone {
+            origin: origin.parse().unwrap(),
+            serial: 1,
+            version: 1,
+            storage: "primary".into(),
+            records: 1,
+            compiled_usec: 0,
+            files: vec![file.clone()],
+            previous: None,
+        };
+        let mut zones: Vec<_> = zones.iter().map(zone).collect();
+        zones.sort_by(|a, b| a.origin.cmp(&b.origin));
+        let manifest = Manifest { generation: 1, zones };
+        let catalog = Catalog::open(directory.path(), &manifest, None, &BTreeSet::new());
+        Self { _directory: directory, catalog, settings: AnswerSettings::default(), scratch: Scratch::new() }
+    }
+
+    /// The octets of the response.
+    pub(crate) fn raw(&mut self, transport: Transport, query: &[u8]) -> Option<Vec<u8>> {
+        let mut response = vec![0; 65535];
+        match respond(&self.catalog, &self.settings, transport, query, &mut response, &mut self.scratch) {
+            Outcome::Reply(length) => Some(response[..length].to_vec()),
+            Outcome::Silence => None,
+        }
+    }
+
+    /// What hickory reads in the response to a question, as text; `do` asks for DNSSEC, `tcp` and `bare` (no EDNS) too.
+    pub(crate) fn ask(&mut self, question: &str) -> String {
+        let words: Vec<&str> = question.split_whitespace().collect();
+        let flag = |name| words[2..].contains(&name);
+        let query = query(words[0], words[1].parse().unwrap(), (!flag("bare")).then_some(flag("do")));
+        let transport = if flag("tcp") { Transport::Tcp } else { Transport::Udp };
+        show(&Message::from_vec(&self.raw(transport, &query).unwrap()).unwrap())
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        self.scratch.facts()
+    }
+}
+
+fn add_zone(builder: &mut ImageBuilder, origin: &Name, text: &str) {
+    let mut records = Vec::new();
+    read_text(text.as_bytes(), origin.as_ref(), &Limits::default(), |item| {
+        match item {
+            Item::Record(record) => {
+                records.push((record.owner.to_name(), record.rrtype, record.ttl, record.rdata.to_vec()));
+            }
+            Item::Problem(problem) => panic!("{problem:?}"),
+        }
+        ControlFlow::Continue(())
+    });
+    records.sort_by(|a, b| (&a.0, a.1, &a.3).cmp(&(&b.0, b.1, &b.3)));
+    builder.begin_zone(origin.as_ref(), 1, 1).unwrap();
+    for group in records.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
+        let packed: Vec<u8> =
+            group.iter().flat_map(|r| [&(r.3.len() as u16).to_be_bytes()[..], &r.3].concat()).collect();
+        let (owner, rrtype, ttl, _) = &group[0];
+        let rdatas = RdataList::from_packed(&packed);
+        builder.add(RrsetRef { owner: owner.as_ref(), rrtype: *rrtype, ttl: *ttl, rdatas }).unwrap();
+    }
+    builder.end_zone().unwrap();
+}
+
+/// A query with RD clear; `edns` is none or the DO bit.
+pub(crate) fn query(name: &str, rrtype: RrType, edns: Option<bool>) -> Vec<u8> {
+    let mut octets = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns.is_some())];
+    octets.extend_from_slice(name.parse::<Name>().unwrap().octets());
+    octets.extend_from_slice(&rrtype.0.to_be_bytes());
+    octets.extend_from_slice(&[0, 1]);
+    if let Some(dnssec) = edns {
+        octets.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, if dnssec { 0x80 } else { 0 }, 0, 0, 0]);
+    }
+    octets
+}
+
+/// A response as text: code and flags, then a line per record; sections are marked `>`, `~` and `+`.
+pub(crate) fn show(message: &Message) -> String {
+    let mut text = Rcode(message.metadata.response_code.into()).to_string();
+    let metadata = &message.metadata;
+    for (set, name) in [(metadata.authoritative, " AA"), (metadata.truncation, " TC")] {
+        text.push_str(if set { name } else { "" });
+    }
+    for (mark, section) in [('>', &message.answers), ('~', &message.authorities), ('+', &message.additionals)]
+    {
+        for record in section {
+            let rrtype = RrType(record.record_type().into());
+            // hickory shows the data of a DNAME as base64.
+            let data = if rrtype == RrType::DNAME { String::new() } else { record.data.to_string() };
+            let line = format!(
+                "
+{mark} {} {} {rrtype} {data}",
+                record.name, record.ttl
+            );
+            text.push_str(line.trim_end());
+        }
+    }
+    text
+}
