@@ -78,7 +78,7 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
 }
 
 fn no_store(arguments: &Arguments, message: &str) -> Exit {
-    complain(message);
+    complain(&format!("tenon-loadzone: {message}"));
     if arguments.json {
         let exit_status = Exit::Store.code();
         say(&json!({"zones": [], "error": message, "exit_status": exit_status}).to_string());

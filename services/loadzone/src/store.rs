@@ -19,6 +19,13 @@ const LOOK_EVERY: u64 = 4096;
 /// What is wrong and what to type, for people.
 pub fn open(path: &Path, many: bool) -> Result<SqliteSource, String> {
     let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if let Some(directory) = path.parent().filter(|directory| !directory.is_dir()) {
+        return Err(format!(
+            "{}: there is no such directory for the store; `systemd-tmpfiles --create tenon.conf` makes the usual one, \
+             --store names another",
+            directory.display()
+        ));
+    }
     let source = SqliteSource::open(&path, Access::Create).map_err(|error| explain(&error))?;
     Ok(if many { source.with_deferred_sync() } else { source })
 }
@@ -74,4 +81,23 @@ pub fn write<'s>(
         }
     }
     Ok(if stop() { None } else { Some(writer) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_permission_comes_with_what_to_type() {
+        let denied = Error::Denied { path: "/store".into(), reason: "no".to_owned() };
+        let told = explain(&denied);
+        assert!(told.starts_with("/store: no permission (no)"), "{told}");
+        assert!(told.contains("group tenon-primary") && told.contains("sudo tenon-loadzone"), "{told}");
+    }
+
+    #[test]
+    fn a_missing_directory_is_told() {
+        let told = open(Path::new("/nowhere/at/all/zones.sqlite"), false).err();
+        assert!(told.is_some_and(|told| told.starts_with("/nowhere/at/all: there is no such directory")));
+    }
 }
