@@ -178,6 +178,7 @@ impl Instance {
         self: &Arc<Self>,
         running: &Running,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        running.status(&self.status());
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

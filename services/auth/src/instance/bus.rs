@@ -44,7 +44,7 @@ impl AuthFace {
 
     #[zbus(property)]
     fn zone_count(&self) -> u32 {
-        u32::try_from(self.instance.zones().figures().zones).unwrap_or(u32::MAX)
+        u32::try_from(self.instance.zones().catalog().len()).unwrap_or(u32::MAX)
     }
 
     #[zbus(property)]

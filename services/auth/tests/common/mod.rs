@@ -3,7 +3,7 @@
 // Each test binary uses its own part of this, and helpers of tests fail like tests.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod zones;
+pub(crate) mod zones;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -17,8 +17,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Protocol, Socket, Type};
 use tenon_private_bus::PrivateBus;
 use tenon_wire::Name;
-
-pub(crate) use zones::{image, publish, zone};
 
 /// Nothing here takes long; a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -119,11 +117,14 @@ impl House {
         let _ = std::fs::remove_file(&notify);
         let notifications = UnixDatagram::bind(&notify).unwrap();
         notifications.set_read_timeout(Some(PATIENCE)).unwrap();
-        // The shell puts the descriptors where a service manager would.
+        // The shell puts the descriptors where a service manager would, by way of numbers that none of them has.
         let mut script = String::new();
-        for (number, socket) in (3..).zip(&self.sockets) {
+        for (index, socket) in self.sockets.iter().enumerate() {
             fcntl_setfd(socket, FdFlags::empty()).unwrap();
-            script += &format!("exec {number}<&{}; ", socket.as_raw_fd());
+            script += &format!("exec {}<&{}; ", 500 + index, socket.as_raw_fd());
+        }
+        for index in 0..self.sockets.len() {
+            script += &format!("exec {}<&{}; ", 3 + index, 500 + index);
         }
         script += "exec \"$0\" \"$@\"";
         let names: Vec<_> = self.sockets.iter().map(|_| "test").collect();
@@ -152,7 +153,8 @@ impl House {
     }
 }
 
-fn bound(kind: Type, address: SocketAddr) -> Socket {
+/// A bound socket as a service manager would make it.
+pub(crate) fn bound(kind: Type, address: SocketAddr) -> Socket {
     let protocol = if kind == Type::DGRAM { Protocol::UDP } else { Protocol::TCP };
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol)).unwrap();
     socket.set_reuse_port(true).unwrap();

@@ -1,0 +1,172 @@
+//! The server on a private bus.
+
+// Helpers of tests fail like tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::zones::{image, publish, zone};
+use common::{House, PATIENCE, ask, client};
+use serde_json::json;
+use tenon_bus::{Auth1, AuthState, Bus, BusError, Config1, Stats1, ZoneEvent, names};
+use tenon_image::Manifest;
+use tenon_private_bus::{PrivateBus, differences};
+
+const NAME: &str = "org.tenon.Auth1.Instance7";
+
+async fn present(bus: &Bus) {
+    let began = std::time::Instant::now();
+    while !bus.is_present(NAME).await.unwrap() {
+        assert!(began.elapsed() < PATIENCE, "not on the bus");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn state_when(auth: &Auth1, what: &str, holds: impl Fn(&AuthState) -> bool) -> AuthState {
+    let began = std::time::Instant::now();
+    loop {
+        let state = auth.state().await.unwrap();
+        if holds(&state) {
+            return state;
+        }
+        assert!(began.elapsed() < PATIENCE, "never happened: {what}; {state:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_interface_is_the_one_of_the_contract() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 2);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let live = introspect(&bus).await;
+    for interface in ["Auth1", "Config1", "Stats1"] {
+        let file = format!("{}/../../dbus-interfaces/org.tenon.{interface}.xml", env!("CARGO_MANIFEST_DIR"));
+        let contract = std::fs::read_to_string(file).unwrap();
+        assert_eq!(differences(&contract, &live), Vec::<String>::new());
+    }
+}
+
+async fn introspect(bus: &Bus) -> String {
+    let reply = tenon_bus::server::connection(bus)
+        .call_method(
+            Some(NAME),
+            names::AUTH_PATH,
+            Some("org.freedesktop.DBus.Introspectable"),
+            "Introspect",
+            &(),
+        )
+        .await
+        .unwrap();
+    reply.body().deserialize().unwrap()
+}
+
+#[tokio::test]
+async fn zones_and_sockets_are_shown() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 2);
+    let images = house.images();
+    let zones = ["a.example.", "B.example.", "c.example."].map(|origin| {
+        let file = image(&images, origin, 5, [192, 0, 2, 5]);
+        zone(origin, 5, file, None)
+    });
+    Manifest { generation: 9, zones: zones.into() }.write(&images).unwrap();
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let auth = Auth1::new(&bus, NAME);
+    let state = auth.state().await.unwrap();
+    assert_eq!((state.instance, state.manifest_generation, state.zone_count), (7, 9, 3));
+    assert_eq!(state.faults, Vec::<String>::new());
+    let protocols: Vec<_> = state.listeners.iter().map(|listener| listener.protocol.as_str()).collect();
+    assert_eq!(protocols, ["udp", "udp", "tcp"]);
+    assert!(state.listeners.iter().all(|listener| listener.address == house.address.to_string()));
+
+    let page = auth.list_zones("", 2).await.unwrap();
+    assert_eq!(page.iter().map(|zone| zone.name.as_str()).collect::<Vec<_>>(), ["a.example.", "b.example."]);
+    let page = auth.list_zones(&page[1].name, 2).await.unwrap();
+    assert_eq!(page.len(), 1);
+    assert_eq!((page[0].name.as_str(), page[0].serial, page[0].state.as_str()), ("c.example.", 5, "serving"));
+    let details = auth.get_zone("B.EXAMPLE.").await.unwrap();
+    assert_eq!((details.serial, details.records, details.files.len()), (5, 4, 1));
+    assert!(matches!(auth.get_zone("d.example.").await, Err(BusError::NoSuchZone(_))));
+}
+
+#[tokio::test]
+async fn hints_calls_and_a_new_bus_are_followed() {
+    let mut daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 1);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
+    assert_eq!(Auth1::new(&bus, NAME).reconcile().await.unwrap(), 1);
+    assert_eq!(ask(&client(), house.address, "www.example.").address, [192, 0, 2, 1]);
+
+    publish(&house.images(), 2, "example.", [192, 0, 2, 2]);
+    bus.emit_zone_event(&ZoneEvent::ManifestChanged { generation: 2 }).await.unwrap();
+    state_when(&Auth1::new(&bus, NAME), "the hint is followed", |state| state.manifest_generation == 2).await;
+
+    daemon.restart().unwrap();
+    assert_eq!(ask(&client(), house.address, "www.example.").address, [192, 0, 2, 2]);
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    publish(&house.images(), 3, "example.", [192, 0, 2, 3]);
+    state_when(&Auth1::new(&bus, NAME), "it goes on", |state| state.manifest_generation == 3).await;
+}
+
+#[tokio::test]
+async fn faults_are_told() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 1);
+    let images = house.images();
+    let (old, new) =
+        (image(&images, "example.", 1, [192, 0, 2, 1]), image(&images, "example.", 2, [192, 0, 2, 2]));
+    std::fs::remove_file(images.join(&new.name)).unwrap();
+    Manifest { generation: 2, zones: vec![zone("example.", 2, new, Some((1, old)))] }.write(&images).unwrap();
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let auth = Auth1::new(&bus, NAME);
+    let state = auth.state().await.unwrap();
+    assert!(matches!(state.faults.as_slice(), [fault] if fault.contains("example.")), "{:?}", state.faults);
+    let details = auth.get_zone("example.").await.unwrap();
+    assert_eq!((details.serial, details.state.as_str()), (1, "previous"));
+    assert!(!details.reason.is_empty());
+    publish(&images, 3, "example.", [192, 0, 2, 3]);
+    state_when(&auth, "no fault is left", |state| state.faults.is_empty()).await;
+}
+
+#[tokio::test]
+async fn settings_change_while_running_and_queries_are_counted() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 2);
+    publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let config = Config1::new(&bus, NAME);
+    let checked = config.check(&json!({"tcp_clients": 0}), PATIENCE).await;
+    assert!(matches!(checked, Err(BusError::Rejected(reason)) if reason.contains("auth/tcp_clients")));
+    config.apply(5, &json!({"tcp_clients": 7}), PATIENCE).await.unwrap();
+    let state = config.state().await.unwrap();
+    assert_eq!((state.generation, &state.settings["tcp_clients"]), (5, &json!(7)));
+
+    let client = client();
+    for _ in 0..10 {
+        ask(&client, house.address, "www.example.");
+    }
+    ask(&client, house.address, "nothing.example.");
+    let stats = Stats1::new(&bus, NAME);
+    let counters = stats.counters().await.unwrap();
+    for (name, value) in [("queries_udp", 11), ("qtype_a", 11), ("rcode_noerror", 10), ("rcode_nxdomain", 1)]
+    {
+        assert_eq!(counters[name], value, "{name}");
+    }
+    assert_eq!((counters["udp4_received"], counters["zones"]), (11, 1));
+    assert_eq!(stats.describe().await.unwrap().len(), counters.len());
+}
