@@ -149,8 +149,13 @@ impl Loader<'_> {
     ) -> Result<Stored, Error> {
         let current = source.zone(records.origin())?;
         if let Some(current) = current.as_ref().filter(|_| !self.force) {
-            if current.serial == serial && store::is_same(source, current, records)? {
+            if current.serial == serial
+                && store::is_same(source, current, records, &|| self.stop.signal().is_some())?
+            {
                 return Ok(Stored::Unchanged(current.clone()));
+            }
+            if self.stop.signal().is_some() {
+                return Ok(Stored::GivenUp);
             }
             if let Some(finding) = judge_serial(records.origin(), current.serial, serial) {
                 findings.add(finding);

@@ -42,17 +42,23 @@ pub fn explain(error: &Error) -> String {
     )
 }
 
-/// Whether the store's current version is the same zone, record for record.
+/// Whether the store's current version is the same zone, record for record; not known to be when `stop` said to give up.
 ///
 /// # Errors
 /// Those of reading the store.
-pub fn is_same(source: &SqliteSource, entry: &ZoneEntry, records: &SortedRecords) -> Result<bool, Error> {
+pub fn is_same(
+    source: &SqliteSource,
+    entry: &ZoneEntry,
+    records: &SortedRecords,
+    stop: &dyn Fn() -> bool,
+) -> Result<bool, Error> {
     let (mut rrsets, mut same) = (Rrsets::new(records), true);
     source.read(entry, &mut |stored| {
         same = rrsets.next_rrset().is_some_and(|(rrset, _)| {
             rrset.owner.octets() == stored.owner.octets()
                 && (rrset.rrtype, rrset.ttl, rrset.rdatas) == (stored.rrtype, stored.ttl, stored.rdatas)
         });
+        same = same && !(rrsets.rrsets.is_multiple_of(LOOK_EVERY) && stop());
         if same { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(same && rrsets.next_rrset().is_none())

@@ -115,10 +115,12 @@ impl<Visit: FnMut(Item<'_>) -> ControlFlow<()>> Reader<'_, Visit> {
     }
 }
 
-/// Relative paths start where the including file is, so that a tree of files can be moved as a whole.
+/// Relative paths start where the including file is, so that a tree of files can be moved as a whole; those in a text
+/// that is no file (standard input, say) start at the current directory.
 fn beside(includer: &Path, file: &[u8]) -> PathBuf {
     let file = Path::new(OsStr::from_bytes(file));
-    includer.parent().map_or_else(|| file.to_owned(), |directory| directory.join(file))
+    let directory = includer.parent().filter(|_| includer.is_file());
+    directory.map_or_else(|| file.to_owned(), |directory| directory.join(file))
 }
 
 fn identity_of(path: &Path) -> Option<(u64, u64)> {

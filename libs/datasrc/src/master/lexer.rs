@@ -221,7 +221,7 @@ impl Lexer {
                 }
                 Kind::Newline => {
                     at += 1;
-                    line += 1;
+                    line = line.saturating_add(1);
                     if parentheses.is_none() {
                         if !self.words.is_empty() {
                             return Scan::Entry { next: at, next_line: line };
@@ -313,7 +313,7 @@ impl Lexer {
             _ => Some(self.mark_octets(mistake.at, 1)),
         };
         self.next = newline.map_or(self.filled, |length| mistake.at + length + 1);
-        self.next_line = mistake.line + 1;
+        self.next_line = mistake.line.saturating_add(1);
         LexError { line: mistake.line, mark, reason: mistake.reason, fatal }
     }
 
