@@ -61,6 +61,8 @@ fn loadzone_killed_interrupted_and_terminated_while_loading() {
 fn cfgmgr_killed_while_committing() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
+    // So that there is a generation to be left with in the first round.
+    machine.must("bindctl config set auth/udp_payload_size 1299 && bindctl config commit");
     for round in 0..10 {
         let value = 1300 + round;
         machine.must(&format!("bindctl config set auth/udp_payload_size {value}"));
