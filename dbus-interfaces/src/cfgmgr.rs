@@ -12,6 +12,9 @@ use crate::{Bus, BusError};
 /// How long a commit may take: checks, storing, sockets and applying are each bounded by the service itself.
 const COMMIT_LIMIT: Duration = Duration::from_secs(120);
 
+/// How long an edit may take: polkit may ask the person for a password first.
+const EDIT_LIMIT: Duration = Duration::from_secs(120);
+
 /// The configuration manager. Its verbs start it when it is not running; [`Cfgmgr1::state`] does not.
 #[derive(Clone, Debug)]
 pub struct Cfgmgr1 {
@@ -91,12 +94,12 @@ impl Cfgmgr1 {
 
     /// Sets an option in the caller's candidate. Fails with [`BusError::NoSuchOption`] or [`BusError::InvalidValue`].
     pub async fn set(&self, path: &str, value: &Value) -> Result<(), BusError> {
-        self.peer.call("Set", &(path, value.to_string())).await
+        self.peer.call_within(EDIT_LIMIT, "Set", &(path, value.to_string())).await
     }
 
     /// Takes an option back to its default in the caller's candidate; of a list element: removes it.
     pub async fn unset(&self, path: &str) -> Result<(), BusError> {
-        self.peer.call("Unset", &(path,)).await
+        self.peer.call_within(EDIT_LIMIT, "Unset", &(path,)).await
     }
 
     /// What the caller's candidate would change.
@@ -111,7 +114,7 @@ impl Cfgmgr1 {
 
     /// Forgets the caller's candidate.
     pub async fn revert(&self) -> Result<(), BusError> {
-        self.peer.call("Revert", &()).await
+        self.peer.call_within(EDIT_LIMIT, "Revert", &()).await
     }
 
     /// Checks, stores and applies the caller's candidate. Fails with [`BusError::Rejected`], [`BusError::Conflict`] or

@@ -5,6 +5,7 @@
 //! strangers from most verbs before they arrive here; this is the second lock.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::geteuid;
 use tenon_bus::server::Error;
@@ -22,6 +23,8 @@ const GROUP: &str = "tenon";
 /// The user that tenon-cfgmgr runs as.
 const CFGMGR_USER: &str = "tenon-cfgmgr";
 const POLKIT: &str = "org.freedesktop.PolicyKit1";
+/// How long polkit may take; it may be asking a person for a password.
+const POLKIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a verb does, as polkit knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +142,15 @@ async fn ask_polkit(connection: &Connection, header: &Header<'_>, action: Action
         CheckAuthorizationFlags::empty()
     };
     let authority = AuthorityProxy::new(connection).await.ok()?;
-    match authority.check_authorization(&subject, action.id(), &[].into(), flags, "").await {
-        Ok(result) => Some(result.is_authorized),
-        Err(error) => {
+    let details = [].into();
+    let question = authority.check_authorization(&subject, action.id(), &details, flags, "");
+    match tokio::time::timeout(POLKIT_LIMIT, question).await {
+        Ok(Ok(result)) => Some(result.is_authorized),
+        Ok(Err(error)) => {
             warn!("polkit does not answer ({error}); going by group {GROUP}");
             None
         }
+        // Nobody typed the password.
+        Err(_) => Some(false),
     }
 }
