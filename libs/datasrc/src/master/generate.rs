@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use tenon_wire::rdata::Token;
+use tenon_wire::rdata::{Token, split_line};
 
 use super::lexer::{Lexer, Word};
 use super::problem::Reason;
@@ -84,18 +84,38 @@ impl<Visit: FnMut(Item<'_>) -> ControlFlow<()>> Reader<'_, Visit> {
         if let Err(error) = self.set_owner(tokens[0].text) {
             return Ok(Err(Fault::new(2, Reason::Owner(error))));
         }
-        split_quoted_data(&mut tokens);
+        let line = match tokens.last() {
+            Some(last) if last.quoted => unquoted(last.text),
+            _ => Vec::new(),
+        };
+        if tokens.last().is_some_and(|last| last.quoted) {
+            tokens.pop();
+            match split_line(&line) {
+                Ok(words) => tokens.extend(words),
+                Err(_) => return Ok(Err(Fault::new(tokens.len() + 2, Reason::OpenQuote))),
+            }
+        }
         // The word at fault counts from the generated owner; that one is the third of the line.
         Ok(self.record(&tokens, 1, place)?.map_err(|fault| Fault::new(fault.word + 2, fault.reason)))
     }
 }
 
-/// BIND takes the data as one word, quoted when it has blanks (`$GENERATE 1-9 a$ MX "10 mx$"`): its parts are words.
-fn split_quoted_data(tokens: &mut Vec<Token<'_>>) {
-    let Some(last) = tokens.last().copied().filter(|last| last.quoted) else { return };
-    tokens.pop();
-    let parts = last.text.split(|&octet| octet == b' ' || octet == b'\t').filter(|part| !part.is_empty());
-    tokens.extend(parts.map(|text| Token { text, quoted: false }));
+/// The data as BIND takes it when it has blanks: quoted as a whole, quotes inside escaped, and then read like a line
+/// (`$GENERATE 1-9 a$ MX "10 mx$"`).
+fn unquoted(text: &[u8]) -> Vec<u8> {
+    let (mut line, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some((&octet, tail)) = rest.split_first() {
+        rest = tail;
+        match (octet, rest.first()) {
+            (b'\\', Some(b'"')) => {}
+            (b'\\', Some(&next)) => {
+                line.extend_from_slice(&[octet, next]);
+                rest = &rest[1..];
+            }
+            _ => line.push(octet),
+        }
+    }
+    line
 }
 
 fn parse_range(text: &[u8]) -> Option<Range> {

@@ -217,6 +217,10 @@ fn long_data_is_read_up_to_its_bound() {
 #[test]
 fn generate_makes_records() {
     assert_eq!(
+        good("$TTL 60\n$GENERATE 1-1 a TXT \"hello \\\"w $\\\" x\"\n"),
+        ["a.example.com. 60 TXT \"hello\" \"w 1\" \"x\""]
+    );
+    assert_eq!(
         good(
             "$TTL 60\n$GENERATE 1-3/2 host$ A 192.0.2.$\n$GENERATE 0-1 ${1,2,d} 30 IN MX \"10 mx$\"\n\tTXT last\n"
         ),

@@ -28,7 +28,7 @@ pub use fields::mnemonic::parse_rrtype;
 pub use fields::number::parse_ttl;
 pub use names::{NamePosition, Names, names};
 pub use text::{display, parse_line, parse_text, write_text};
-pub use token::Token;
+pub use token::{Token, split_line};
 
 use crate::RrType;
 

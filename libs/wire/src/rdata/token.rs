@@ -65,7 +65,10 @@ impl<'a, 't> Input<'a, 't> {
 /// Splits one line into words: blanks separate, quotes enclose, `;` starts a comment. Parentheses count as blanks.
 ///
 /// This is for a single record's data that is at hand as a whole; master files have their own streaming lexer.
-pub(super) fn split_line(line: &[u8]) -> Result<Vec<Token<'_>>, RdataError> {
+///
+/// # Errors
+/// A quote that is never closed.
+pub fn split_line(line: &[u8]) -> Result<Vec<Token<'_>>, RdataError> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(&octet) = line.get(at) {
