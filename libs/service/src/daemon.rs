@@ -165,13 +165,21 @@ fn say_ready(component: &str, generation: u64) {
 /// Feeds the service manager's watchdog, if it watches, while `alive` says so.
 async fn feed_watchdog(alive: Alive) {
     let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    feed(limit, alive, || {
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    })
+    .await;
+}
+
+/// Feeds several times within `limit` while `alive` says so, and says once that it does not.
+async fn feed(limit: Duration, alive: Alive, feed: impl Fn()) {
     let mut ticks = tokio::time::interval((limit / 4).max(Duration::from_millis(1)));
     let mut complained = false;
     loop {
         ticks.tick().await;
         if alive() {
             complained = false;
-            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            feed();
         } else if !std::mem::replace(&mut complained, true) {
             error!(message_id = messages::NOT_ALIVE, "the work has stopped moving; the watchdog is not fed");
         }
@@ -187,4 +195,28 @@ fn failed(error: &(dyn Error + 'static)) -> ExitCode {
 pub fn now_usec() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn the_watchdog_is_fed_only_while_the_work_moves() {
+        let (asked, fed) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (ask, eat, moved) = (asked.clone(), fed.clone(), Arc::new(Notify::new()));
+        let done = moved.clone();
+        // Stuck for the first five questions, moving from then on.
+        let alive: Alive = Box::new(move || ask.fetch_add(1, Ordering::Relaxed) >= 5);
+        let feeding = feed(Duration::from_millis(4), alive, move || {
+            eat.fetch_add(1, Ordering::Relaxed);
+            done.notify_one();
+        });
+        tokio::select! {
+            () = feeding => {}
+            () = moved.notified() => {}
+        }
+        assert_eq!((asked.load(Ordering::Relaxed), fed.load(Ordering::Relaxed)), (6, 1));
+    }
 }
