@@ -56,13 +56,32 @@ impl<'c> Search<'c, '_, '_> {
         Ok(())
     }
 
-    /// A wildcard answered, and nothing closer exists.
+    /// A wildcard answered, and nothing closer exists. Written by [`Self::late_proofs`], as answers may follow.
     pub(crate) fn deny_closer(&mut self, zone: &'c ZoneImage, encloser: &Lookup<'c>) -> Result<(), Failure> {
-        if let Some(hasher) = Hasher::of(zone)? {
-            return self.hashed_cover(zone, hasher, encloser.labels + 1);
+        let (node, rrtype) = match Hasher::of(zone)? {
+            Some(hasher) => {
+                let hash = hasher.hash(&[], self.scratch.name.suffix(encloser.labels + 1));
+                (zone.nsec3_at_or_before(&hash)?.map(|found| found.node), RrType::NSEC3)
+            }
+            None => (self.covering_name(zone)?, RrType::NSEC),
+        };
+        // The name changes along a chain, so the place of the zone's name is kept with the proof.
+        let place = self.scratch.places.get(zone.labels()).unwrap_or(0);
+        if let Some(node) = node
+            && let Some(free) = self.late.iter_mut().find(|late| late.is_none())
+        {
+            *free = Some(LateProof { node, rrtype, place });
         }
-        let covering = self.covering_name(zone)?;
-        self.proof(zone, covering, RrType::NSEC)
+        Ok(())
+    }
+
+    /// Writes the proofs that had to wait for the end of the answer section.
+    pub(crate) fn late_proofs(&mut self) -> Result<(), Failure> {
+        for index in 0..MAX_PROOFS {
+            let Some(late) = self.late.get_mut(index).and_then(Option::take) else { return Ok(()) };
+            self.proof_below(&late.node, late.rrtype, |relative| Owner::BelowPlace(relative, late.place))?;
+        }
+        Ok(())
     }
 
     /// The delegation with so many labels is not signed.
@@ -155,7 +174,19 @@ impl<'c> Search<'c, '_, '_> {
 
     /// Writes the NSEC or NSEC3 of a node, once.
     fn proof(&mut self, zone: &ZoneImage, node: Option<Node<'c>>, rrtype: RrType) -> Result<(), Failure> {
-        let Some(node) = node else { return Ok(()) };
+        let labels = zone.labels();
+        match node {
+            Some(node) => self.proof_below(&node, rrtype, |relative| Owner::Below(relative, labels)),
+            None => Ok(()),
+        }
+    }
+
+    fn proof_below(
+        &mut self,
+        node: &Node<'c>,
+        rrtype: RrType,
+        owner: impl FnOnce(&'c [u8]) -> Owner<'c>,
+    ) -> Result<(), Failure> {
         let Some(rrset) = node.rrset(rrtype)? else { return Ok(()) };
         let relative = node.relative_name()?;
         // Where a name lies in memory tells nodes of all zones and layers apart.
@@ -163,7 +194,7 @@ impl<'c> Search<'c, '_, '_> {
         if self.proofs.contains(&place) {
             return Ok(());
         }
-        let owner = Owner::Below(relative, zone.labels());
+        let owner = owner(relative);
         self.write(&Record {
             owner,
             rrset: &rrset,
@@ -176,4 +207,13 @@ impl<'c> Search<'c, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// A proof to be written when the answer section is complete.
+#[derive(Clone, Copy)]
+pub(crate) struct LateProof<'c> {
+    node: Node<'c>,
+    rrtype: RrType,
+    /// Where the zone's name lies in the response.
+    place: u16,
 }

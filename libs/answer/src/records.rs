@@ -36,6 +36,8 @@ pub(crate) enum Owner<'a> {
     Place(usize),
     /// A name below the zone whose name has so many labels.
     Below(&'a [u8], usize),
+    /// A name below one at a place of the response; below the root for place 0.
+    BelowPlace(&'a [u8], u16),
     /// A whole name that is nowhere in the response.
     Whole(&'a [u8]),
 }
@@ -183,7 +185,9 @@ impl Record<'_> {
     #[inline]
     fn again(&self, writer: &mut ResponseWriter<'_>, start: usize, names: Names<'_>) -> Result<(), Failure> {
         let place = match self.owner {
-            Owner::Below(..) | Owner::Whole(_) if start <= MAX_POINTER => Owner::Place(start),
+            Owner::Below(..) | Owner::BelowPlace(..) | Owner::Whole(_) if start <= MAX_POINTER => {
+                Owner::Place(start)
+            }
             other => other,
         };
         write_owner(writer, place, names)
@@ -232,6 +236,10 @@ fn write_owner(writer: &mut ResponseWriter<'_>, owner: Owner<'_>, names: Names<'
     let (labels, relative) = match owner {
         Owner::Place(place) => return put_pointer(writer, place),
         Owner::Whole(name) => return Ok(writer.put(name)?),
+        Owner::BelowPlace(relative, place) => {
+            writer.put(relative)?;
+            return if place == 0 { Ok(writer.put(&[0])?) } else { put_pointer(writer, place.into()) };
+        }
         Owner::Suffix(labels) => (labels, &[][..]),
         Owner::Below(relative, labels) => (labels, relative),
     };

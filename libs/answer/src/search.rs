@@ -7,7 +7,7 @@ use tenon_wire::message::header::flag;
 use tenon_wire::message::{Rcode, ResponseWriter, Section};
 
 use crate::AnswerSettings;
-use crate::denial::MAX_PROOFS;
+use crate::denial::{LateProof, MAX_PROOFS};
 use crate::records::{Failure, Names, Owner, Record, Written};
 use crate::scratch::Scratch;
 
@@ -33,6 +33,8 @@ pub(crate) struct Search<'c, 'w, 'b> {
     chain: usize,
     /// Proofs written, so that none is written twice.
     pub(crate) proofs: [usize; MAX_PROOFS],
+    /// Proofs that wait for the end of the answer section.
+    pub(crate) late: [Option<LateProof<'c>>; MAX_PROOFS],
     /// Nodes whose addresses were written.
     addressed: [usize; MAX_ADDRESSED],
 }
@@ -67,6 +69,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             seen: [0; MAX_CHAIN],
             chain: 0,
             proofs: [0; MAX_PROOFS],
+            late: [None; MAX_PROOFS],
             addressed: [0; MAX_ADDRESSED],
         }
     }
@@ -74,7 +77,8 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
     /// Fills the response.
     pub(crate) fn run(mut self) -> Rcode {
         let start = self.writer.mark();
-        match self.chain() {
+        let outcome = self.chain().and_then(|rcode| self.late_proofs().map(|()| rcode));
+        match outcome {
             Ok(rcode) => rcode,
             Err(Failure::Full) => {
                 self.writer.set_flags(flag::TC);
@@ -159,6 +163,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         if wild && self.dnssec {
             self.deny_closer(zone, lookup)?;
         }
+        self.late_proofs()?;
         if !self.settings.minimal_responses {
             self.courtesies(zone, &rrset, written)?;
         }
@@ -225,6 +230,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
 
     /// The SOA of a negative answer, with the TTL that the answer may be kept for (RFC 2308 section 3).
     fn start_of_authority(&mut self, zone: &ZoneImage) -> Result<(), Failure> {
+        self.late_proofs()?;
         let soa = zone.apex()?.rrset(RrType::SOA)?.ok_or(Failure::Fault)?;
         let minimum = soa.rdatas().iter().next().and_then(<[u8]>::last_chunk).ok_or(Failure::Fault)?;
         let ttl = soa.ttl.min(u32::from_be_bytes(*minimum));
@@ -235,6 +241,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
 
     /// A delegation: its name servers, their addresses, and whether it is signed (RFC 4035 section 3.1.4).
     fn referral(&mut self, zone: &'c ZoneImage, cut: &Node<'c>, labels: usize) -> Result<Step, Failure> {
+        self.late_proofs()?;
         let servers = cut.rrset(RrType::NS)?.ok_or(Failure::Fault)?;
         let (owner, section) = (Owner::Suffix(labels), Section::Authority);
         let written =

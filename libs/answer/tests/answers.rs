@@ -296,3 +296,28 @@ fn what_is_not_for_us() {
     );
     assert_eq!(server.facts().rcode, 16);
 }
+
+#[test]
+fn proofs_of_wildcard_aliases_come_after_the_whole_answer() {
+    let zone = "
+$TTL 300
+@ SOA ns admin 1 2 3 4 60
+@ NS ns.other.test.
+@ NSEC *.w A
+*.w CNAME t
+*.w NSEC t CNAME
+t A 192.0.2.1
+t NSEC @ A
+";
+    let server = &mut Server::new(&[("example.", zone)]);
+    let wanted = [
+        "NOERROR AA",
+        "> q.w.example. 300 CNAME t.example.",
+        "> t.example. 300 A 192.0.2.1",
+        "~ *.w.example. 300 NSEC",
+    ];
+    let text = server.ask("q.w.example. A do");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), wanted.len(), "{text}");
+    assert!(lines.iter().zip(wanted).all(|(line, start)| line.starts_with(start)), "{text}");
+}
