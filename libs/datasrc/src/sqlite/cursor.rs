@@ -42,6 +42,11 @@ impl Cursor {
         !self.last && self.at >= self.page.len()
     }
 
+    /// True when no page follows the one that is there.
+    pub(super) fn is_last_page(&self) -> bool {
+        self.last
+    }
+
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
         let state: Option<String> = connection
