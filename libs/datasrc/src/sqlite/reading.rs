@@ -70,13 +70,18 @@ pub(super) fn version(
     entry: &ZoneEntry,
     visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    // Where no lock file can be made, the version may be cleared under the reader, who is then told.
-    let _lease = LockFile::shared(lease_path(store, entry.version));
     let mut cursor = Cursor::new(entry.version);
+    let mut lease = None;
     loop {
-        if cursor.wants_page() && store.read_at_once(|connection| cursor.fetch(connection))? == Fetched::Gone
-        {
-            return Err(Error::VersionGone { zone: entry.origin.clone(), version: entry.version });
+        if cursor.wants_page() {
+            if store.read_at_once(|connection| cursor.fetch(connection))? == Fetched::Gone {
+                return Err(Error::VersionGone { zone: entry.origin.clone(), version: entry.version });
+            }
+            // A zone of one page needs none: it was read at once. Where no lock file can be made, the version may be
+            // cleared under the reader, who is then told.
+            if lease.is_none() && !cursor.is_last_page() {
+                lease = LockFile::shared(lease_path(store, entry.version)).ok().flatten();
+            }
         }
         let Some(row) = cursor.row() else { return Ok(()) };
         match row.with_rrset(entry.origin.as_ref(), &mut *visit) {
