@@ -46,3 +46,43 @@ need_for_building() {
 need_for_booting() {
     need_packages unshare=util-linux ip=iproute2 dbus-daemon=dbus /lib/systemd/systemd=systemd busctl=systemd dig=bind9-dnsutils hostname=hostname setpriv=util-linux
 }
+
+# Boots a machine in the host's network and waits for its systemd; it ends with the calling script. Sets `machine`, a
+# scratch directory whose file `pid` names its PID 1. `inside COMMAND` runs something in it.
+boot_machine() {
+    machine=$(mktemp -d /tmp/tenon-machine.XXXXXX)
+    trap end_machine EXIT
+    trap 'echo; exit 0' INT TERM
+    # In a session of its own: Ctrl-C is for the calling script, which then ends the machine in order.
+    env -u BENCH_TAG setsid tests/system/boot.sh "$machine" "$PWD/target/stage" > "$machine/log" 2>&1 &
+    machine_boot=$!
+    until [ -s "$machine/pid" ]; do
+        kill -0 "$machine_boot" 2>/dev/null || { cat "$machine/log" >&2; exit 1; }
+        sleep 0.02
+    done
+    until case $(inside systemctl is-system-running 2>/dev/null) in running | degraded) true ;; *) false ;; esac; do sleep 0.05; done
+}
+
+end_machine() {
+    trap - EXIT INT TERM
+    [ -s "$machine/pid" ] && kill -KILL "$(cat "$machine/pid")" 2>/dev/null
+    [ -n "${machine_boot:-}" ] && wait "$machine_boot" 2>/dev/null
+    rm -rf "$machine"
+}
+
+inside() {
+    nsenter -t "$(cat "$machine/pid")" -m -p -C -u -i -- "$@"
+}
+
+# Lays down a first generation of settings before cfgmgr runs: first_generation LISTEN_ON_JSON [MORE_AUTH_SETTINGS]
+first_generation() {
+    inside mkdir -p /var/lib/tenon/config/generations
+    inside tee /var/lib/tenon/config/generations/00000001.json >/dev/null <<JSON
+{"generation":1,"committed_usec":$(date +%s)000000,"author":"root","comment":"first start","settings":{"auth":{"listen_on":$1${2:-}}}}
+JSON
+    inside ln -s generations/00000001.json /var/lib/tenon/config/current
+    inside tee /var/lib/tenon/config/listen.json >/dev/null <<JSON
+{"generation":1,"udp_sockets":${3:-0},"instances":1,"listen_on":$1}
+JSON
+    inside chown -hR tenon-cfgmgr:tenon-cfgmgr /var/lib/tenon/config
+}
