@@ -53,7 +53,7 @@ fn an_address_that_cannot_be_bound_leaves_the_old_ones_and_tells_why() {
     assert_eq!(machine.main_pid("tenon-auth@1.service"), auth, "auth was left alone");
     let shown = machine.must("bindctl --json config show auth/listen_on");
     assert!(!shown.contains("127.0.0.9"), "{shown}");
-    let failed = machine.must("systemctl --failed --no-legend 'tenon*'");
+    let failed = machine.must("systemctl list-units --failed --no-legend 'tenon*'");
     assert_eq!(failed, "");
 }
 
