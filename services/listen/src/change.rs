@@ -131,6 +131,7 @@ fn probe(
         }
         let outcome = probe_one(&listen, unit, units);
         let _ = manager::stop([PROBE_SOCKET].into_iter());
+        let _ = manager::forget_failure(PROBE_SOCKET);
         let _ = std::fs::remove_file(units.join(PROBE_SOCKET));
         let _ = std::fs::remove_file(units.join(PROBE_SERVICE));
         outcome?;

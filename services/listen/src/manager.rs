@@ -45,6 +45,14 @@ pub fn restart<'a>(units: impl Iterator<Item = &'a str>) -> Result<(), ManagerEr
     order("restart", units)
 }
 
+/// Takes a unit off the list of failed ones.
+///
+/// # Errors
+/// See [`ManagerError`]; a unit that is not loaded is one.
+pub fn forget_failure(unit: &str) -> Result<(), ManagerError> {
+    order("reset-failed", std::iter::once(unit))
+}
+
 /// Those of `units` that are active or about to be.
 #[must_use]
 pub fn active<'a>(units: impl Iterator<Item = &'a str>) -> BTreeSet<String> {

@@ -21,11 +21,13 @@ fn steady(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
         let words: Vec<&str> = line.trim_end().split(' ').collect();
-        // Microseconds since the epoch, and the machine's own sizes.
-        let steady = words
-            .iter()
-            .map(|w| if w.len() == 16 && w.bytes().all(|b| b.is_ascii_digit()) { "<usec>" } else { w });
-        lines.push(steady.collect::<Vec<_>>().join(" "));
+        // Microseconds since the epoch, and versions, which start at the time the store was made.
+        let steady = words.iter().map(|word| match word.len() {
+            16 if word.bytes().all(|b| b.is_ascii_digit()) => "<usec>",
+            10 if word.bytes().all(|b| b.is_ascii_digit()) => "<version>",
+            _ => word,
+        });
+        lines.push(steady.collect::<Vec<&str>>().join(" "));
     }
     lines.join("\n") + "\n"
 }

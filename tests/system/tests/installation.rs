@@ -31,7 +31,7 @@ fn auth_has_no_capability_no_network_and_nothing_it_can_write() {
     let links = machine.must(&format!("nsenter -t {pid} -n ip -o link"));
     assert_eq!(links.lines().count(), 1, "its network namespace has a loopback interface only: {links}");
     let writable = machine.must(&format!(
-        "nsenter -t {pid} -m setpriv --reuid tenon-auth --regid tenon-auth --clear-groups find /etc /usr /var /opt /srv /tmp /run -writable -not -type l -print -quit 2>/dev/null || true"
+        "nsenter -t {pid} -m setpriv --reuid tenon-auth --regid tenon-auth --clear-groups find /etc /usr /var /opt /srv /tmp /run \\( -type f -o -type d \\) -writable -print -quit 2>/dev/null || true"
     ));
     assert_eq!(writable, "");
 }
