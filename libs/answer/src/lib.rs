@@ -6,7 +6,9 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod chain;
+mod chaos;
 mod denial;
+mod extended_error;
 pub mod facts;
 mod nsec3;
 mod records;

@@ -1,13 +1,15 @@
 //! From a query's octets to a response's: what is refused at once, and the frame around an answer.
 
 use tenon_image::Catalog;
+use tenon_wire::message::edns::{OPTION_HEAD, option};
 use tenon_wire::message::header::{HEADER, flag};
 use tenon_wire::message::{Edns, Header, Opcode, Query, QueryError, Question, Rcode, ResponseWriter};
 use tenon_wire::{Class, RrType};
 
+use crate::extended_error::ExtendedError;
 use crate::facts::{Facts, HandOver};
 use crate::search::Search;
-use crate::{AnswerSettings, Outcome, Scratch, Transport};
+use crate::{AnswerSettings, Outcome, Scratch, Transport, chaos};
 
 /// Smallest response size that every client takes (RFC 1035 section 4.2.1, RFC 6891 section 6.2.5).
 const MIN_UDP: u16 = 512;
@@ -22,37 +24,34 @@ pub fn respond(
     scratch: &mut Scratch,
 ) -> Outcome {
     scratch.facts = Facts::default();
+    let responder = Responder { catalog, settings, transport, scratch };
     let length = match Query::read(query) {
-        Ok(query) => Responder { catalog, settings, transport, scratch }.answer(&query, response),
-        Err(QueryError::Ignore) => return Outcome::Silence,
-        Err(QueryError::Malformed { header, question }) => {
-            scratch.facts.qtype = question.map(|question| question.rrtype);
-            bare(response, header, question.as_ref(), Rcode::FORMERR, scratch)
+        Ok(Query { header, question, edns }) => {
+            let received = Received { header, question: Some(question), edns };
+            responder.answer(&received, &question, response)
         }
-        Err(QueryError::Opcode(header)) => {
-            scratch.facts.hand_over = match header.opcode() {
-                Opcode::NOTIFY => Some(HandOver::Notify),
-                Opcode::UPDATE => Some(HandOver::Update),
-                _ => None,
-            };
-            bare(response, header, None, Rcode::NOTIMP, scratch)
+        Err(QueryError::Ignore) => return Outcome::Silence,
+        Err(QueryError::Malformed { header, question, edns }) => {
+            responder.refuse(&Received { header, question, edns }, response, Rcode::FORMERR)
+        }
+        Err(QueryError::Opcode { header, edns }) => {
+            responder.refuse(&Received { header, question: None, edns }, response, Rcode::NOTIMP)
         }
     };
     length.map_or(Outcome::Silence, Outcome::Reply)
 }
 
-/// A response without records; none when the buffer is too small.
-fn bare(
-    response: &mut [u8],
-    header: Header<'_>,
-    question: Option<&Question<'_>>,
-    rcode: Rcode,
-    scratch: &mut Scratch,
-) -> Option<usize> {
-    scratch.facts.opcode = header.opcode().0;
-    scratch.facts.rcode = rcode.0;
-    let writer = ResponseWriter::new(response, HEADER + 259, header, question).ok()?;
-    Some(writer.finish(rcode))
+/// What could be read of a query.
+struct Received<'a> {
+    header: Header<'a>,
+    question: Option<Question<'a>>,
+    edns: Option<Edns<'a>>,
+}
+
+impl Received<'_> {
+    fn is_bad_version(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.version > 0)
+    }
 }
 
 struct Responder<'a> {
@@ -63,50 +62,117 @@ struct Responder<'a> {
 }
 
 impl Responder<'_> {
-    fn answer(self, query: &Query<'_>, response: &mut [u8]) -> Option<usize> {
-        let Query { header, question, edns } = query;
-        let dnssec = edns.is_some_and(|edns| edns.dnssec_ok);
+    fn answer(
+        mut self,
+        received: &Received<'_>,
+        question: &Question<'_>,
+        response: &mut [u8],
+    ) -> Option<usize> {
+        let mut writer = self.begin(received, response)?;
+        if received.is_bad_version() {
+            return Some(self.finish(received, writer, Rcode::BADVERS, None));
+        }
+        let (rcode, error) = match question.class {
+            Class::IN => self.internet(received, question, &mut writer),
+            Class::CH => (chaos::respond(self.settings, question, &mut writer), None),
+            _ => (Rcode::REFUSED, None),
+        };
+        Some(self.finish(received, writer, rcode, error))
+    }
+
+    /// A response without records; none when the buffer is too small.
+    fn refuse(mut self, received: &Received<'_>, response: &mut [u8], rcode: Rcode) -> Option<usize> {
+        let writer = self.begin(received, response)?;
+        self.scratch.facts.hand_over = match received.header.opcode() {
+            Opcode::NOTIFY => Some(HandOver::Notify),
+            Opcode::UPDATE => Some(HandOver::Update),
+            _ => None,
+        };
+        let bad_version = received.is_bad_version() && rcode == Rcode::NOTIMP;
+        Some(self.finish(received, writer, if bad_version { Rcode::BADVERS } else { rcode }, None))
+    }
+
+    /// Notes what is known of the query, and writes header and question.
+    fn begin<'b>(&mut self, received: &Received<'_>, response: &'b mut [u8]) -> Option<ResponseWriter<'b>> {
+        let Received { header, question, edns } = received;
+        let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
         self.scratch.facts = Facts {
             opcode: header.opcode().0,
-            qtype: Some(question.rrtype),
+            qtype: question.map(|question| question.rrtype),
             edns: edns.is_some(),
-            dnssec_ok: dnssec,
+            dnssec_ok,
             ..Facts::default()
         };
-        let mut writer =
-            ResponseWriter::new(response, self.limit(edns.as_ref()), *header, Some(question)).ok()?;
+        let limit = self.limit(edns.as_ref());
+        let mut writer = ResponseWriter::new(response, limit, *header, question.as_ref()).ok()?;
         if edns.is_some() {
-            writer.reserve_opt(self.settings.udp_payload_size, dnssec).ok()?;
+            let options = Self::nsid(self.settings, received).map_or(0, |nsid| OPTION_HEAD + nsid.len());
+            writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, options).ok()?;
         }
-        let rcode = if edns.is_some_and(|edns| edns.version > 0) {
-            Rcode::BADVERS
-        } else if question.class != Class::IN {
-            Rcode::REFUSED
-        } else if matches!(question.rrtype, RrType::AXFR | RrType::IXFR) {
+        Some(writer)
+    }
+
+    fn internet(
+        &mut self,
+        received: &Received<'_>,
+        question: &Question<'_>,
+        writer: &mut ResponseWriter<'_>,
+    ) -> (Rcode, Option<ExtendedError>) {
+        if matches!(question.rrtype, RrType::AXFR | RrType::IXFR) {
             self.scratch.facts.hand_over = Some(HandOver::Transfer);
-            Rcode::REFUSED
-        } else if question.rrtype == RrType::OPT {
-            Rcode::FORMERR
-        } else {
-            self.scratch.name.set(question.name);
-            self.scratch.places.set_written(&self.scratch.name, HEADER);
-            let minimal_any = self.transport == Transport::Udp;
-            Search::new(
-                self.catalog,
-                self.settings,
-                &mut writer,
-                self.scratch,
-                question.rrtype,
-                dnssec,
-                minimal_any,
-            )
-            .run()
+            // There is no AXFR in datagrams (RFC 5936 section 4.2).
+            return match (self.transport, question.rrtype) {
+                (Transport::Udp, RrType::AXFR) => (Rcode::NOTIMP, None),
+                _ => (Rcode::REFUSED, Some(ExtendedError::Prohibited)),
+            };
+        }
+        self.scratch.name.set(question.name);
+        self.scratch.places.set_written(&self.scratch.name, HEADER);
+        let dnssec = received.edns.is_some_and(|edns| edns.dnssec_ok);
+        let minimal_any = self.transport == Transport::Udp && self.settings.minimal_any;
+        let rcode = Search::new(
+            self.catalog,
+            self.settings,
+            writer,
+            self.scratch,
+            question.rrtype,
+            dnssec,
+            minimal_any,
+        )
+        .run();
+        let error = match rcode {
+            Rcode::REFUSED => Some(ExtendedError::NotAuthoritative),
+            Rcode::SERVFAIL => Some(ExtendedError::InvalidData),
+            _ => None,
         };
+        (rcode, error)
+    }
+
+    /// Notes what the response is, and completes it.
+    fn finish(
+        self,
+        received: &Received<'_>,
+        writer: ResponseWriter<'_>,
+        rcode: Rcode,
+        error: Option<ExtendedError>,
+    ) -> usize {
+        let nsid = Self::nsid(self.settings, received);
         let facts = &mut self.scratch.facts;
         facts.rcode = rcode.0;
         facts.truncated = writer.has_flags(flag::TC);
         facts.authoritative = writer.has_flags(flag::AA);
-        Some(writer.finish(rcode))
+        let nsid = nsid.map(|nsid| (option::NSID, nsid));
+        match (nsid, error.map(ExtendedError::option)) {
+            (None, None) => writer.finish(rcode, &[]),
+            (Some(one), None) | (None, Some(one)) => writer.finish(rcode, &[one]),
+            (Some(nsid), Some(error)) => writer.finish(rcode, &[nsid, error]),
+        }
+    }
+
+    /// What the client is told of the server's name, if it asks and is to know.
+    fn nsid<'s>(settings: &'s AnswerSettings, received: &Received<'_>) -> Option<&'s [u8]> {
+        let asked = received.edns.is_some_and(|edns| edns.has_option(option::NSID));
+        (asked && !settings.nsid.is_empty()).then_some(settings.nsid.as_bytes())
     }
 
     fn limit(&self, edns: Option<&Edns<'_>>) -> usize {

@@ -1,16 +1,34 @@
 //! What an operator can choose about answers.
 
-/// The options of answering; plain values, copied into each worker.
+/// The options of answering; the workers share them, unchanged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnswerSettings {
     /// Largest UDP response, and the size we tell clients that we take (RFC 6891 section 6.2.3); 512 to 4096.
     pub udp_payload_size: u16,
     /// Leave the authority and additional sections out where they are optional.
     pub minimal_responses: bool,
+    /// Answer ANY over UDP with one RRset (RFC 8482 section 4.1).
+    pub minimal_any: bool,
+    /// What the NSID option says (RFC 5001); 0 to 128 octets, none for no option.
+    pub nsid: String,
+    /// Answer to `version.bind` and `version.server`, class CH; 0 to 255 octets, none for REFUSED.
+    pub version: String,
+    /// Answer to `hostname.bind` and `id.server` (RFC 4892), class CH; 0 to 255 octets, none for REFUSED.
+    pub identity: String,
+    /// Answer to `authors.bind`, class CH; 0 to 255 octets, none for REFUSED.
+    pub authors: String,
 }
 
 impl Default for AnswerSettings {
     fn default() -> Self {
-        Self { udp_payload_size: 1232, minimal_responses: true }
+        Self {
+            udp_payload_size: 1232,
+            minimal_responses: true,
+            minimal_any: true,
+            nsid: String::new(),
+            version: String::new(),
+            identity: String::new(),
+            authors: String::new(),
+        }
     }
 }

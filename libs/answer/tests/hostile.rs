@@ -48,6 +48,12 @@ fn answering_allocates_nothing() {
             }
         }
     }
+    let nsid = b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01\x07example\x00\x00\x01\x00\x01\
+        \x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x04\x00\x03\x00\x00";
+    let version = b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07version\x04bind\x00\x00\x10\x00\x03";
+    queries.extend([nsid.to_vec(), version.to_vec()]);
+    server.settings.nsid = "ns1".to_owned();
+    server.settings.version = "1".to_owned();
     let mut garbage = queries.clone();
     garbage.iter_mut().enumerate().for_each(|(index, octets)| {
         let at = index % octets.len();

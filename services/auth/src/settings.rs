@@ -12,6 +12,12 @@ use tenon_service::{Refusal, Settings};
 /// Most addresses that `listen_on` may hold.
 const ADDRESSES_MAX: usize = 256;
 
+/// Octets of a name of this server that leave room for an answer.
+const NSID_MAX: usize = 128;
+
+/// Octets of a string in a TXT record (RFC 1035 section 3.3).
+const STRING_MAX: usize = 255;
+
 /// How queries are received and answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +43,21 @@ pub struct AuthSettings {
     /// Leave out of an answer what a client does not need: name servers of the zone and their addresses beside a
     /// positive answer.
     pub minimal_responses: bool,
+    /// Answer questions for all types of a name (ANY) over UDP with one of them, so that they do not pay as a way to
+    /// flood others. Over TCP the answer is whole.
+    pub minimal_any: bool,
+    /// Name of this server for clients that ask for it with each query (NSID); empty for none.
+    #[schemars(length(max = 128))]
+    pub nsid: String,
+    /// Answer to the questions `version.bind` and `version.server`; empty to refuse them.
+    #[schemars(length(max = 255))]
+    pub version: String,
+    /// Answer to the questions `hostname.bind` and `id.server`; empty to refuse them.
+    #[schemars(length(max = 255))]
+    pub identity: String,
+    /// Answer to the question `authors.bind`; empty to refuse it.
+    #[schemars(length(max = 255))]
+    pub authors: String,
     /// TCP connections that may be open at a time. Further ones wait in the system's queue until one ends.
     #[schemars(range(min = 1, max = 60_000))]
     pub tcp_clients: u32,
@@ -85,6 +106,11 @@ impl Default for AuthSettings {
             udp_sockets: 0,
             udp_payload_size: answer.udp_payload_size,
             minimal_responses: answer.minimal_responses,
+            minimal_any: answer.minimal_any,
+            nsid: answer.nsid,
+            version: answer.version,
+            identity: answer.identity,
+            authors: answer.authors,
             tcp_clients: u32::try_from(network.tcp_clients).unwrap_or(u32::MAX),
             tcp_initial_timeout_ms: milliseconds(network.tcp_initial_timeout),
             tcp_idle_timeout_ms: milliseconds(network.tcp_idle_timeout),
@@ -100,6 +126,18 @@ impl Settings for AuthSettings {
         if self.listen_on.is_empty() {
             let reason = "without an address nothing would be answered; to stop answering stop tenon.target";
             return Err(Refusal::new("listen_on", reason));
+        }
+        let texts = [
+            ("nsid", &self.nsid, NSID_MAX),
+            ("version", &self.version, STRING_MAX),
+            ("identity", &self.identity, STRING_MAX),
+            ("authors", &self.authors, STRING_MAX),
+        ];
+        for (option, text, most) in texts {
+            if text.len() > most {
+                let reason = format!("{} octets in UTF-8; at most {most} can be sent", text.len());
+                return Err(Refusal::new(option, reason));
+            }
         }
         let mut known = BTreeSet::new();
         self.listen_on.retain(|place| {
@@ -127,7 +165,15 @@ impl AuthSettings {
     /// What the workers' answers depend on.
     #[must_use]
     pub fn answer(&self) -> AnswerSettings {
-        AnswerSettings { udp_payload_size: self.udp_payload_size, minimal_responses: self.minimal_responses }
+        AnswerSettings {
+            udp_payload_size: self.udp_payload_size,
+            minimal_responses: self.minimal_responses,
+            minimal_any: self.minimal_any,
+            nsid: self.nsid.clone(),
+            version: self.version.clone(),
+            identity: self.identity.clone(),
+            authors: self.authors.clone(),
+        }
     }
 
     /// What the network depends on.
@@ -180,6 +226,9 @@ mod tests {
             (json!({"listen_on": [{"address": "::1", "port": 0}]}), "port"),
             (json!({"udp_payload_size": 511}), "udp_payload_size"),
             (json!({"tcp_clients": 0}), "tcp_clients"),
+            (json!({"version": "x".repeat(256)}), "version"),
+            (json!({"identity": "ä".repeat(128)}), "identity"),
+            (json!({"nsid": "x".repeat(129)}), "nsid"),
             (json!({"tcp_idle_timeout_ms": 1}), "tcp_idle_timeout_ms"),
             (json!({"no_such_thing": 1}), "no_such_thing"),
         ] {

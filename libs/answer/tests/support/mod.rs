@@ -8,7 +8,7 @@ use hickory_proto::op::Message;
 use tempfile::TempDir;
 use tenon_answer::{AnswerSettings, Facts, Outcome, Scratch, Transport, respond};
 use tenon_datasrc::master::{Item, Limits, read_text};
-use tenon_image::{Catalog, ImageBuilder, Manifest, ManifestZone};
+use tenon_image::{Catalog, ImageBuilder, ImageFile, Manifest, ManifestZone};
 use tenon_wire::message::Rcode;
 use tenon_wire::{Name, RrType};
 use tenon_zone::{RdataList, RrsetRef};
@@ -30,7 +30,18 @@ impl Server {
             add_zone(&mut builder, &origin.parse().unwrap(), text);
         }
         let file = builder.finish().unwrap();
-        let zone = |(origin, _): &(&str, &str)| ManifestZone {
+        let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
+        Self::of(directory, &origins, &file)
+    }
+
+    /// Serves zones whose image is not there.
+    pub(crate) fn without_images(origins: &[&str]) -> Self {
+        let file = ImageFile { name: "missing.image".into(), octets: 4096, checksum: 1 };
+        Self::of(tempfile::tempdir().unwrap(), origins, &file)
+    }
+
+    fn of(directory: TempDir, origins: &[&str], file: &ImageFile) -> Self {
+        let zone = |origin: &&str| ManifestZone {
             origin: origin.parse().unwrap(),
             serial: 1,
             version: 1,
@@ -40,7 +51,7 @@ impl Server {
             files: vec![file.clone()],
             previous: None,
         };
-        let mut zones: Vec<_> = zones.iter().map(zone).collect();
+        let mut zones: Vec<_> = origins.iter().map(zone).collect();
         zones.sort_by(|a, b| a.origin.cmp(&b.origin));
         let manifest = Manifest { generation: 1, zones };
         let catalog = Catalog::open(directory.path(), &manifest, None, &BTreeSet::new());

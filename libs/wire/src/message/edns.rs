@@ -6,6 +6,16 @@ use super::header::flag;
 pub const DNSSEC_OK: u16 = 0x8000;
 /// Octets of an OPT record without options.
 pub const OPT_RECORD: usize = 11;
+/// Octets of an option's code and length.
+pub const OPTION_HEAD: usize = 4;
+
+/// Option codes.
+pub mod option {
+    /// Name server identifier (RFC 5001).
+    pub const NSID: u16 = 3;
+    /// Extended DNS error (RFC 8914).
+    pub const EXTENDED_ERROR: u16 = 15;
+}
 
 /// What the OPT record of a query says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +50,12 @@ impl<'a> Edns<'a> {
     pub const fn options(&self) -> Options<'a> {
         Options(self.options)
     }
+
+    /// True when an option with this code is there.
+    #[must_use]
+    pub fn has_option(&self, code: u16) -> bool {
+        self.options().any(|(found, _)| found == code)
+    }
 }
 
 /// Iterator over EDNS options.
@@ -57,8 +73,11 @@ impl<'a> Iterator for Options<'a> {
     }
 }
 
-/// The flags of a response that come from the query.
+/// The flags of a response that come from the query: CD has a meaning in queries only (RFC 4035 section 3.1.6), other
+/// opcodes have a reserved bit there (RFC 2136 section 2.2).
 #[must_use]
 pub const fn flags_kept(query_flags: u16) -> u16 {
-    query_flags & (0x7800 | flag::RD | flag::CD)
+    const OPCODE: u16 = 0x7800;
+    let checking = if query_flags & OPCODE == 0 { flag::CD } else { 0 };
+    query_flags & (OPCODE | flag::RD | checking)
 }

@@ -39,9 +39,16 @@ pub enum QueryError<'a> {
         header: Header<'a>,
         /// The question, if that much could be read.
         question: Option<Question<'a>>,
+        /// The one OPT record, if everything around it could be read.
+        edns: Option<Edns<'a>>,
     },
-    /// An opcode other than QUERY; the body was not looked at.
-    Opcode(Header<'a>),
+    /// An opcode other than QUERY.
+    Opcode {
+        /// The header.
+        header: Header<'a>,
+        /// The OPT record, if there is one and the message could be read.
+        edns: Option<Edns<'a>>,
+    },
 }
 
 impl<'a> Query<'a> {
@@ -57,23 +64,31 @@ impl<'a> Query<'a> {
         if header.is_response() {
             return Err(QueryError::Ignore);
         }
-        if header.opcode() != Opcode::QUERY {
-            return Err(QueryError::Opcode(header));
-        }
-        let [1, answer, authority, additional] = header.counts() else {
-            return Err(QueryError::Malformed { header, question: None });
-        };
-        let Some((question, rest)) = Question::split_from(body) else {
-            return Err(QueryError::Malformed { header, question: None });
-        };
-        let records = Records { message, at: HEADER + question.octets.len(), edns: None };
+        let [questions, answer, authority, additional] = header.counts();
         let others = u32::from(answer) + u32::from(authority);
+        let (question, rest) = match questions {
+            1 => Question::split_from(body).map_or((None, body), |(question, rest)| (Some(question), rest)),
+            _ => (None, body),
+        };
+        let read_records = || {
+            let start = HEADER + question.map_or(0, |question| question.octets.len());
+            Records { message, at: start, edns: None }.read(others, additional)
+        };
+        // An OPT record behind questions that were not read would be found by guessing only.
+        let readable = questions == 0 || question.is_some();
+        let edns = |records: Option<Found<'a>>| records.filter(|_| readable).and_then(|found| found.edns);
+        if header.opcode() != Opcode::QUERY {
+            return Err(QueryError::Opcode { header, edns: edns(read_records()) });
+        }
+        let Some(question) = question else {
+            return Err(QueryError::Malformed { header, question: None, edns: edns(read_records()) });
+        };
         if others == 0 && additional == 0 && rest.is_empty() {
             return Ok(Self { header, question, edns: None });
         }
-        match records.read(others, additional) {
-            Some(edns) => Ok(Self { header, question, edns }),
-            None => Err(QueryError::Malformed { header, question: Some(question) }),
+        match read_records() {
+            Some(Found { edns, whole: true }) => Ok(Self { header, question, edns }),
+            found => Err(QueryError::Malformed { header, question: Some(question), edns: edns(found) }),
         }
     }
 }
@@ -95,16 +110,24 @@ struct Records<'a> {
     edns: Option<Edns<'a>>,
 }
 
+/// What the records behind the question came to.
+struct Found<'a> {
+    /// The OPT record, if any.
+    edns: Option<Edns<'a>>,
+    /// Nothing lies behind the last record.
+    whole: bool,
+}
+
 impl<'a> Records<'a> {
-    /// The OPT record, if any; none when something is malformed.
-    fn read(mut self, others: u32, additional: u16) -> Option<Option<Edns<'a>>> {
+    /// None when something is malformed.
+    fn read(mut self, others: u32, additional: u16) -> Option<Found<'a>> {
         for _ in 0..others {
             self.record(false)?;
         }
         for _ in 0..additional {
             self.record(true)?;
         }
-        (self.at == self.message.len()).then_some(self.edns)
+        Some(Found { edns: self.edns, whole: self.at == self.message.len() })
     }
 
     fn record(&mut self, additional: bool) -> Option<()> {
@@ -218,8 +241,26 @@ mod tests {
         let mut notify = message([1, 0, 0, 0], &[QUESTION]);
         notify[2] = 0x20;
         assert!(
-            matches!(Query::read(&notify), Err(QueryError::Opcode(header)) if header.opcode() == Opcode::NOTIFY)
+            matches!(Query::read(&notify), Err(QueryError::Opcode { header, edns: None }) if header.opcode() == Opcode::NOTIFY)
         );
+    }
+
+    #[test]
+    fn errors_tell_of_the_opt_record_where_it_is_certain() {
+        let edns_of = |octets: &[u8]| match Query::read(octets) {
+            Err(QueryError::Malformed { edns, .. } | QueryError::Opcode { edns, .. }) => edns.is_some(),
+            other => panic!("{other:?}"),
+        };
+        assert!(edns_of(&message([0, 0, 0, 1], &[OPT])), "no question");
+        assert!(edns_of(&message([1, 0, 0, 1], &[QUESTION, OPT, b"x"])), "trailing octet");
+        assert!(!edns_of(&message([2, 0, 0, 1], &[QUESTION, QUESTION, OPT])), "two questions");
+        assert!(!edns_of(&message([1, 0, 0, 2], &[QUESTION, OPT, OPT])), "two OPT");
+        assert!(!edns_of(&message([1, 0, 0, 2], &[QUESTION, OPT])), "a record missing");
+        let mut status = message([1, 0, 0, 1], &[QUESTION, OPT]);
+        status[2] = 0x10;
+        assert!(edns_of(&status), "STATUS");
+        status.pop();
+        assert!(!edns_of(&status), "STATUS cut short");
     }
 
     proptest! {

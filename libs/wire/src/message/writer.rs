@@ -1,6 +1,6 @@
 //! Appending a response to the caller's octets.
 
-use super::edns::{DNSSEC_OK, OPT_RECORD, flags_kept};
+use super::edns::{DNSSEC_OK, OPT_RECORD, OPTION_HEAD, flags_kept};
 use super::header::{HEADER, Header, Rcode, flag};
 use super::keyed::KeyedName;
 use super::query::Question;
@@ -72,6 +72,8 @@ pub struct ResponseWriter<'b> {
 struct OptRecord {
     udp_payload_size: u16,
     dnssec_ok: bool,
+    /// Octets kept for options.
+    options: usize,
 }
 
 /// A point to return to when an RRset does not fit.
@@ -196,27 +198,32 @@ impl<'b> ResponseWriter<'b> {
         self.flags &= !bits;
     }
 
-    /// Keeps room for an OPT record, which [`Self::finish`] writes.
+    /// Keeps room for an OPT record, which [`Self::finish`] writes, and so many octets of options.
     ///
     /// # Errors
     /// [`Full`].
-    pub fn reserve_opt(&mut self, udp_payload_size: u16, dnssec_ok: bool) -> Result<(), Full> {
-        let limit = self.limit.checked_sub(OPT_RECORD).filter(|&limit| limit >= self.at).ok_or(Full)?;
+    pub fn reserve_opt(
+        &mut self,
+        udp_payload_size: u16,
+        dnssec_ok: bool,
+        options: usize,
+    ) -> Result<(), Full> {
+        let room = OPT_RECORD + options;
+        let limit = self.limit.checked_sub(room).filter(|&limit| limit >= self.at).ok_or(Full)?;
         self.limit = limit;
-        self.edns = Some(OptRecord { udp_payload_size, dnssec_ok });
+        self.edns = Some(OptRecord { udp_payload_size, dnssec_ok, options });
         Ok(())
     }
 
     /// Completes header and OPT record; gives the length of the response.
     ///
-    /// Without an OPT record only the lower four bits of `rcode` can be told.
+    /// Without an OPT record only the lower four bits of `rcode` can be told, and no option. Options are code and data;
+    /// those for which there is neither room left nor kept are left out.
     #[must_use]
-    pub fn finish(mut self, rcode: Rcode) -> usize {
+    pub fn finish(mut self, rcode: Rcode, options: &[(u16, &[u8])]) -> usize {
         if let Some(opt) = self.edns {
-            self.limit += OPT_RECORD;
-            let [a, b] = opt.udp_payload_size.to_be_bytes();
-            let [c, d] = if opt.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
-            if self.put(&[0, 0, 41, a, b, (rcode.0 >> 4) as u8, 0, c, d, 0, 0]).is_ok() {
+            self.limit += OPT_RECORD + opt.options;
+            if self.opt(opt, rcode, options).is_ok() {
                 self.count(Section::Additional, 1);
             }
         }
@@ -226,6 +233,23 @@ impl<'b> ResponseWriter<'b> {
         self.overwrite(8, authority);
         self.overwrite(10, additional);
         self.at
+    }
+
+    fn opt(&mut self, opt: OptRecord, rcode: Rcode, options: &[(u16, &[u8])]) -> Result<(), Full> {
+        let [a, b] = opt.udp_payload_size.to_be_bytes();
+        let [c, d] = if opt.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
+        self.put(&[0, 0, 41, a, b, (rcode.0 >> 4) as u8, 0, c, d, 0, 0])?;
+        let start = self.at;
+        for (code, data) in options {
+            let ([a, b], Ok(length)) = (code.to_be_bytes(), u16::try_from(data.len())) else { continue };
+            let [c, d] = length.to_be_bytes();
+            if self.at + OPTION_HEAD + data.len() <= self.limit {
+                self.put(&[a, b, c, d])?;
+                self.put(data)?;
+            }
+        }
+        self.overwrite(start - 2, (self.at - start) as u16);
+        Ok(())
     }
 }
 
@@ -241,9 +265,9 @@ mod tests {
         let query = Query::read(QUERY).unwrap();
         let mut buffer = [0xee; 64];
         let mut writer = ResponseWriter::new(&mut buffer, 512, query.header, Some(&query.question)).unwrap();
-        writer.reserve_opt(1232, true).unwrap();
+        writer.reserve_opt(1232, true, 0).unwrap();
         writer.set_flags(flag::AA);
-        let length = writer.finish(Rcode::BADVERS);
+        let length = writer.finish(Rcode::BADVERS, &[]);
         let wanted = b"\x12\x34\x85\x10\x00\x01\x00\x00\x00\x00\x00\x01\x01A\x00\x00\x01\x00\x01\
             \x00\x00\x29\x04\xd0\x01\x00\x80\x00\x00\x00";
         assert_eq!(&buffer[..length], wanted);
@@ -254,11 +278,24 @@ mod tests {
         let query = Query::read(QUERY).unwrap();
         let mut buffer = [0; 64];
         let mut writer = ResponseWriter::new(&mut buffer, 40, query.header, Some(&query.question)).unwrap();
-        writer.reserve_opt(512, false).unwrap();
+        writer.reserve_opt(512, false, 0).unwrap();
         let mark = writer.mark();
         writer.put(&[1; 10]).unwrap();
         assert_eq!(writer.put(&[1]), Err(Full));
         writer.rewind(mark);
-        assert_eq!(writer.finish(Rcode::NOERROR), QUERY.len() + OPT_RECORD);
+        assert_eq!(writer.finish(Rcode::NOERROR, &[]), QUERY.len() + OPT_RECORD);
+    }
+
+    #[test]
+    fn options_take_the_room_kept_for_them_and_what_is_left() {
+        let query = Query::read(QUERY).unwrap();
+        let mut buffer = [0; 64];
+        let mut writer = ResponseWriter::new(&mut buffer, 43, query.header, Some(&query.question)).unwrap();
+        writer.reserve_opt(512, false, 6).unwrap();
+        assert_eq!(writer.put(&[1; 8]), Err(Full));
+        writer.put(&[1; 3]).unwrap();
+        let length = writer.finish(Rcode::NOERROR, &[(3, b"ab"), (15, b"c")]);
+        assert_eq!(length, QUERY.len() + 3 + OPT_RECORD + 6, "the second does not fit");
+        assert_eq!(&buffer[length - 8..length], b"\x00\x06\x00\x03\x00\x02ab");
     }
 }

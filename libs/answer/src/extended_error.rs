@@ -1,0 +1,26 @@
+//! Why a query was not answered, for the operator who asks (RFC 8914).
+
+use tenon_wire::message::edns::option;
+
+/// A code of RFC 8914 section 4, where it says more than the response code does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ExtendedError {
+    /// A zone transfer, which this server does not give.
+    Prohibited,
+    /// No zone at or above the name is served.
+    NotAuthoritative,
+    /// A zone is served, but its image is damaged or missing.
+    InvalidData,
+}
+
+impl ExtendedError {
+    /// The EDNS option: its code, and its data, which is the code in two octets and a text.
+    pub(crate) const fn option(self) -> (u16, &'static [u8]) {
+        let data: &[u8] = match self {
+            Self::Prohibited => b"\x00\x12",
+            Self::NotAuthoritative => b"\x00\x14",
+            Self::InvalidData => b"\x00\x18zone data cannot be used",
+        };
+        (option::EXTENDED_ERROR, data)
+    }
+}
