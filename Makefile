@@ -3,6 +3,8 @@
 PREFIX      ?= /usr
 DESTDIR     ?=
 CARGO       ?= cargo
+# --no-default-features links the SQLite of the distribution.
+CARGO_FLAGS ?=
 STAGE       ?= $(CURDIR)/target/stage
 INSTALL     ?= install
 # -s strips the programs; distributions do that themselves.
@@ -35,7 +37,7 @@ bench: ## Tables of load time, start time, memory and CPU per query beside the p
 	@packaging/bench
 
 build: ## The programs, optimised
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release --workspace --bins $(CARGO_FLAGS)
 
 stage: build ## What `make install` writes, below target/stage
 	@rm -rf $(STAGE)
