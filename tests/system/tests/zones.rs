@@ -62,5 +62,6 @@ fn many_small_zones_share_packs() {
     machine.wait("dig +short @127.0.0.1 z1000.test SOA | grep -q .");
     machine.wait("dig +short @127.0.0.1 z1.test SOA | grep -q .");
     let files: usize = machine.must("ls /var/lib/tenon/images | grep -vc MANIFEST").trim().parse().unwrap();
-    assert!(files <= 20, "1,000 small zones in {files} files");
+    // At most so many loose files as zonec's setting loose_files (64) allows, and the packs.
+    assert!(files <= 80, "1,000 small zones in {files} files");
 }
