@@ -121,7 +121,11 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             return self.substitute(&lookup);
         }
         match zone.wildcard(&self.scratch.name, &lookup)? {
-            Some(wildcard) if wildcard.is(kind::CUT) => {
+            // What a delegation by a wildcard means is open (RFC 4592 section 4.2); it is one here, as it is for Knot.
+            Some(wildcard) if wildcard.is(kind::CUT) && self.qtype != RrType::DS => {
+                if self.chain == 0 {
+                    self.writer.clear_flags(flag::AA);
+                }
                 self.referral(zone, &wildcard, self.scratch.name.labels())
             }
             Some(wildcard) => self.node(zone, &lookup, &wildcard, true),
@@ -164,9 +168,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             self.deny_closer(zone, lookup)?;
         }
         self.late_proofs()?;
-        if !self.settings.minimal_responses {
-            self.courtesies(zone, &rrset, written)?;
-        }
+        self.courtesies(zone, &rrset, written)?;
         Ok(Step::Done(Rcode::NOERROR))
     }
 
@@ -201,6 +203,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         Ok(last)
     }
 
+    /// The signatures at the name; over UDP those of one RRset will do, as with ANY.
     fn all_signatures(&mut self, node: &Node<'c>) -> Result<Option<(Written, RrsetView<'c>)>, Failure> {
         let mut last = None;
         for rrset in node.rrsets() {
@@ -210,6 +213,9 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
                 let record =
                     Record { owner, rrset: &rrset, ttl: rrset.ttl, signed: true, section: Section::Answer };
                 last = Some((self.write(&record)?, rrset));
+                if self.minimal_any {
+                    break;
+                }
             }
         }
         Ok(last)
@@ -259,7 +265,8 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         Ok(Step::Done(Rcode::NOERROR))
     }
 
-    /// What is not needed but welcome: the zone's name servers and addresses of names in the answer.
+    /// What is not needed but welcome: addresses of names in the answer, and unless responses are to be minimal the
+    /// zone's name servers.
     fn courtesies(
         &mut self,
         zone: &'c ZoneImage,
@@ -269,7 +276,10 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         let labels = self.scratch.name.labels();
         let own_servers = rrset.rrtype == RrType::NS && labels == zone.labels();
         let mut servers = None;
-        if !own_servers && let Some(ns) = zone.apex()?.rrset(RrType::NS)? {
+        if !self.settings.minimal_responses
+            && !own_servers
+            && let Some(ns) = zone.apex()?.rrset(RrType::NS)?
+        {
             let (owner, section) = (Owner::Suffix(zone.labels()), Section::Authority);
             match self.write(&Record { owner, rrset: &ns, ttl: ns.ttl, signed: self.dnssec, section }) {
                 Ok(written) => servers = Some((ns, written)),

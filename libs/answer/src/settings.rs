@@ -5,9 +5,9 @@
 pub struct AnswerSettings {
     /// Largest UDP response, and the size we tell clients that we take (RFC 6891 section 6.2.3); 512 to 4096.
     pub udp_payload_size: u16,
-    /// Leave the authority and additional sections out where they are optional.
+    /// Leave out the zone's name servers and their addresses beside a positive answer.
     pub minimal_responses: bool,
-    /// Answer ANY over UDP with one RRset (RFC 8482 section 4.1).
+    /// Answer ANY over UDP with one RRset (RFC 8482 section 4.1), and RRSIG with the signatures of one.
     pub minimal_any: bool,
     /// What the NSID option says (RFC 5001); 0 to 128 octets, none for no option.
     pub nsid: String,

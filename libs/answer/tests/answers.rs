@@ -73,6 +73,8 @@ fn data_and_its_absence() {
             "NOERROR AA",
             "> mail.example. 300 MX 10 ns.example.",
             "> mail.example. 300 MX 20 ns.elsewhere.test.",
+            "+ ns.example. 300 A 192.0.2.1",
+            "+ ns.example. 300 AAAA 2001:db8::1",
         ],
     );
     check(server, "www.invalid. A", &["REFUSED"]);
@@ -123,7 +125,16 @@ fn aliases_are_followed_through_all_zones_and_out_of_loops() {
 fn wildcards() {
     let server = &mut server();
     check(server, "x.wild.example. A", &["NOERROR AA", "> x.wild.example. 300 A 192.0.2.4"]);
-    check(server, "x.y.Wild.example. MX", &["NOERROR AA", "> x.y.Wild.example. 300 MX 10 ns.example."]);
+    check(
+        server,
+        "x.y.Wild.example. MX",
+        &[
+            "NOERROR AA",
+            "> x.y.Wild.example. 300 MX 10 ns.example.",
+            "+ ns.example. 300 A 192.0.2.1",
+            "+ ns.example. 300 AAAA 2001:db8::1",
+        ],
+    );
     check(server, "x.wild.example. TXT", &["NOERROR AA", SOA]);
     check(server, "exact.wild.example. A", &["NOERROR AA", SOA]);
     check(server, "x.exact.wild.example. A", &["NXDOMAIN AA", SOA]);

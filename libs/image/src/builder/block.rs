@@ -32,7 +32,19 @@ pub(super) struct AddressTarget {
 
 /// Types whose name leads to addresses that answers carry along.
 const fn leads_to_addresses(rrtype: RrType) -> bool {
-    matches!(rrtype, RrType::NS | RrType::MX | RrType::SRV | RrType::AFSDB | RrType::RT | RrType::KX)
+    matches!(
+        rrtype,
+        RrType::NS
+            | RrType::MX
+            | RrType::SRV
+            | RrType::NAPTR
+            | RrType::SVCB
+            | RrType::HTTPS
+            | RrType::AFSDB
+            | RrType::RT
+            | RrType::KX
+            | RrType::MB
+    )
 }
 
 /// Compiles the records of `owner` in zone `origin`.
@@ -109,6 +121,8 @@ impl<'a> Writer<'a> {
     fn address_target(&mut self, target: NameRef<'_>) {
         if let Ok(position) = u16::try_from(self.position)
             && target.is_at_or_below(self.origin)
+            // For SVCB the root stands for the owner (RFC 9460 section 2.5), elsewhere for none (RFC 7505).
+            && !target.is_root()
         {
             let required =
                 self.rrtype == RrType::NS && self.owner != self.origin && target.is_at_or_below(self.owner);
