@@ -1,5 +1,5 @@
 //! Conversations as text, one file a topic: see docs/scenarios.md.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod scenario;
 mod support;
@@ -66,4 +66,32 @@ fn a_wrong_answer_is_found() {
     ] {
         assert_eq!(wrong(block), 1, "{block}");
     }
+}
+
+/// The ledger of RFCs claims nothing that no test of that name shows.
+#[test]
+fn ledger() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let ledger = std::fs::read_to_string(format!("{root}/docs/rfcs.md")).unwrap();
+    let mut rows = 0;
+    for line in ledger.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, rfc, _, _, status, test, _, _] = cells[..] else { continue };
+        match status {
+            "no" => assert_eq!(test, "", "{line}"),
+            "yes" | "partly" => {
+                let (file, name) = test.trim_matches('`').split_once("::").expect(line);
+                let (path, wanted) = match file {
+                    "scenarios" => (format!("libs/answer/tests/scenarios/{name}.txt"), ".ask ".to_owned()),
+                    _ if file.contains('/') => (file.to_owned(), format!("fn {name}(")),
+                    _ => (format!("libs/answer/tests/{file}.rs"), format!("fn {name}(")),
+                };
+                let text = std::fs::read_to_string(format!("{root}/{path}")).expect(line);
+                assert!(text.contains(&wanted), "{line}");
+            }
+            _ => assert!(rfc == "RFC" || rfc == "---", "status {status}: {line}"),
+        }
+        rows += 1;
+    }
+    assert!(rows > 60, "only {rows} rows");
 }
