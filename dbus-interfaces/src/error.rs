@@ -29,6 +29,9 @@ pub enum BusError {
     /// There is no component of that name.
     #[error("no such component: {0}")]
     NoSuchComponent(String),
+    /// The component has no counter of that name.
+    #[error("no such counter: {0}")]
+    NoSuchCounter(String),
     /// A value does not fit the option's schema.
     #[error("invalid value: {0}")]
     InvalidValue(String),
@@ -65,6 +68,7 @@ impl BusError {
             Some("NoSuchZone") => Self::NoSuchZone(text),
             Some("NoSuchOption") => Self::NoSuchOption(text),
             Some("NoSuchComponent") => Self::NoSuchComponent(text),
+            Some("NoSuchCounter") => Self::NoSuchCounter(text),
             Some("InvalidValue") => Self::InvalidValue(text),
             Some("Rejected") => Self::Rejected(text),
             Some("Conflict") => Self::Conflict(text),

@@ -1,7 +1,8 @@
 //! Typed proxies of Tenon's D-Bus interfaces.
 //!
 //! The XML files beside this crate are the contract; here is what a Rust program calls. A [`Bus`] is a connection;
-//! each proxy ([`Config1`], [`Stats1`], [`Auth1`], [`Zonec1`], [`Cfgmgr1`]) is one object of one peer, and shows types
+//! each proxy ([`Config1`], [`Stats1`], [`Auth1`], [`Zonec1`], [`Cfgmgr1`],
+//! [`Collector1`]) is one object of one peer, and shows types
 //! of its own only. The bus library itself is seen in [`server`] alone, which daemons use to serve objects.
 //!
 //! Looking never starts anything: every call carries no-auto-start, except the verbs of [`Cfgmgr1`], which an
@@ -10,6 +11,7 @@
 mod auth;
 mod bus;
 mod cfgmgr;
+mod collector;
 mod config;
 mod error;
 pub mod names;
@@ -24,6 +26,7 @@ mod zones;
 pub use auth::{Auth1, AuthState, AuthZone, AuthZoneDetails, Listener};
 pub use bus::{Bus, OwnerChange, OwnerChanges};
 pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, HistoryEntry};
+pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
 pub use error::BusError;
 pub use stats::{CounterKind, CounterMeaning, Stats1, StatsState};

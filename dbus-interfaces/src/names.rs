@@ -24,6 +24,14 @@ pub const CFGMGR_PATH: &str = "/org/tenon/Cfgmgr1";
 /// Interface of the configuration manager.
 pub const CFGMGR_INTERFACE: &str = "org.tenon.Cfgmgr1";
 
+/// Bus name of the collector of counters, tenon-stats. It is not called after its component, as the others are:
+/// `org.tenon.Stats1` is the interface of every component's own counters, which this one collects.
+pub const COLLECTOR: &str = "org.tenon.Collector1";
+/// The object of the collector.
+pub const COLLECTOR_PATH: &str = "/org/tenon/Collector1";
+/// Interface of the collector.
+pub const COLLECTOR_INTERFACE: &str = "org.tenon.Collector1";
+
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.
@@ -49,6 +57,9 @@ pub fn auth_instance(name: &str) -> Option<u32> {
 
 /// The component that owns a bus name: `auth` for `org.tenon.Auth1.Instance2`; `None` for names of others.
 pub fn component(name: &str) -> Option<String> {
+    if name == COLLECTOR {
+        return Some("stats".to_owned());
+    }
     let rest = name.strip_prefix(PREFIX)?;
     let service = rest.split_once(".Instance").map_or(rest, |(service, _)| service);
     let word = service.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -75,6 +86,8 @@ mod tests {
         assert_eq!(auth_instance("org.tenon.Auth1.Instancex"), None);
         assert_eq!(component(&auth(7)).as_deref(), Some("auth"));
         assert_eq!(component(CFGMGR).as_deref(), Some("cfgmgr"));
+        assert_eq!(component(COLLECTOR).as_deref(), Some("stats"));
+        assert_eq!(path(COLLECTOR), COLLECTOR_PATH);
         assert_eq!(component("org.example.Zonec1"), None);
     }
 }

@@ -15,6 +15,8 @@ pub enum Error {
     NoSuchOption(String),
     /// No component of that name.
     NoSuchComponent(String),
+    /// The component has no counter of that name.
+    NoSuchCounter(String),
     /// A value does not fit the option's schema.
     InvalidValue(String),
     /// Settings refused; nothing changed.

@@ -35,6 +35,16 @@ pub enum CounterKind {
     Gauge,
 }
 
+impl CounterKind {
+    /// The kind as it goes over the bus.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
 /// What a counter means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterMeaning {
@@ -63,10 +73,6 @@ impl Stats1 {
     /// What each counter means, by name.
     pub async fn describe(&self) -> Result<BTreeMap<String, CounterMeaning>, BusError> {
         let counters: HashMap<String, (String, String)> = self.peer.call("Describe", &()).await?;
-        let meaning = |(kind, text): (String, String)| {
-            let kind = if kind == "gauge" { CounterKind::Gauge } else { CounterKind::Counter };
-            CounterMeaning { kind, text }
-        };
         Ok(counters.into_iter().map(|(name, found)| (name, meaning(found))).collect())
     }
 
@@ -75,4 +81,10 @@ impl Stats1 {
         let values: HashMap<String, u64> = self.peer.call("Counters", &()).await?;
         Ok(values.into_iter().collect())
     }
+}
+
+/// Reads the kind and the text of a counter.
+pub(crate) fn meaning((kind, text): (String, String)) -> CounterMeaning {
+    let kind = if kind == "gauge" { CounterKind::Gauge } else { CounterKind::Counter };
+    CounterMeaning { kind, text }
 }

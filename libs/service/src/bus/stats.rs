@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::component::{CounterKind, Owner};
+use crate::component::Owner;
 
 pub(crate) struct StatsFace {
     owner: Arc<dyn Owner>,
@@ -30,13 +30,9 @@ impl StatsFace {
 
     #[zbus(out_args("counters"))]
     fn describe(&self) -> HashMap<String, (String, String)> {
-        let kind = |kind| match kind {
-            CounterKind::Counter => "counter".to_owned(),
-            CounterKind::Gauge => "gauge".to_owned(),
-        };
         let counters = self.owner.counters().into_iter();
         counters
-            .map(|(counter, _)| (counter.name.to_owned(), (kind(counter.kind), counter.text.to_owned())))
+            .map(|(counter, _)| (counter.name.to_owned(), (counter.kind.word().to_owned(), counter.text.to_owned())))
             .collect()
     }
 

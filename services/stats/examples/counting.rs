@@ -1,0 +1,49 @@
+//! A daemon that counts nothing but says it did, for the tests: bus name and value come on the command line.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_service::{Committed, Component, CounterDefinition, CounterKind, Daemon, Refusal, Settings, log};
+
+/// No settings.
+#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct NoSettings {}
+
+impl Settings for NoSettings {
+    const COMPONENT: &'static str = "auth";
+
+    fn check(self, _: &mut Vec<String>) -> Result<Self, Refusal> {
+        Ok(self)
+    }
+}
+
+const QUERIES: CounterDefinition =
+    CounterDefinition { name: "queries", kind: CounterKind::Counter, text: "Queries received." };
+const OPEN: CounterDefinition =
+    CounterDefinition { name: "tcp_clients_open", kind: CounterKind::Gauge, text: "Open connections." };
+
+struct Counting(u64);
+
+impl Component for Counting {
+    type Settings = NoSettings;
+
+    fn apply(&self, _: u64, _: &NoSettings) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
+        vec![(&QUERIES, self.0), (&OPEN, 1)]
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(name), Some(value)) = (arguments.next(), arguments.next()) else { return ExitCode::FAILURE };
+    let Ok(value) = value.parse() else { return ExitCode::FAILURE };
+    log::start("counting");
+    let committed = Committed { generation: 0, settings: NoSettings {} };
+    Daemon::new(Arc::new(Counting(value)), committed, name).run(|_| std::future::pending())
+}

@@ -1,0 +1,107 @@
+//! What an operator can set.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_service::{Refusal, Settings};
+
+/// Settings of the collector.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatsSettings {
+    /// Seconds between two collections; 0 means only when somebody asks.
+    #[schemars(range(max = 86_400))]
+    pub poll_interval_s: u32,
+    /// Loopback addresses and ports to show counters on over HTTP (/metrics, /json). An empty list: not over HTTP.
+    #[schemars(length(max = 16))]
+    pub listen_on: Vec<ListenOn>,
+}
+
+/// An address and port to show counters on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListenOn {
+    /// An address of the loopback interface: 127.0.0.0/8 or ::1.
+    pub address: IpAddr,
+    /// The port; those below 1024 would need a privilege that this service does not have.
+    #[serde(default = "ListenOn::default_port")]
+    #[schemars(range(min = 1024))]
+    pub port: u16,
+}
+
+impl ListenOn {
+    /// The port that monitoring systems know for the counters of a name server.
+    const fn default_port() -> u16 {
+        9153
+    }
+
+    /// Both together.
+    pub fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+impl Default for StatsSettings {
+    fn default() -> Self {
+        let local = |address| ListenOn { address, port: ListenOn::default_port() };
+        Self {
+            poll_interval_s: 60,
+            listen_on: vec![local(Ipv4Addr::LOCALHOST.into()), local(Ipv6Addr::LOCALHOST.into())],
+        }
+    }
+}
+
+impl Settings for StatsSettings {
+    const COMPONENT: &'static str = "stats";
+
+    fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
+        let mut known = BTreeSet::new();
+        self.listen_on.retain(|place| {
+            let new = known.insert(place.clone());
+            if !new {
+                notes.push(format!("listen_on: {} was there twice; once will do", place.socket_address()));
+            }
+            new
+        });
+        for (index, ListenOn { address, .. }) in self.listen_on.iter().enumerate() {
+            if !address.is_loopback() {
+                let reason = format!(
+                    "{address} is not a loopback address, and there is neither password nor encryption here: let a \
+                     proxy on this host ask and show the counters to others"
+                );
+                return Err(Refusal::new(format!("listen_on/{index}/address"), reason));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listen_on(addresses: &[&str]) -> StatsSettings {
+        let place = |address: &&str| ListenOn { address: address.parse().unwrap(), port: 9153 };
+        StatsSettings { listen_on: addresses.iter().map(place).collect(), ..StatsSettings::default() }
+    }
+
+    #[test]
+    fn defaults_stand_and_what_is_there_twice_is_amended() {
+        let mut notes = Vec::new();
+        assert_eq!(StatsSettings::default().check(&mut notes), Ok(StatsSettings::default()));
+        assert!(notes.is_empty());
+        let amended = listen_on(&["127.0.0.1", "::1", "127.0.0.1"]).check(&mut notes).unwrap();
+        assert_eq!(amended, StatsSettings::default());
+        assert_eq!(notes, ["listen_on: 127.0.0.1:9153 was there twice; once will do"]);
+    }
+
+    #[test]
+    fn what_others_could_reach_is_refused() {
+        for address in ["0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"] {
+            let refusal = listen_on(&["::1", address]).check(&mut Vec::new()).unwrap_err();
+            assert_eq!(refusal.option, "listen_on/1/address", "{address}");
+        }
+    }
+}

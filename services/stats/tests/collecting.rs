@@ -1,0 +1,148 @@
+//! The program as a process of its own, on a private bus with daemons that count, fall silent and die.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{Bench, PATIENCE, free_address};
+use rustix::process::Signal;
+use serde_json::json;
+use tenon_bus::names::{COLLECTOR, COLLECTOR_PATH, auth};
+use tenon_bus::{BusError, Collected, Collector1, Config1, CounterKind, Stats1};
+use tenon_private_bus::differences;
+
+fn queries(collected: &Collected) -> Option<(usize, u64)> {
+    let component = collected.components.iter().find(|component| component.component == "auth")?;
+    Some((component.instances.len(), *component.counters.get("queries")?))
+}
+
+#[tokio::test]
+async fn instances_are_added_up_the_silent_named_and_the_dead_dropped() {
+    let bench = Bench::start().await;
+    let collector = Collector1::new(&bench.bus);
+    let first = bench.counting(&auth(1), 30).await;
+    let second = bench.counting(&auth(2), 12).await;
+    let all = collector.show("", "").await.unwrap();
+    assert_eq!(queries(&all), Some((2, 42)));
+    assert!(all.silent.is_empty(), "{:?}", all.silent);
+    // The collector is a component as well.
+    assert!(all.components.iter().any(|component| component.component == "stats"));
+    let state = collector.state().await.unwrap();
+    assert!(state.last_update_usec > 0 && state.faults.is_empty(), "{state:?}");
+    assert_eq!(state.addresses, [bench.address.to_string()]);
+
+    let third = bench.counting(&auth(3), 100).await;
+    third.send(Signal::STOP);
+    let without = collector.show("auth", "queries").await.unwrap();
+    assert_eq!(queries(&without), Some((2, 42)));
+    let sentence = "org.tenon.Auth1.Instance3 is left out: no answer within 4 s";
+    assert_eq!(without.silent, [sentence]);
+    assert_eq!(collector.state().await.unwrap().faults, [sentence]);
+    let metrics = bench.curl("/metrics", &[]);
+    assert!(metrics.contains("tenon_up{component=\"auth\",instance=\"3\"} 0\n"), "{metrics}");
+    third.send(Signal::CONT);
+    assert_eq!(queries(&collector.show("auth", "").await.unwrap()), Some((3, 142)));
+
+    drop((second, third));
+    bench.wait_for(&auth(2), false).await;
+    bench.wait_for(&auth(3), false).await;
+    assert_eq!(queries(&collector.show("auth", "").await.unwrap()), Some((1, 30)));
+    drop(first);
+    bench.wait_for(&auth(1), false).await;
+    let gone = collector.show("auth", "").await.unwrap_err();
+    assert_eq!(gone, BusError::NoSuchComponent("auth is not on the bus; there are stats".into()));
+}
+
+#[tokio::test]
+async fn what_counters_mean_and_what_there_is_not() {
+    let bench = Bench::start().await;
+    let collector = Collector1::new(&bench.bus);
+    let _first = bench.counting(&auth(1), 1).await;
+    let schema = collector.schema("auth", "").await.unwrap();
+    assert_eq!(schema["auth"]["queries"].text, "Queries received.");
+    assert_eq!(schema["auth"]["tcp_clients_open"].kind, CounterKind::Gauge);
+    let unknown = collector.show("auth", "nothing").await.unwrap_err();
+    assert_eq!(unknown, BusError::NoSuchCounter("no counter nothing".into()));
+    assert!(matches!(collector.schema("nobody", "").await, Err(BusError::NoSuchComponent(_))));
+}
+
+#[tokio::test]
+async fn many_who_ask_at_once_share_collections() {
+    let bench = Bench::start().await;
+    let silent = bench.counting(&auth(1), 1).await;
+    silent.send(Signal::STOP);
+    let collector = Collector1::new(&bench.bus);
+    let answers = futures_util::future::join_all((0..50).map(|_| collector.show("", ""))).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.silent.len() == 1)));
+    silent.send(Signal::CONT);
+    let made = Stats1::new(&bench.bus, COLLECTOR).counters().await.unwrap()["collections"];
+    assert!((1..=3).contains(&made), "{made} collections");
+}
+
+#[tokio::test]
+async fn it_collects_by_the_clock() {
+    let bench = Bench::start().await;
+    let config = Config1::new(&bench.bus, COLLECTOR);
+    let listen_on = json!([{"address": "127.0.0.1", "port": bench.address.port()}]);
+    config.apply(2, &json!({"poll_interval_s": 1, "listen_on": listen_on}), PATIENCE).await.unwrap();
+    let collector = Collector1::new(&bench.bus);
+    let mut before = 0;
+    for _ in 0..3 {
+        let mut now = before;
+        while now == before {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            now = collector.state().await.unwrap().last_update_usec;
+        }
+        before = now;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
+    let mut bench = Bench::start().await;
+    let config = Config1::new(&bench.bus, COLLECTOR);
+    let at = |port: u16| json!({"poll_interval_s": 0, "listen_on": [{"address": "127.0.0.1", "port": port}]});
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().port();
+    let refused = config.apply(2, &at(taken), PATIENCE).await.unwrap_err();
+    assert!(
+        matches!(&refused, BusError::ApplyFailed(reason) if reason.contains("listen_on/0")),
+        "{refused:?}"
+    );
+    assert_eq!(config.state().await.unwrap().generation, 1);
+    assert!(bench.curl("/", &[]).ends_with("\n200"));
+
+    let free = free_address();
+    config.apply(2, &at(free.port()), PATIENCE).await.unwrap();
+    let old = std::mem::replace(&mut bench.address, free);
+    assert!(bench.curl("/", &[]).ends_with("\n200"));
+    let began = std::time::Instant::now();
+    while std::net::TcpStream::connect(old).is_ok() {
+        assert!(began.elapsed() < PATIENCE, "the old address is still open");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let beyond = json!({"listen_on": [{"address": "192.0.2.1"}]});
+    assert!(matches!(config.check(&beyond, PATIENCE).await, Err(BusError::Rejected(_))));
+    let privileged = json!({"listen_on": [{"address": "::1", "port": 80}]});
+    assert!(matches!(config.check(&privileged, PATIENCE).await, Err(BusError::Rejected(_))));
+}
+
+#[tokio::test]
+async fn introspection_is_what_the_file_promises() {
+    let bench = Bench::start().await;
+    let live: String = tenon_bus::server::connection(&bench.bus)
+        .call_method(
+            Some(COLLECTOR),
+            COLLECTOR_PATH,
+            Some("org.freedesktop.DBus.Introspectable"),
+            "Introspect",
+            &(),
+        )
+        .await
+        .unwrap()
+        .body()
+        .deserialize()
+        .unwrap();
+    let contract = include_str!("../../../dbus-interfaces/org.tenon.Collector1.xml");
+    assert_eq!(differences(contract, &live), Vec::<String>::new());
+}
