@@ -77,6 +77,7 @@ impl From<BusError> for Failure {
             BusError::NoSuchOption(_) | BusError::NoSuchComponent(_) => {
                 Self::refused(what, "`bindctl config show` lists all options")
             }
+            BusError::NoSuchCounter(_) => Self::refused(what, "`bindctl stats show` lists all counters"),
             BusError::NoSuchZone(_) => Self::refused(what, "`bindctl zone list` lists all zones"),
             BusError::Rejected(_) => Self::refused(
                 what,

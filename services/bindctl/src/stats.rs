@@ -1,9 +1,11 @@
 //! `bindctl stats`: counters of components, those of several instances added up.
+//!
+//! tenon-stats is asked; where it is not there, or does not answer, each service is.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tenon_bus::{BusError, CounterKind, Stats1, names};
+use tenon_bus::{Bus, BusError, Collector1, CounterKind, Stats1, names};
 
 use crate::command_line::StatsCommand;
 use crate::failure::Failure;
@@ -30,27 +32,63 @@ struct Counter {
 pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<(), Failure> {
     let StatsCommand::Show { component } = command;
     let bus = session.bus().await?;
-    let mut components: BTreeMap<String, ComponentCounters> = BTreeMap::new();
-    for name in bus.list_present(names::PREFIX).await? {
-        let Some(owner) = names::component(&name) else { continue };
-        if component.as_ref().is_some_and(|wanted| *wanted != owner) {
-            continue;
-        }
-        match add(components.entry(owner).or_default(), &Stats1::new(&bus, &name)).await {
-            // It stopped meanwhile, or has no counters.
-            Err(BusError::ServiceUnknown(_) | BusError::Other { .. }) | Ok(()) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let wanted = component.as_deref();
+    let (components, silent) = match collected(&bus, wanted.unwrap_or_default()).await {
+        Ok(collected) => collected,
+        Err(_) => (asked(&bus, wanted).await?, Vec::new()),
+    };
+    for sentence in &silent {
+        session.output.problem(&format!("problem   {sentence}"))?;
     }
-    components.retain(|_, counters| !counters.instances.is_empty());
     if components.is_empty() {
-        let who = component.as_deref().unwrap_or("nothing of Tenon");
+        let who = wanted.unwrap_or("nothing of Tenon");
+        let what = if silent.is_empty() { "is not on the bus" } else { "does not answer" };
         return Err(Failure::unreachable(
-            format!("{who} is not on the bus"),
+            format!("{who} {what}"),
             "`bindctl status` shows what runs and what components there are",
         ));
     }
     show(session, &components)
+}
+
+/// What tenon-stats collected, and who was silent; "" stands for all components.
+async fn collected(
+    bus: &Bus,
+    wanted: &str,
+) -> Result<(BTreeMap<String, ComponentCounters>, Vec<String>), BusError> {
+    let collector = Collector1::new(bus);
+    let collected = collector.show(wanted, "").await?;
+    let mut meanings = collector.schema(wanted, "").await?;
+    let mut components = BTreeMap::new();
+    for found in collected.components {
+        let mut meanings = meanings.remove(&found.component).unwrap_or_default();
+        let counter = |(name, value): (String, u64)| {
+            let meaning = meanings.remove(&name)?;
+            Some((name, Counter { value, kind: meaning.kind, text: meaning.text }))
+        };
+        let counters = found.counters.into_iter().filter_map(counter).collect();
+        let (instances, ready_usec) = (found.instances, found.ready_usec);
+        components.insert(found.component, ComponentCounters { instances, ready_usec, counters });
+    }
+    Ok((components, collected.silent))
+}
+
+/// What the services themselves say.
+async fn asked(bus: &Bus, wanted: Option<&str>) -> Result<BTreeMap<String, ComponentCounters>, BusError> {
+    let mut components: BTreeMap<String, ComponentCounters> = BTreeMap::new();
+    for name in bus.list_present(names::PREFIX).await? {
+        let Some(owner) = names::component(&name) else { continue };
+        if wanted.is_some_and(|wanted| wanted != owner) {
+            continue;
+        }
+        match add(components.entry(owner).or_default(), &Stats1::new(bus, &name)).await {
+            // It stopped meanwhile, or has no counters.
+            Err(BusError::ServiceUnknown(_) | BusError::Other { .. }) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    components.retain(|_, counters| !counters.instances.is_empty());
+    Ok(components)
 }
 
 async fn add(sum: &mut ComponentCounters, stats: &Stats1) -> Result<(), BusError> {

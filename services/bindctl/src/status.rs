@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 use tenon_bus::{
-    Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Config1, Systemd, Unit, UnitDetails, Zonec1,
-    ZonecState, names,
+    Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Collector1, CollectorState, Config1, Systemd,
+    Unit, UnitDetails, Zonec1, ZonecState, names,
 };
 use tenon_image::Manifest;
 
@@ -25,6 +25,7 @@ struct Report {
     auth: Vec<AuthReport>,
     zonec: Option<ZonecState>,
     cfgmgr: Option<CfgmgrState>,
+    stats: Option<CollectorState>,
     /// From the file that daemons read; absent when nothing was ever committed.
     committed_generation: Option<u64>,
     /// From the file that auth trusts; absent when nothing was ever compiled.
@@ -125,11 +126,15 @@ impl Report {
         }
         self.zonec = self.note_absence("tenon-zonec", Zonec1::new(bus).state().await);
         self.cfgmgr = self.note_absence("tenon-cfgmgr", Cfgmgr1::new(bus).state().await);
+        self.stats = self.note_absence("tenon-stats", Collector1::new(bus).state().await);
         if let Some(faults) = self.zonec.as_ref().map(|zonec| zonec.faults.clone()) {
             self.note_faults("zonec", &faults);
         }
         if let Some(faults) = self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.faults.clone()) {
             self.note_faults("settings", &faults);
+        }
+        if let Some(faults) = self.stats.as_ref().map(|stats| stats.faults.clone()) {
+            self.note_faults("stats", &faults);
         }
         self.note_costs();
     }
@@ -170,6 +175,12 @@ impl Report {
                  those they have",
             );
         }
+        if absent(names::COLLECTOR) {
+            costs.push(
+                "tenon-stats is not on the bus: counters are not shown over HTTP; `bindctl stats show` asks each \
+                 service itself",
+            );
+        }
         self.problems.extend(costs.into_iter().map(str::to_owned));
     }
 
@@ -201,6 +212,9 @@ impl Report {
         match self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.generation).or(self.committed_generation) {
             None | Some(0) => output.line("settings  the defaults; nothing was committed yet")?,
             Some(generation) => output.line(&format!("settings  generation {generation}"))?,
+        }
+        if let Some(stats) = self.stats.as_ref().filter(|stats| !stats.addresses.is_empty()) {
+            output.line(&format!("stats     http://{}/", stats.addresses.join("/ http://")))?;
         }
         if self.problems.is_empty() && self.bus_reachable {
             return Ok(output.line("problems  none")?);
@@ -250,9 +264,10 @@ mod tests {
     fn every_absence_is_told_with_its_cost() {
         let mut report = Report { bus_reachable: true, ..Report::default() };
         report.note_costs();
-        assert_eq!(report.problems.len(), 3);
+        assert_eq!(report.problems.len(), 4);
         report.problems.clear();
-        report.names = vec![names::auth(2), names::ZONEC.into(), names::CFGMGR.into()];
+        report.names =
+            vec![names::auth(2), names::ZONEC.into(), names::CFGMGR.into(), names::COLLECTOR.into()];
         report.note_costs();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
     }

@@ -40,6 +40,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Auth1.Instance1", "/org/tenon/Auth1"),
         ("org.tenon.Zonec1", "/org/tenon/Zonec1"),
         ("org.tenon.Cfgmgr1", "/org/tenon/Cfgmgr1"),
+        ("org.tenon.Collector1", "/org/tenon/Collector1"),
     ] {
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
@@ -98,6 +99,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Auth1.Instance1", "/org/tenon/Auth1", &["Auth1", "Config1", "Stats1"][..]),
         ("org.tenon.Zonec1", "/org/tenon/Zonec1", &["Zonec1", "Config1", "Stats1"]),
         ("org.tenon.Cfgmgr1", "/org/tenon/Cfgmgr1", &["Cfgmgr1", "Config1", "Stats1"]),
+        ("org.tenon.Collector1", "/org/tenon/Collector1", &["Collector1", "Config1", "Stats1"]),
     ] {
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {

@@ -10,6 +10,7 @@ fn exposure_of_every_unit() {
         ("tenon-auth@1.service", 0.5),
         ("tenon-zonec.service", 1.5),
         ("tenon-cfgmgr.service", 1.5),
+        ("tenon-stats.service", 1.5),
         ("tenon-listen@change.service", 1.5),
     ] {
         let said = machine.text(&format!("systemd-analyze security --no-pager {unit} | tail -1"));
@@ -50,6 +51,7 @@ fn an_ordinary_user_reads_and_does_not_write() {
         "bindctl config show",
         "bindctl stats show",
         "busctl introspect org.tenon.Zonec1 /org/tenon/Zonec1",
+        "busctl introspect org.tenon.Collector1 /org/tenon/Collector1",
         "busctl introspect org.tenon.Auth1.Instance1 /org/tenon/Auth1",
     ] {
         let output = as_nobody(reading);

@@ -12,4 +12,5 @@ mod listen;
 mod restarts;
 mod scale;
 mod settings;
+mod statistics;
 mod zones;

@@ -32,7 +32,9 @@ impl StatsFace {
     fn describe(&self) -> HashMap<String, (String, String)> {
         let counters = self.owner.counters().into_iter();
         counters
-            .map(|(counter, _)| (counter.name.to_owned(), (counter.kind.word().to_owned(), counter.text.to_owned())))
+            .map(|(counter, _)| {
+                (counter.name.to_owned(), (counter.kind.word().to_owned(), counter.text.to_owned()))
+            })
             .collect()
     }
 

@@ -1,0 +1,122 @@
+//! Counters over HTTP and over the bus.
+
+use crate::zones::load;
+use tenon_system_tests::{Machine, zones};
+
+const URL: &str = "http://127.0.0.1:9153";
+
+/// The sum of a counter over all instances.
+fn metric(machine: &Machine, name: &str) -> u64 {
+    let text = machine.must(&format!("curl -sS --fail {URL}/metrics"));
+    let values =
+        text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
+    values.map(|value| value.parse::<u64>().unwrap()).sum()
+}
+
+fn serving() -> Machine {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(1));
+    machine.wait("busctl status org.tenon.Collector1");
+    machine
+}
+
+#[test]
+fn counters_grow_with_queries_on_both_addresses_and_in_bindctl() {
+    let machine = serving();
+    let before = metric(&machine, "tenon_auth_queries_udp_total{");
+    for _ in 0..10 {
+        assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR");
+    }
+    assert_eq!(metric(&machine, "tenon_auth_queries_udp_total{"), before + 10);
+    machine.must("curl -sS --fail 'http://[::1]:9153/' | grep -q /metrics");
+    let json: serde_json::Value =
+        serde_json::from_str(&machine.must(&format!("curl -sS --fail {URL}/json"))).unwrap();
+    let count = |document: &serde_json::Value| document["auth"]["counters"]["queries_udp"]["value"].as_u64();
+    assert_eq!(count(&json["components"]), Some(before + 10));
+    let shown: serde_json::Value =
+        serde_json::from_str(&machine.must("bindctl --json stats show auth")).unwrap();
+    assert_eq!(count(&shown), Some(before + 10));
+    let status = machine.must("bindctl status");
+    assert!(status.contains("tenon-stats.service") && status.contains(URL), "{status}");
+}
+
+#[test]
+fn two_instances_are_added_up_and_one_that_ends_is_dropped() {
+    let machine = serving();
+    machine.must("bindctl config set auth/instances 2 && bindctl config commit");
+    machine.wait("busctl status org.tenon.Auth1.Instance1 && busctl status org.tenon.Auth1.Instance2");
+    let instances = || {
+        let text = machine.must("bindctl --json stats show auth");
+        let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
+        shown["auth"]["instances"].as_array().unwrap().len()
+    };
+    assert_eq!(instances(), 2);
+    let text = machine.must(&format!("curl -sS --fail {URL}/metrics"));
+    assert!(text.contains("tenon_up{component=\"auth\",instance=\"2\"} 1"), "{text}");
+    machine.must("bindctl config set auth/instances 1 && bindctl config commit");
+    machine.wait("! busctl status org.tenon.Auth1.Instance2");
+    assert_eq!(instances(), 1);
+}
+
+#[test]
+fn looking_does_not_start_what_is_stopped() {
+    let machine = serving();
+    machine.must("systemctl stop tenon-zonec.service");
+    let text = machine.must(&format!("curl -sS --fail {URL}/metrics"));
+    assert!(text.contains("tenon_up{component=\"auth\"") && !text.contains("zonec"), "{text}");
+    let absent = machine.run("bindctl stats show zonec");
+    assert_eq!(absent.status.code(), Some(3), "{}", String::from_utf8_lossy(&absent.stderr));
+    assert_eq!(machine.must("systemctl is-active tenon-zonec.service || true").trim(), "inactive");
+
+    // Without the collector bindctl asks everybody itself, and does not start it either.
+    machine.must("systemctl stop tenon-stats.service");
+    machine.must("bindctl stats show auth | grep -q queries_udp");
+    let status = machine.text("bindctl status");
+    assert!(status.contains("tenon-stats is not on the bus"), "{status}");
+    assert_eq!(machine.must("systemctl is-active tenon-stats.service || true").trim(), "inactive");
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
+    let machine = serving();
+    // Port 4444 belongs to another.
+    machine.must("systemd-run --unit other --quiet python3 -m http.server --bind 127.0.0.1 4444");
+    machine.wait("curl -sS http://127.0.0.1:4444/ >/dev/null");
+    let set = |port: u16| {
+        machine.run(&format!(
+            r#"bindctl config set stats/listen_on '[{{"address":"127.0.0.1","port":{port}}}]' && bindctl config commit"#
+        ))
+    };
+    let refused = set(4444);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    println!("{said}");
+    assert!(!refused.status.success() && said.contains("127.0.0.1:4444"), "{said}");
+    machine.must(&format!("curl -sS --fail {URL}/"));
+    let moved = set(4445);
+    assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
+    machine.must("curl -sS --fail http://127.0.0.1:4445/");
+    machine.wait(&format!("! curl -sS {URL}/"));
+}
+
+#[test]
+fn the_collector_reaches_no_other_verb_and_no_other_network() {
+    let machine = serving();
+    let as_stats = |command: &str| {
+        machine.run(&format!("setpriv --reuid tenon-stats --regid tenon-stats --clear-groups {command}"))
+    };
+    let counters = "busctl call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Stats1 Counters";
+    assert!(as_stats(counters).status.success());
+    for denied in [
+        "busctl call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 Reconcile",
+        "busctl call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Commit s x",
+        "busctl call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Config1 Apply ts 99 {}",
+    ] {
+        let output = as_stats(denied);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("denied"), "{denied}: {said}");
+    }
+    let refused = machine
+        .run(r#"bindctl config set stats/listen_on '[{"address":"0.0.0.0"}]' && bindctl config commit"#);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("loopback"), "{said}");
+}
