@@ -10,12 +10,19 @@
 set -euo pipefail
 
 main() {
+    scope_of_our_own "$@"
     state=$1 stage=$2 network=${3:-host-network}
     scope=$(enter_own_cgroup)
     local flags=(--mount --pid --cgroup --uts --ipc --fork --kill-child)
     [ "$network" = private-network ] && flags+=(--net)
     unshare "${flags[@]}" -- "$0" --inside "$state" "$stage" &
     wait_for_end $! "$scope"
+}
+
+# Where systemd runs the host, what is below its cgroups is its own business, but for a delegated scope.
+scope_of_our_own() {
+    [ -d /run/systemd/system ] && [ -z "${TENON_BOOT_SCOPE:-}" ] || return 0
+    TENON_BOOT_SCOPE=yes exec systemd-run --quiet --scope --collect --property=Delegate=yes -- "$0" "$@"
 }
 
 # A cgroup of our own, so that two instances never share one root. Prints its directory.

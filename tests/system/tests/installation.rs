@@ -100,6 +100,26 @@ fn nothing_stays_behind_on_the_host() {
 }
 
 #[test]
+fn a_machine_boots_on_a_host_that_runs_systemd_and_leaves_nothing_there() {
+    // The host is a machine of ours: there, as on most servers, systemd is PID 1.
+    let host = Machine::boot();
+    host.write("/opt/boot.sh", include_bytes!("../boot.sh"));
+    let look = "find /sys/fs/cgroup -name 'tenon-boot*'; systemctl list-units --no-legend --plain 'run-*.scope'; wc -l < /proc/mounts";
+    let before = host.must(look);
+    host.must(
+        "chmod +x /opt/boot.sh; mkdir -p /opt/state /opt/stage; \
+         (setsid /opt/boot.sh /opt/state /opt/stage private-network > /opt/log 2>&1 < /dev/null &)",
+    );
+    let inside = "nsenter -t $(cat /opt/state/pid) -m -p -C -u -i -n --";
+    host.wait(&format!("test -s /opt/state/pid && {inside} systemctl is-system-running"));
+    host.must(&format!("{inside} systemctl start tenon.target"));
+    host.wait(&format!("{inside} dig +tries=1 +time=1 @127.0.0.1 example.com | grep -q 'status: REFUSED'"));
+    assert_ne!(host.must(look), before, "the machine is seen while it runs");
+    host.must("kill -9 $(cat /opt/state/pid)");
+    host.wait(&format!("test \"$({look})\" = \"{}\"", before.trim()));
+}
+
+#[test]
 fn every_message_has_a_catalog_entry() {
     let sources = std::process::Command::new("grep")
         .args([
