@@ -3,6 +3,7 @@
 //! tenon-stats is asked; where it is not there, or does not answer, each service is.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use tenon_bus::{Bus, BusError, Collector1, CounterKind, Stats1, names};
@@ -37,8 +38,9 @@ pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<
         Ok(collected) => collected,
         Err(_) => (asked(&bus, wanted).await?, Vec::new()),
     };
+    // Beside the counters, so that a document stays one.
     for sentence in &silent {
-        session.output.problem(&format!("problem   {sentence}"))?;
+        writeln!(io::stderr(), "{sentence}")?;
     }
     if components.is_empty() {
         let who = wanted.unwrap_or("nothing of Tenon");

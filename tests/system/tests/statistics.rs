@@ -77,6 +77,24 @@ fn looking_does_not_start_what_is_stopped() {
 }
 
 #[test]
+fn one_that_is_stuck_is_named_and_holds_up_nobody() {
+    let machine = serving();
+    machine.must("systemctl kill --signal STOP tenon-zonec.service");
+    let shown = machine.run("timeout 30 bindctl --json stats show");
+    let (out, err) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert!(shown.status.success() && err.contains("org.tenon.Zonec1 is left out"), "{err}");
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(document.get("auth").is_some() && document.get("zonec").is_none(), "{document}");
+    let metrics = machine.must(&format!("curl -sS --fail {URL}/metrics"));
+    assert!(metrics.contains("tenon_up{component=\"zonec\"} 0\n"), "{metrics}");
+    machine.must(
+        "journalctl -b -u tenon-stats.service MESSAGE_ID=4b1f0c9a7d3e4e2f9c58b06a1de47301 | grep -q Zonec1",
+    );
+    machine.must("systemctl kill --signal CONT tenon-zonec.service");
+    machine.must("bindctl stats show zonec | grep -q zones_compiled");
+}
+
+#[test]
 fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
     let machine = serving();
     // Port 4444 belongs to another.
@@ -95,6 +113,8 @@ fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     machine.must("curl -sS --fail http://127.0.0.1:4445/");
     machine.wait(&format!("! curl -sS {URL}/"));
+    machine.must("systemctl restart tenon-stats.service");
+    machine.must("curl -sS --fail http://127.0.0.1:4445/");
 }
 
 #[test]
