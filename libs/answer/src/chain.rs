@@ -40,9 +40,7 @@ impl Search<'_, '_, '_> {
     /// Writes the DNAME above the name and the CNAME that follows from it.
     pub(crate) fn substitute(&mut self, lookup: &Lookup<'_>) -> Result<Step, Failure> {
         let dname = lookup.node.rrset(RrType::DNAME)?.ok_or(Failure::Fault)?;
-        let (owner, section) = (Owner::Suffix(lookup.labels), Section::Answer);
-        let record = Record { owner, rrset: &dname, ttl: dname.ttl, signed: self.dnssec, section };
-        let written = self.write(&record)?;
+        let tail_place = self.dname(lookup, &dname)?;
         let tail = dname.rdatas().iter().next().ok_or(Failure::Fault)?;
         let name = &self.scratch.name;
         let (mut target, hash) = ([0; 255], name.hash(name.labels()));
@@ -52,7 +50,6 @@ impl Search<'_, '_, '_> {
         let (head, rest) = room.split_at_mut_checked(before).ok_or(Failure::Fault)?;
         head.copy_from_slice(prefix);
         rest.copy_from_slice(tail);
-        let tail_place = written.base + RECORD_HEAD;
         let place = self.synthesize(before, dname.ttl, tail, tail_place)?;
         let target = NameRef::from_octets(target.get(..length).unwrap_or(&[])).map_err(|_| Failure::Fault)?;
         let name = &mut self.scratch.name;
@@ -60,13 +57,34 @@ impl Search<'_, '_, '_> {
         name.set(target);
         let (all, below) = (name.labels(), name.labels() - extra);
         for labels in 1..=all {
-            let from = if labels > below { place } else { tail_place - name.start(below) };
-            self.scratch.places.set(labels, from + name.start(labels));
+            // Of two suffixes the one with fewer labels starts later.
+            let offset = if labels > below {
+                place + name.start(labels)
+            } else {
+                tail_place + (name.start(labels) - name.start(below))
+            };
+            self.scratch.places.set(labels, offset);
         }
-        if matches!(self.qtype, RrType::CNAME | RrType::ANY) {
+        if self.qtype == RrType::CNAME {
             return Ok(Step::Done(Rcode::NOERROR));
         }
         self.follow(hash)
+    }
+
+    /// Writes a DNAME, unless an earlier name of the chain led to it; gives the place of its target.
+    fn dname(&mut self, lookup: &Lookup<'_>, dname: &RrsetView<'_>) -> Result<usize, Failure> {
+        // Where a name lies in memory tells nodes of all zones apart.
+        let node = lookup.node.relative_name()?.as_ptr() as usize;
+        if let Some((_, place)) = self.dnames.iter().find(|(known, _)| *known == node) {
+            return Ok(*place);
+        }
+        let (owner, section) = (Owner::Suffix(lookup.labels), Section::Answer);
+        let record = Record { owner, rrset: dname, ttl: dname.ttl, signed: self.dnssec, section };
+        let place = self.write(&record)?.base + RECORD_HEAD;
+        if let Some(free) = self.dnames.iter_mut().find(|(known, _)| *known == 0) {
+            *free = (node, place);
+        }
+        Ok(place)
     }
 
     /// Writes `name CNAME prefix.tail`, the tail as a pointer; gives the place of the target.

@@ -15,9 +15,14 @@ impl<'c> Search<'c, '_, '_> {
     /// The name does not exist, nor does a wildcard that would stand for it.
     pub(crate) fn deny_name(&mut self, zone: &'c ZoneImage, encloser: &Lookup<'c>) -> Result<(), Failure> {
         if let Some(hasher) = Hasher::of(zone)? {
-            self.hashed_match(zone, hasher, encloser.labels)?;
-            self.hashed_cover(zone, hasher, encloser.labels + 1)?;
-            return self.hashed_wildcard(zone, hasher, encloser.labels);
+            // Opt-out may leave empty non-terminals out: then the closest one that can be proved serves.
+            for labels in (zone.labels()..=encloser.labels).rev() {
+                if self.hashed_match(zone, hasher, labels)? {
+                    self.hashed_cover(zone, hasher, labels + 1)?;
+                    return self.hashed_wildcard(zone, hasher, labels);
+                }
+            }
+            return Ok(());
         }
         let covering = self.covering_name(zone)?;
         self.proof(zone, covering, RrType::NSEC)?;

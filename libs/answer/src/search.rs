@@ -37,6 +37,8 @@ pub(crate) struct Search<'c, 'w, 'b> {
     pub(crate) late: [Option<LateProof<'c>>; MAX_PROOFS],
     /// Nodes whose addresses were written.
     addressed: [usize; MAX_ADDRESSED],
+    /// Nodes whose DNAME was written, and the place of its target.
+    pub(crate) dnames: [(usize, usize); MAX_CHAIN],
 }
 
 /// What one name of the chain came to.
@@ -71,6 +73,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             proofs: [0; MAX_PROOFS],
             late: [None; MAX_PROOFS],
             addressed: [0; MAX_ADDRESSED],
+            dnames: [(0, 0); MAX_CHAIN],
         }
     }
 
@@ -153,7 +156,10 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             RrType::RRSIG => self.all_signatures(node)?,
             qtype => match node.rrset(qtype)? {
                 Some(rrset) => Some((self.answer(&rrset)?, rrset)),
-                None if node.is(kind::CNAME) => return self.alias(zone, lookup, node, wild),
+                // NSEC may stand beside a CNAME (RFC 4035 section 2.5), so its absence says something of the name itself.
+                None if node.is(kind::CNAME) && qtype != RrType::NSEC => {
+                    return self.alias(zone, lookup, node, wild);
+                }
                 None => None,
             },
         };
@@ -287,7 +293,10 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
                 Err(fault) => return Err(fault),
             }
         }
-        self.addresses(zone, rrset, written, labels)?;
+        // An answer to ANY has more than one type that may lead to addresses; the peers add none.
+        if self.qtype != RrType::ANY {
+            self.addresses(zone, rrset, written, labels)?;
+        }
         match servers {
             Some((ns, written)) => self.addresses(zone, &ns, written, zone.labels()),
             None => Ok(()),

@@ -19,11 +19,16 @@ alias CNAME a.wild
 cut NS ns.cut
 ns.cut A 192.0.2.5
 dname DNAME wild
+dloop DNAME dloop.dloop
+back DNAME x.there
+x.there DNAME back
 big TXT \"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\"
 ";
 
 fn names() -> impl Strategy<Value = String> {
-    let label = prop::sample::select(vec!["ns", "alias", "wild", "cut", "dname", "big", "x", "*", "WWW"]);
+    let label = prop::sample::select(vec![
+        "ns", "alias", "wild", "cut", "dname", "dloop", "back", "big", "x", "*", "WWW",
+    ]);
     prop::collection::vec(label, 0..5)
         .prop_map(|labels| labels.iter().map(|label| format!("{label}.")).collect::<String>() + "example.")
 }
@@ -40,6 +45,8 @@ fn answering_allocates_nothing() {
         "a.b.wild.example.",
         "x.cut.example.",
         "x.dname.example.",
+        "x.dloop.example.",
+        "x.y.back.example.",
         "www.test.",
     ] {
         for rrtype in [RrType::A, RrType::MX, RrType::ANY, RrType::SOA, RrType::AXFR] {

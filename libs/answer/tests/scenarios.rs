@@ -34,15 +34,15 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    additional 14,
-    aliases 13,
+    additional 15,
+    aliases 14,
     delegations 14,
-    dname 17,
+    dname 20,
     edns 11,
     names 11,
     negative 14,
     nsec 16,
-    nsec3 14,
+    nsec3 15,
     qtypes 16,
     truncation 7,
     wildcards 29,
