@@ -17,6 +17,9 @@ const MAX_CHAIN: usize = 16;
 /// Nodes whose addresses are not written twice; behind that many a repetition does no harm.
 const MAX_ADDRESSED: usize = 16;
 
+/// DNAMEs that are not written twice.
+const MAX_DNAMES: usize = 4;
+
 /// One question being answered.
 pub(crate) struct Search<'c, 'w, 'b> {
     pub(crate) catalog: &'c Catalog,
@@ -38,7 +41,7 @@ pub(crate) struct Search<'c, 'w, 'b> {
     /// Nodes whose addresses were written.
     addressed: [usize; MAX_ADDRESSED],
     /// Nodes whose DNAME was written, and the place of its target.
-    pub(crate) dnames: [(usize, usize); MAX_CHAIN],
+    pub(crate) dnames: [(usize, usize); MAX_DNAMES],
 }
 
 /// What one name of the chain came to.
@@ -73,7 +76,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             proofs: [0; MAX_PROOFS],
             late: [None; MAX_PROOFS],
             addressed: [0; MAX_ADDRESSED],
-            dnames: [(0, 0); MAX_CHAIN],
+            dnames: [(0, 0); MAX_DNAMES],
         }
     }
 
