@@ -106,7 +106,9 @@ impl Responder<'_> {
         let limit = self.limit(edns.as_ref());
         let mut writer = ResponseWriter::new(response, limit, *header, question.as_ref()).ok()?;
         if edns.is_some() {
-            let options = Self::nsid(self.settings, received).map_or(0, |nsid| OPTION_HEAD + nsid.len());
+            let nsid = Self::nsid(self.settings, received).map_or(0, |nsid| OPTION_HEAD + nsid.len());
+            let keepalive = self.keepalive(received).map_or(0, |time| OPTION_HEAD + time.len());
+            let options = nsid + keepalive;
             writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, options).ok()?;
         }
         Some(writer)
@@ -157,16 +159,25 @@ impl Responder<'_> {
         error: Option<ExtendedError>,
     ) -> usize {
         let nsid = Self::nsid(self.settings, received);
+        let keepalive = self.keepalive(received);
         let facts = &mut self.scratch.facts;
         facts.rcode = rcode.0;
         facts.truncated = writer.has_flags(flag::TC);
         facts.authoritative = writer.has_flags(flag::AA);
-        let nsid = nsid.map(|nsid| (option::NSID, nsid));
-        match (nsid, error.map(ExtendedError::option)) {
-            (None, None) => writer.finish(rcode, &[]),
-            (Some(one), None) | (None, Some(one)) => writer.finish(rcode, &[one]),
-            (Some(nsid), Some(error)) => writer.finish(rcode, &[nsid, error]),
-        }
+        let options = [
+            nsid.map(|nsid| (option::NSID, nsid)),
+            keepalive.as_ref().map(|time| (option::KEEPALIVE, time.as_slice())),
+            error.map(ExtendedError::option),
+        ];
+        writer.finish(rcode, options.into_iter().flatten())
+    }
+
+    /// How long the connection may be idle, for a client on TCP that asks (RFC 7828 section 3.3.2).
+    fn keepalive(&self, received: &Received<'_>) -> Option<[u8; 2]> {
+        let asked = self.transport == Transport::Tcp
+            && self.settings.tcp_keepalive > 0
+            && received.edns.is_some_and(|edns| edns.has_option(option::KEEPALIVE));
+        asked.then(|| self.settings.tcp_keepalive.to_be_bytes())
     }
 
     /// What the client is told of the server's name, if it asks and is to know.

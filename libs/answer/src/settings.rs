@@ -9,6 +9,9 @@ pub struct AnswerSettings {
     pub minimal_responses: bool,
     /// Answer ANY over UDP with one RRset (RFC 8482 section 4.1), and RRSIG with the signatures of one.
     pub minimal_any: bool,
+    /// How long a TCP connection may be idle, told to clients that ask (RFC 7828); in units of 100 milliseconds, 0 for
+    /// not told.
+    pub tcp_keepalive: u16,
     /// What the NSID option says (RFC 5001); 0 to 128 octets, none for no option.
     pub nsid: String,
     /// Answer to `version.bind` and `version.server`, class CH; 0 to 255 octets, none for REFUSED.
@@ -25,6 +28,7 @@ impl Default for AnswerSettings {
             udp_payload_size: 1232,
             minimal_responses: true,
             minimal_any: true,
+            tcp_keepalive: 0,
             nsid: String::new(),
             version: String::new(),
             identity: String::new(),

@@ -129,6 +129,22 @@ fn the_server_is_named_to_whom_asks_if_it_has_a_name() {
 }
 
 #[test]
+fn the_idle_time_is_told_over_tcp_to_whom_asks() {
+    let mut server = server();
+    server.settings.tcp_keepalive = 123;
+    let mut options = |opt: &[u8], transport| {
+        let reply = server.raw(transport, &message(0, [1, 0, 0, 1], &[QUESTION, opt])).unwrap();
+        assert_eq!(reply[7], 1, "answered all the same");
+        let at = reply.windows(5).rposition(|octets| octets == [0, 0, 0x29, 4, 0xd0]).unwrap();
+        assert_eq!(usize::from(reply[at + 10]), reply.len() - at - 11);
+        reply[at + 11..].to_vec()
+    };
+    assert_eq!(options(&opt_with(0, 11, b""), Transport::Tcp), b"\x00\x0b\x00\x02\x00\x7b");
+    assert_eq!(options(&opt_with(0, 11, b""), Transport::Udp), b"");
+    assert_eq!(options(&opt_with(0, 250, b""), Transport::Tcp), b"");
+}
+
+#[test]
 fn refusals_say_why() {
     let server = &mut server();
     let mut ask = |name: &[u8], rrtype: u8, opt: &[u8], transport| {

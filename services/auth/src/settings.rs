@@ -169,6 +169,7 @@ impl AuthSettings {
             udp_payload_size: self.udp_payload_size,
             minimal_responses: self.minimal_responses,
             minimal_any: self.minimal_any,
+            tcp_keepalive: u16::try_from(self.tcp_idle_timeout_ms / 100).unwrap_or(u16::MAX),
             nsid: self.nsid.clone(),
             version: self.version.clone(),
             identity: self.identity.clone(),
@@ -207,6 +208,12 @@ mod tests {
         let (settings, notes) = checked(json!({})).unwrap();
         assert_eq!((settings, notes.len()), (AuthSettings::default(), 0));
         assert_eq!(AuthSettings::default().tcp_clients, 150);
+    }
+
+    #[test]
+    fn clients_are_told_the_idle_timeout_in_tenths_of_a_second() {
+        let (settings, _) = checked(json!({"tcp_idle_timeout_ms": 12_345})).unwrap();
+        assert_eq!(settings.answer().tcp_keepalive, 123);
     }
 
     #[test]

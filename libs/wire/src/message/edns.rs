@@ -13,6 +13,8 @@ pub const OPTION_HEAD: usize = 4;
 pub mod option {
     /// Name server identifier (RFC 5001).
     pub const NSID: u16 = 3;
+    /// How long a TCP connection may be idle (RFC 7828).
+    pub const KEEPALIVE: u16 = 11;
     /// Extended DNS error (RFC 8914).
     pub const EXTENDED_ERROR: u16 = 15;
 }

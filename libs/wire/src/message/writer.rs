@@ -220,7 +220,7 @@ impl<'b> ResponseWriter<'b> {
     /// Without an OPT record only the lower four bits of `rcode` can be told, and no option. Options are code and data;
     /// those for which there is neither room left nor kept are left out.
     #[must_use]
-    pub fn finish(mut self, rcode: Rcode, options: &[(u16, &[u8])]) -> usize {
+    pub fn finish<'o>(mut self, rcode: Rcode, options: impl IntoIterator<Item = (u16, &'o [u8])>) -> usize {
         if let Some(opt) = self.edns {
             self.limit += OPT_RECORD + opt.options;
             if self.opt(opt, rcode, options).is_ok() {
@@ -235,7 +235,12 @@ impl<'b> ResponseWriter<'b> {
         self.at
     }
 
-    fn opt(&mut self, opt: OptRecord, rcode: Rcode, options: &[(u16, &[u8])]) -> Result<(), Full> {
+    fn opt<'o>(
+        &mut self,
+        opt: OptRecord,
+        rcode: Rcode,
+        options: impl IntoIterator<Item = (u16, &'o [u8])>,
+    ) -> Result<(), Full> {
         let [a, b] = opt.udp_payload_size.to_be_bytes();
         let [c, d] = if opt.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes();
         self.put(&[0, 0, 41, a, b, (rcode.0 >> 4) as u8, 0, c, d, 0, 0])?;
@@ -267,7 +272,7 @@ mod tests {
         let mut writer = ResponseWriter::new(&mut buffer, 512, query.header, Some(&query.question)).unwrap();
         writer.reserve_opt(1232, true, 0).unwrap();
         writer.set_flags(flag::AA);
-        let length = writer.finish(Rcode::BADVERS, &[]);
+        let length = writer.finish(Rcode::BADVERS, []);
         let wanted = b"\x12\x34\x85\x10\x00\x01\x00\x00\x00\x00\x00\x01\x01A\x00\x00\x01\x00\x01\
             \x00\x00\x29\x04\xd0\x01\x00\x80\x00\x00\x00";
         assert_eq!(&buffer[..length], wanted);
@@ -283,7 +288,7 @@ mod tests {
         writer.put(&[1; 10]).unwrap();
         assert_eq!(writer.put(&[1]), Err(Full));
         writer.rewind(mark);
-        assert_eq!(writer.finish(Rcode::NOERROR, &[]), QUERY.len() + OPT_RECORD);
+        assert_eq!(writer.finish(Rcode::NOERROR, []), QUERY.len() + OPT_RECORD);
     }
 
     #[test]
@@ -294,7 +299,7 @@ mod tests {
         writer.reserve_opt(512, false, 6).unwrap();
         assert_eq!(writer.put(&[1; 8]), Err(Full));
         writer.put(&[1; 3]).unwrap();
-        let length = writer.finish(Rcode::NOERROR, &[(3, b"ab"), (15, b"c")]);
+        let length = writer.finish(Rcode::NOERROR, [(3, &b"ab"[..]), (15, b"c")]);
         assert_eq!(length, QUERY.len() + 3 + OPT_RECORD + 6, "the second does not fit");
         assert_eq!(&buffer[length - 8..length], b"\x00\x06\x00\x03\x00\x02ab");
     }
