@@ -36,7 +36,7 @@ macro_rules! scenarios {
 scenarios! {
     additional 15,
     aliases 14,
-    delegations 14,
+    delegations 15,
     dname 20,
     edns 11,
     names 11,
