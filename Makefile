@@ -20,7 +20,7 @@ COMPONENTS  = auth zonec cfgmgr stats
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
-.PHONY: help build install stage run test check bench fuzz soak clean
+.PHONY: help build install stage run test check deny bench clean
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -32,6 +32,10 @@ test: ## Every test and check
 
 check: ## Formatting, lints, dependencies, units
 	@packaging/check
+
+deny: ## Dependency policy with the list of known vulnerabilities (installs cargo-deny, a few minutes)
+	cargo deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --version ~0.20 --locked
+	$(CARGO) deny check
 
 bench: ## Tables of load time, start time, memory and CPU per query beside the peers (long)
 	@packaging/bench
