@@ -109,3 +109,36 @@ impl<C: Component> Owner for InForce<C> {
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Makes a struct of counters from one list, so that name, kind and meaning of each stand together.
+///
+/// ```
+/// tenon_service::counters! {
+///     /// The counters of a service.
+///     Statistics:
+///     requests Counter "Requests answered.",
+/// }
+/// let statistics = Statistics::default();
+/// assert_eq!(statistics.values()[0].0.name, "requests");
+/// ```
+#[macro_export]
+macro_rules! counters {
+    ($(#[$about:meta])* $statistics:ident: $($field:ident $kind:ident $text:literal,)*) => {
+        $(#[$about])*
+        #[derive(Debug, Default)]
+        pub struct $statistics {
+            $(#[doc = $text] pub $field: ::std::sync::atomic::AtomicU64,)*
+        }
+        impl $statistics {
+            /// All counters with their values now.
+            pub fn values(&self) -> Vec<(&'static $crate::CounterDefinition, u64)> {
+                vec![$({
+                    static DEFINITION: $crate::CounterDefinition = $crate::CounterDefinition {
+                        name: stringify!($field), kind: $crate::CounterKind::$kind, text: $text,
+                    };
+                    (&DEFINITION, self.$field.load(::std::sync::atomic::Ordering::Relaxed))
+                },)*]
+            }
+        }
+    };
+}

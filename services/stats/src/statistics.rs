@@ -2,30 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenon_service::{CounterDefinition, CounterKind};
-
-macro_rules! counters {
-    ($($field:ident $kind:ident $text:literal,)*) => {
-        /// The collector's own counters.
-        #[derive(Debug, Default)]
-        pub struct Statistics {
-            $(#[doc = $text] pub $field: AtomicU64,)*
-        }
-        impl Statistics {
-            /// All counters with their values now.
-            pub fn values(&self) -> Vec<(&'static CounterDefinition, u64)> {
-                vec![$({
-                    static DEFINITION: CounterDefinition = CounterDefinition {
-                        name: stringify!($field), kind: CounterKind::$kind, text: $text,
-                    };
-                    (&DEFINITION, self.$field.load(Ordering::Relaxed))
-                },)*]
-            }
-        }
-    };
-}
+use tenon_service::counters;
 
 counters! {
+    /// The collector's own counters.
+    Statistics:
     instances Gauge "Processes that told their counters at the last collection.",
     instances_silent Gauge "Processes that did not tell their counters at the last collection.",
     collections Counter "Collections made.",

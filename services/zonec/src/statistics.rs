@@ -3,30 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tenon_service::{CounterDefinition, CounterKind};
-
-macro_rules! counters {
-    ($($field:ident $kind:ident $text:literal,)*) => {
-        /// The counters of the zone compiler.
-        #[derive(Debug, Default)]
-        pub struct Statistics {
-            $(#[doc = $text] pub $field: AtomicU64,)*
-        }
-        impl Statistics {
-            /// All counters with their values now.
-            pub fn values(&self) -> Vec<(&'static CounterDefinition, u64)> {
-                vec![$({
-                    static DEFINITION: CounterDefinition = CounterDefinition {
-                        name: stringify!($field), kind: CounterKind::$kind, text: $text,
-                    };
-                    (&DEFINITION, self.$field.load(Ordering::Relaxed))
-                },)*]
-            }
-        }
-    };
-}
+use tenon_service::counters;
 
 counters! {
+    /// The counters of the zone compiler.
+    Statistics:
     zones Gauge "Zones that the manifest names.",
     zones_failed_now Gauge "Zones whose stored version could not be compiled.",
     zones_compiled Counter "Zone versions compiled and published.",
