@@ -7,14 +7,21 @@ use tenon_system_tests::{Machine, zones};
 
 const RATE: u32 = 20_000;
 
-/// Runs `disturb` in the middle of a stream of queries.
-fn under_load(machine: &Machine, what: &str, disturb: impl FnOnce()) -> Tally {
+/// What a process that is killed may take with it: a batch of 32 that it had read and not yet answered, for each of its
+/// workers (the machine has a worker per core). Mostly it is none. What waits in the sockets is never lost.
+fn in_hand() -> u64 {
+    32 * std::thread::available_parallelism().map_or(1, usize::from) as u64
+}
+
+/// Runs `disturb` in the middle of a stream of queries; at most `may_lose` of them may stay without an answer.
+fn under_load(machine: &Machine, what: &str, may_lose: u64, disturb: impl FnOnce()) -> Tally {
     let flood = machine.flood("127.0.0.1:53", "www.example.com", RATE, 4);
     std::thread::sleep(Duration::from_secs(1));
     disturb();
     let tally = flood.finish();
     println!("{what}: {}", serde_json::to_string(&tally).unwrap());
-    assert_eq!((tally.refused, tally.lost, tally.wrong), (0, 0, 0), "{what}: {tally:?}");
+    assert_eq!((tally.refused, tally.wrong), (0, 0), "{what}: {tally:?}");
+    assert!(tally.lost <= may_lose, "{what}: more than {may_lose} lost: {tally:?}");
     assert_eq!(tally.sent, u64::from(RATE) * 4);
     tally
 }
@@ -29,14 +36,14 @@ fn serving() -> Machine {
 fn kill_and_restart_under_load_lose_nothing() {
     let machine = serving();
     let before = machine.main_pid("tenon-auth@1.service");
-    under_load(&machine, "kill -9 of auth", || {
+    under_load(&machine, "kill -9 of auth", in_hand(), || {
         machine.kill("tenon-auth@1.service");
     });
     assert_ne!(machine.main_pid("tenon-auth@1.service"), before);
-    under_load(&machine, "systemctl restart tenon-auth@1", || {
+    under_load(&machine, "systemctl restart tenon-auth@1", 0, || {
         machine.must("systemctl restart tenon-auth@1.service");
     });
-    under_load(&machine, "systemctl restart tenon.target", || {
+    under_load(&machine, "systemctl restart tenon.target", 0, || {
         machine.must("systemctl restart tenon.target");
     });
 }
@@ -47,7 +54,7 @@ fn of_two_instances_on_one_address_one_may_be_killed() {
     machine.must("bindctl config set auth/instances 2 && bindctl config commit");
     machine.wait("systemctl is-active tenon-auth@2.service");
     let before = machine.main_pid("tenon-auth@2.service");
-    under_load(&machine, "kill -9 of one of two instances", || {
+    under_load(&machine, "kill -9 of one of two instances", in_hand(), || {
         machine.kill("tenon-auth@1.service");
     });
     assert_eq!(machine.main_pid("tenon-auth@2.service"), before, "the other instance was left alone");
