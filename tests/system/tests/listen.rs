@@ -33,10 +33,9 @@ fn a_new_address_costs_one_restart_and_nothing_on_the_others() {
 fn an_address_that_cannot_be_bound_leaves_the_old_ones_and_tells_why() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
-    // Somebody without SO_REUSEPORT on the port.
-    let holder = "python3 -c 'import socket,time; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind((\"127.0.0.9\",53)); print(1,flush=True); time.sleep(600)'";
-    machine.must(&format!("systemd-run --unit=holder {holder}"));
-    machine.wait("ss -lun | grep -q 127.0.0.9:53");
+    // Somebody on the TCP port. (A UDP socket of PID 1 would not do: it has SO_REUSEADDR, as ours.)
+    machine.must("systemd-run --unit=holder --socket-property=ListenStream=127.0.0.9:53 sleep 600");
+    machine.wait("ss -ltn | grep -q 127.0.0.9:53");
     let auth = machine.main_pid("tenon-auth@1.service");
 
     let flood = machine.flood("127.0.0.1:53", "www.example.com", 20_000, 5);
