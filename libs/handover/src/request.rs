@@ -1,0 +1,239 @@
+//! A request on its way from one process to the other.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Longest DNS message, in octets.
+pub const MAX_MESSAGE: usize = 65_535;
+/// Longest request frame, in octets: its length, header and message.
+pub const MAX_FRAME: usize = LENGTH_OCTETS + HEADER_OCTETS + MAX_MESSAGE;
+
+/// The frame begins with the length of what follows.
+const LENGTH_OCTETS: usize = 4;
+/// Version, kind, transport, then two addresses.
+const HEADER_OCTETS: usize = 3 + 2 * ADDRESS_OCTETS;
+/// Family, sixteen octets of address, port.
+const ADDRESS_OCTETS: usize = 1 + 16 + 2;
+const VERSION: u8 = 1;
+/// The giver has sent the whole frame before the connection can be accepted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// AXFR or IXFR; answered with a stream of messages.
+    Transfer,
+    /// NOTIFY (RFC 1996); not answered.
+    Notify,
+    /// UPDATE (RFC 2136); answered with one message.
+    Update,
+}
+
+/// How the message came from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A datagram.
+    Udp,
+    /// A plain stream.
+    Tcp,
+    /// A stream in TLS (RFC 7858).
+    Tls,
+    /// HTTP/2 (RFC 8484).
+    Https,
+    /// QUIC (RFC 9250).
+    Quic,
+}
+
+/// One message with what is known about its sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked for.
+    pub kind: Kind,
+    /// How it came.
+    pub transport: Transport,
+    /// Who asks.
+    pub peer: SocketAddr,
+    /// The address that was asked.
+    pub local: SocketAddr,
+    /// The message as it came, without a length before it; at most [`MAX_MESSAGE`] octets.
+    pub message: Vec<u8>,
+}
+
+/// Why a request could not be read.
+#[derive(Debug, Error)]
+pub enum ReceiveError {
+    /// The connection failed or ended too early.
+    #[error("the connection broke before the request was whole: {0}")]
+    Broken(#[from] io::Error),
+    /// Nothing more came for five seconds.
+    #[error("the request did not come within {} s", PATIENCE.as_secs())]
+    TooSlow,
+    /// What came is not of this version or makes no sense.
+    #[error("the request is not understood ({0}); are all of Tenon's programs of one version?")]
+    Malformed(&'static str),
+}
+
+impl Request {
+    /// The frame: length (4 octets), version, kind, transport, peer, local address, message.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let length = HEADER_OCTETS + self.message.len();
+        let mut frame = Vec::with_capacity(LENGTH_OCTETS + length);
+        frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+        frame.extend_from_slice(&[VERSION, self.kind.code(), self.transport.code()]);
+        put_address(&mut frame, self.peer);
+        put_address(&mut frame, self.local);
+        frame.extend_from_slice(&self.message);
+        frame
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, ReceiveError> {
+        let mut rest = body;
+        let [version, kind, transport] = take::<3>(&mut rest)?;
+        if version != VERSION {
+            return Err(ReceiveError::Malformed("another version"));
+        }
+        Ok(Self {
+            kind: Kind::from_code(kind)?,
+            transport: Transport::from_code(transport)?,
+            peer: take_address(&mut rest)?,
+            local: take_address(&mut rest)?,
+            message: rest.to_vec(),
+        })
+    }
+}
+
+/// Reads one request, for five seconds at most.
+pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReceiveError> {
+    let reading = async {
+        let mut length = [0; LENGTH_OCTETS];
+        stream.read_exact(&mut length).await?;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if !(HEADER_OCTETS..=HEADER_OCTETS + MAX_MESSAGE).contains(&length) {
+            return Err(ReceiveError::Malformed("its length"));
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        Request::decode(&body)
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(ReceiveError::TooSlow))
+}
+
+impl Kind {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Transfer => 1,
+            Self::Notify => 2,
+            Self::Update => 3,
+        }
+    }
+
+    const fn from_code(code: u8) -> Result<Self, ReceiveError> {
+        match code {
+            1 => Ok(Self::Transfer),
+            2 => Ok(Self::Notify),
+            3 => Ok(Self::Update),
+            _ => Err(ReceiveError::Malformed("its kind")),
+        }
+    }
+}
+
+impl Transport {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Udp => 1,
+            Self::Tcp => 2,
+            Self::Tls => 3,
+            Self::Https => 4,
+            Self::Quic => 5,
+        }
+    }
+
+    const fn from_code(code: u8) -> Result<Self, ReceiveError> {
+        match code {
+            1 => Ok(Self::Udp),
+            2 => Ok(Self::Tcp),
+            3 => Ok(Self::Tls),
+            4 => Ok(Self::Https),
+            5 => Ok(Self::Quic),
+            _ => Err(ReceiveError::Malformed("its transport")),
+        }
+    }
+}
+
+fn put_address(frame: &mut Vec<u8>, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            frame.push(4);
+            frame.extend_from_slice(&ip.octets());
+            frame.extend_from_slice(&[0; 12]);
+        }
+        IpAddr::V6(ip) => {
+            frame.push(6);
+            frame.extend_from_slice(&ip.octets());
+        }
+    }
+    frame.extend_from_slice(&address.port().to_be_bytes());
+}
+
+fn take_address(rest: &mut &[u8]) -> Result<SocketAddr, ReceiveError> {
+    let [family] = take::<1>(rest)?;
+    let octets = take::<16>(rest)?;
+    let port = u16::from_be_bytes(take::<2>(rest)?);
+    let ip = match (family, octets.first_chunk::<4>()) {
+        (4, Some(octets)) => IpAddr::V4(Ipv4Addr::from(*octets)),
+        (6, _) => IpAddr::V6(Ipv6Addr::from(octets)),
+        _ => return Err(ReceiveError::Malformed("an address")),
+    };
+    Ok(SocketAddr::new(ip, port))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ReceiveError> {
+    let (taken, left) = rest.split_first_chunk::<N>().ok_or(ReceiveError::Malformed("it is too short"))?;
+    *rest = left;
+    Ok(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Request {
+        Request {
+            kind: Kind::Transfer,
+            transport: Transport::Tcp,
+            peer: "192.0.2.7:5353".parse().unwrap(),
+            local: "[2001:db8::1]:53".parse().unwrap(),
+            message: b"\x12\x34 a message".to_vec(),
+        }
+    }
+
+    async fn read(frame: &[u8]) -> Result<Request, ReceiveError> {
+        receive(&mut &frame[..]).await
+    }
+
+    #[tokio::test]
+    async fn a_request_comes_through_whole() {
+        assert_eq!(read(&example().encode()).await.unwrap(), example());
+        let longest = Request { message: vec![7; MAX_MESSAGE], ..example() };
+        assert_eq!(longest.encode().len(), MAX_FRAME);
+        assert_eq!(read(&longest.encode()).await.unwrap(), longest);
+    }
+
+    #[tokio::test]
+    async fn every_shorter_frame_and_every_wrong_code_is_refused() {
+        let frame = example().encode();
+        for length in 0..frame.len() {
+            assert!(matches!(read(&frame[..length]).await, Err(ReceiveError::Broken(_))), "{length}");
+        }
+        for (at, wrong) in [(0, 0xff), (4, 9), (5, 0), (5, 4), (6, 6), (7, 5), (26, 0)] {
+            let mut damaged = frame.clone();
+            damaged[at] = wrong;
+            assert!(matches!(read(&damaged).await, Err(ReceiveError::Malformed(_))), "octet {at}");
+        }
+    }
+}
