@@ -49,6 +49,34 @@ pub enum ZoneEvent {
         /// Its new generation.
         generation: u64,
     },
+    /// A secondary zone could not be refreshed from any of its primaries.
+    TransferFailed {
+        /// The zone's name.
+        zone: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A primary of the zone said that it changed, and was heard.
+    NotifyReceived {
+        /// The zone's name.
+        zone: String,
+        /// Serial of the SOA that came along; 0 when there was none.
+        serial: u32,
+        /// Address of the sender.
+        peer: String,
+    },
+    /// A secondary zone was found current, or transferred.
+    Refreshed {
+        /// The zone's name.
+        zone: String,
+        /// The serial stored now.
+        serial: u32,
+    },
+    /// A secondary zone was not refreshed for the time that its SOA allows.
+    Expired {
+        /// The zone's name.
+        zone: String,
+    },
     /// The listener was too slow and events were dropped: look at everything again. Never sent.
     Lost,
 }
@@ -91,6 +119,12 @@ impl Bus {
                 self.emit("ImageFailed", &(zone, serial, reason)).await
             }
             ZoneEvent::ManifestChanged { generation } => self.emit("ManifestChanged", &(generation,)).await,
+            ZoneEvent::TransferFailed { zone, reason } => self.emit("TransferFailed", &(zone, reason)).await,
+            ZoneEvent::NotifyReceived { zone, serial, peer } => {
+                self.emit("NotifyReceived", &(zone, serial, peer)).await
+            }
+            ZoneEvent::Refreshed { zone, serial } => self.emit("ZoneRefreshed", &(zone, serial)).await,
+            ZoneEvent::Expired { zone } => self.emit("ZoneExpired", &(zone,)).await,
             ZoneEvent::Lost => Ok(()),
         }
     }
@@ -127,6 +161,22 @@ fn read(message: &zbus::Message) -> Option<ZoneEvent> {
         "ManifestChanged" => {
             let (generation,) = body.deserialize().ok()?;
             ZoneEvent::ManifestChanged { generation }
+        }
+        "TransferFailed" => {
+            let (zone, reason) = body.deserialize().ok()?;
+            ZoneEvent::TransferFailed { zone, reason }
+        }
+        "NotifyReceived" => {
+            let (zone, serial, peer) = body.deserialize().ok()?;
+            ZoneEvent::NotifyReceived { zone, serial, peer }
+        }
+        "ZoneRefreshed" => {
+            let (zone, serial) = body.deserialize().ok()?;
+            ZoneEvent::Refreshed { zone, serial }
+        }
+        "ZoneExpired" => {
+            let (zone,) = body.deserialize().ok()?;
+            ZoneEvent::Expired { zone }
         }
         _ => return None,
     })

@@ -16,6 +16,10 @@ async fn zone_events_arrive_as_they_were_sent() {
         ZoneEvent::ImageFailed { zone: zone(), serial: 8, reason: "why".into() },
         ZoneEvent::Removed { zone: zone() },
         ZoneEvent::ManifestChanged { generation: 4 },
+        ZoneEvent::TransferFailed { zone: zone(), reason: "why".into() },
+        ZoneEvent::NotifyReceived { zone: zone(), serial: 9, peer: "192.0.2.1".into() },
+        ZoneEvent::Refreshed { zone: zone(), serial: 9 },
+        ZoneEvent::Expired { zone: zone() },
     ];
     for event in &sent {
         sender.emit_zone_event(event).await.unwrap();

@@ -17,6 +17,7 @@ pub mod messages;
 mod schema;
 mod settings;
 mod users;
+mod zones;
 
 pub use bus::{BusEvent, CurrentBus};
 pub use command_line::CommonOptions;
@@ -25,3 +26,4 @@ pub use component::{Component, CounterDefinition, CounterKind};
 pub use daemon::{Daemon, Running, now_usec};
 pub use schema::Schema;
 pub use settings::{Refusal, Settings};
+pub use zones::ZonesFace;

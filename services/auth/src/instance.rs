@@ -156,7 +156,8 @@ impl Instance {
                 ZoneEvent::ImageReady { .. } | ZoneEvent::ManifestChanged { .. } | ZoneEvent::Lost => {
                     self.hint.notify_one();
                 }
-                ZoneEvent::Changed { .. } | ZoneEvent::Removed { .. } | ZoneEvent::ImageFailed { .. } => {}
+                // What concerns stores and transfers shows in the manifest sooner or later.
+                _ => {}
             }
         }
     }

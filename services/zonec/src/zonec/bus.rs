@@ -6,13 +6,12 @@ use std::sync::Arc;
 use tenon_bus::names::{ZONEC_PATH, ZONES_PATH};
 use tenon_bus::server::{Error, connection};
 use tenon_bus::{Bus, ZoneEvent};
-use tenon_service::CurrentBus;
 use tenon_service::authorise::{Action, authorise};
+use tenon_service::{CurrentBus, ZonesFace};
 use tenon_wire::Name;
 use tokio::sync::mpsc;
 use zbus::connection::Builder;
 use zbus::message::Header;
-use zbus::object_server::SignalEmitter;
 use zbus::wire::Variant;
 use zbus::{Connection, interface};
 
@@ -34,9 +33,8 @@ pub async fn listen(zonec: Arc<Zonec>, bus: Bus) {
     while let Some(event) = events.next().await {
         match event {
             ZoneEvent::Changed { .. } | ZoneEvent::Removed { .. } | ZoneEvent::Lost => zonec.hint(),
-            ZoneEvent::ImageReady { .. }
-            | ZoneEvent::ImageFailed { .. }
-            | ZoneEvent::ManifestChanged { .. } => {}
+            // Its own, and what did not touch a store.
+            _ => {}
         }
     }
 }
@@ -171,40 +169,4 @@ fn members(zone: StoredZone) -> Vec<(&'static str, Variant<'static>)> {
 
 fn name(text: &str) -> Result<Name, Error> {
     text.parse().map_err(|error| Error::NoSuchZone(format!("{text:?} is no zone's name: {error}")))
-}
-
-/// Where the life of zones is told, so that introspection shows what can be heard there.
-struct ZonesFace;
-
-#[interface(name = "org.tenon.Zones1", introspection_docs = false)]
-impl ZonesFace {
-    #[zbus(signal)]
-    async fn zone_changed(
-        emitter: &SignalEmitter<'_>,
-        zone: String,
-        serial: u32,
-        cause: String,
-    ) -> zbus::Result<()>;
-
-    #[zbus(signal)]
-    async fn zone_removed(emitter: &SignalEmitter<'_>, zone: String) -> zbus::Result<()>;
-
-    #[zbus(signal)]
-    async fn image_ready(
-        emitter: &SignalEmitter<'_>,
-        zone: String,
-        serial: u32,
-        generation: u64,
-    ) -> zbus::Result<()>;
-
-    #[zbus(signal)]
-    async fn image_failed(
-        emitter: &SignalEmitter<'_>,
-        zone: String,
-        serial: u32,
-        reason: String,
-    ) -> zbus::Result<()>;
-
-    #[zbus(signal)]
-    async fn manifest_changed(emitter: &SignalEmitter<'_>, generation: u64) -> zbus::Result<()>;
 }
