@@ -32,6 +32,12 @@ pub enum BusError {
     /// The component has no counter of that name.
     #[error("no such counter: {0}")]
     NoSuchCounter(String),
+    /// The service knows no such job (any more).
+    #[error("no such job: {0}")]
+    NoSuchJob(String),
+    /// There is too much to do already, or something that excludes it is under way: try again later.
+    #[error("busy: {0}")]
+    Busy(String),
     /// A value does not fit the option's schema.
     #[error("invalid value: {0}")]
     InvalidValue(String),
@@ -69,6 +75,8 @@ impl BusError {
             Some("NoSuchOption") => Self::NoSuchOption(text),
             Some("NoSuchComponent") => Self::NoSuchComponent(text),
             Some("NoSuchCounter") => Self::NoSuchCounter(text),
+            Some("NoSuchJob") => Self::NoSuchJob(text),
+            Some("Busy") => Self::Busy(text),
             Some("InvalidValue") => Self::InvalidValue(text),
             Some("Rejected") => Self::Rejected(text),
             Some("Conflict") => Self::Conflict(text),

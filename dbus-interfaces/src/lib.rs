@@ -2,7 +2,7 @@
 //!
 //! The XML files beside this crate are the contract; here is what a Rust program calls. A [`Bus`] is a connection;
 //! each proxy ([`Config1`], [`Stats1`], [`Auth1`], [`Zonec1`], [`Cfgmgr1`],
-//! [`Collector1`]) is one object of one peer, and shows types
+//! [`Collector1`], [`Xfrin1`], [`Jobs1`]) is one object of one peer, and shows types
 //! of its own only. The bus library itself is seen in [`server`] alone, which daemons use to serve objects.
 //!
 //! Looking never starts anything: every call carries no-auto-start, except the verbs of [`Cfgmgr1`], which an
@@ -14,12 +14,14 @@ mod cfgmgr;
 mod collector;
 mod config;
 mod error;
+mod jobs;
 pub mod names;
 mod peer;
 pub mod server;
 mod stats;
 mod systemd;
 mod value;
+mod xfrin;
 mod zonec;
 mod zones;
 
@@ -29,7 +31,9 @@ pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, HistoryEntry};
 pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
 pub use error::BusError;
+pub use jobs::{JobEvent, JobEvents, JobState, JobStatus, Jobs1, ListedJob};
 pub use stats::{CounterKind, CounterMeaning, Stats1, StatsState};
 pub use systemd::{Systemd, Unit, UnitDetails};
+pub use xfrin::{SecondaryZone, SecondaryZoneDetails, Xfrin1, XfrinState};
 pub use zonec::{StoredZone, StoredZoneDetails, Zonec1, ZonecState};
 pub use zones::{ZoneEvent, ZoneEvents};

@@ -32,6 +32,18 @@ pub const COLLECTOR_PATH: &str = "/org/tenon/Collector1";
 /// Interface of the collector.
 pub const COLLECTOR_INTERFACE: &str = "org.tenon.Collector1";
 
+/// Bus name of who transfers zones in.
+pub const XFRIN: &str = "org.tenon.Xfrin1";
+/// The object of who transfers zones in.
+pub const XFRIN_PATH: &str = "/org/tenon/Xfrin1";
+/// Interface of who transfers zones in.
+pub const XFRIN_INTERFACE: &str = "org.tenon.Xfrin1";
+
+/// Interface of a service's long work.
+pub const JOBS_INTERFACE: &str = "org.tenon.Jobs1";
+/// The object of a service's long work, the same for all services.
+pub const JOBS_PATH: &str = "/org/tenon/Jobs1";
+
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.

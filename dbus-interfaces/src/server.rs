@@ -17,6 +17,10 @@ pub enum Error {
     NoSuchComponent(String),
     /// The component has no counter of that name.
     NoSuchCounter(String),
+    /// The service knows no such job (any more).
+    NoSuchJob(String),
+    /// There is too much to do already, or something that excludes it is under way.
+    Busy(String),
     /// A value does not fit the option's schema.
     InvalidValue(String),
     /// Settings refused; nothing changed.

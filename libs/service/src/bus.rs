@@ -41,6 +41,11 @@ pub struct CurrentBus {
 }
 
 impl CurrentBus {
+    /// Follows connections that are kept elsewhere: for programs that are no daemon, and tests.
+    pub fn following(receiver: watch::Receiver<Option<Bus>>) -> Self {
+        Self { receiver }
+    }
+
     /// The bus, when there is one right now.
     pub fn get(&self) -> Option<Bus> {
         self.receiver.borrow().clone()
@@ -64,7 +69,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn channel() -> (watch::Sender<Option<Bus>>, CurrentBus) {
         let (sender, receiver) = watch::channel(None);
-        (sender, CurrentBus { receiver })
+        (sender, CurrentBus::following(receiver))
     }
 
     pub(crate) async fn run(self) {

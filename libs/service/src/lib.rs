@@ -12,6 +12,7 @@ pub mod committed;
 mod component;
 mod daemon;
 pub mod document;
+pub mod jobs;
 pub mod log;
 pub mod messages;
 mod schema;
