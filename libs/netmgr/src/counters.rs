@@ -73,6 +73,7 @@ counters! {
         active: Gauge, "Datagram sockets being served, counted once for each worker that serves them.";
         received: Counter, "Datagrams received.";
         sent: Counter, "Replies given to the kernel.";
+        coupled: Counter, "Replies among those that went with others to the same peer in one piece (UDP segmentation).";
         recvfail: Counter, "Failed attempts to receive.";
         sendfail: Counter, "Replies that could not be sent.";
         sendwait: Counter, "Times that a worker had to wait for room to send.";

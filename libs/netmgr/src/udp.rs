@@ -1,9 +1,11 @@
 //! Datagrams: receive a batch, answer it, send the replies.
 
 mod batch;
+mod control;
 mod options;
 mod pktinfo;
 mod send;
+mod train;
 
 use std::io;
 use std::net::SocketAddr;

@@ -152,3 +152,28 @@ fn datagrams_wait_for_the_next_network_on_the_same_socket() {
         client.recv(&mut reply).expect("nothing lost");
     }
 }
+
+#[test]
+fn replies_that_go_to_one_peer_in_one_piece_arrive_as_single_datagrams() {
+    for (listen, own, asked) in [("127.0.0.1:0", "127.0.0.1:0", "udp4"), ("[::]:0", "[::1]:0", "udp6")] {
+        let (fd, mut server) = bound(Type::DGRAM, listen);
+        let client = client(own);
+        server.set_ip(client.local_addr().unwrap().ip());
+        let length = |number: u16| 40 + usize::from(number % 3) * 10;
+        // They wait before anybody serves, so that one batch takes them all.
+        for number in 0..20 {
+            client.send_to(&message(ECHO, number, length(number)), server).unwrap();
+        }
+        let network = start(vec![fd], &settings(1));
+        let mut missing: BTreeSet<u16> = (0..20).collect();
+        while !missing.is_empty() {
+            let mut reply = [0; 4096];
+            let (octets, _) = client.recv_from(&mut reply).expect("a reply to each");
+            let number = u16::from_be_bytes([reply[0], reply[1]]);
+            assert_eq!(reply[..octets], message(ECHO, number, length(number)));
+            assert!(missing.remove(&number), "{number} answered twice");
+        }
+        until("all are counted", || counter(&network, &format!("{asked}_sent")) == 20);
+        assert_eq!(counter(&network, &format!("{asked}_coupled")), 20, "{listen}");
+    }
+}

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
 
 use super::pktinfo::Destination;
-use super::send::{Reply, send};
+use super::send::{Reply, Sender};
 use super::{BATCH, DATAGRAM_MAX};
 use crate::counters::UdpCounters;
 use crate::handler::{Handle, Handler, Transport, Verdict};
@@ -61,6 +61,7 @@ pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
     arrivals: Vec<Arrival>,
     replies: Vec<Reply>,
+    sender: Sender,
 }
 
 impl Batch {
@@ -74,6 +75,7 @@ impl Batch {
             headers: MultiHeaders::preallocate(BATCH, control),
             arrivals: Vec::with_capacity(BATCH),
             replies: Vec::with_capacity(BATCH),
+            sender: Sender::default(),
         }
     }
 
@@ -91,7 +93,7 @@ impl Batch {
         };
         counters.received.add(received);
         self.answer(&mut *worker.handler.borrow_mut(), room, counters);
-        send(fd, &mut self.replies, &room.replies, counters);
+        self.sender.send(fd, &mut self.replies, &room.replies, counters);
         if received == BATCH { Received::Full } else { Received::Part }
     }
 
@@ -121,7 +123,7 @@ impl Batch {
             let handle = self.handle(arrival);
             if let Verdict::Reply(length) = handler.answer(&handle, message, out) {
                 let length = length.min(out.len());
-                self.replies.push(Reply::new(start, length, &arrival.peer, arrival.destination));
+                self.replies.push(Reply::new(start, length, arrival.peer, arrival.destination));
                 start += length;
             }
         }

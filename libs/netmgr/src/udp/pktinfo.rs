@@ -1,20 +1,15 @@
-//! The address that a datagram was sent to, on sockets bound to all addresses: read from the one control message, and
-//! written into another so that the reply leaves from it.
+//! The address that a datagram was sent to, on sockets bound to all addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use nix::libc::{IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO};
 use nix::sys::socket::ControlMessageOwned;
-
-/// Room for either kind of control message.
-pub(super) const SPACE: usize = 64;
 
 /// Where a datagram was sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Destination {
     pub(super) address: IpAddr,
     /// The interface it came by, for addresses that mean nothing without one; 0 otherwise.
-    interface: u32,
+    pub(super) interface: u32,
 }
 
 impl Destination {
@@ -36,49 +31,5 @@ impl Destination {
             }
             _ => None,
         }
-    }
-
-    /// Writes the control message that makes a reply leave from here; returns its length.
-    ///
-    /// Layout of `struct cmsghdr` (length, level, type) with `struct in_pktinfo` (interface, source, unused) or
-    /// `struct in6_pktinfo` (source, interface), padded to a multiple of a word.
-    pub(super) fn write(self, out: &mut [u8; SPACE]) -> usize {
-        let mut writer = Writer { out, length: size_of::<usize>() };
-        match self.address {
-            IpAddr::V4(address) => {
-                writer.put(&IPPROTO_IP.to_ne_bytes());
-                writer.put(&IP_PKTINFO.to_ne_bytes());
-                writer.put(&self.interface.to_ne_bytes());
-                writer.put(&address.octets());
-                writer.put(&[0; 4]);
-            }
-            IpAddr::V6(address) => {
-                writer.put(&IPPROTO_IPV6.to_ne_bytes());
-                writer.put(&IPV6_PKTINFO.to_ne_bytes());
-                writer.put(&address.octets());
-                writer.put(&self.interface.to_ne_bytes());
-            }
-        }
-        writer.finish()
-    }
-}
-
-struct Writer<'a> {
-    out: &'a mut [u8; SPACE],
-    length: usize,
-}
-
-impl Writer<'_> {
-    fn put(&mut self, octets: &[u8]) {
-        if let Some(place) = self.out.get_mut(self.length..self.length + octets.len()) {
-            place.copy_from_slice(octets);
-            self.length += octets.len();
-        }
-    }
-
-    fn finish(mut self) -> usize {
-        let length = std::mem::take(&mut self.length);
-        self.put(&length.to_ne_bytes());
-        length.next_multiple_of(size_of::<usize>())
     }
 }
