@@ -23,6 +23,7 @@ mod systemd;
 mod value;
 mod xfrin;
 mod zonec;
+mod zonemgr;
 mod zones;
 
 pub use auth::{Auth1, AuthState, AuthZone, AuthZoneDetails, Listener};
@@ -36,4 +37,5 @@ pub use stats::{CounterKind, CounterMeaning, Stats1, StatsState};
 pub use systemd::{Systemd, Unit, UnitDetails};
 pub use xfrin::{SecondaryZone, SecondaryZoneDetails, Xfrin1, XfrinState};
 pub use zonec::{StoredZone, StoredZoneDetails, Zonec1, ZonecState};
+pub use zonemgr::{ManagedZone, ManagedZoneDetails, Zonemgr1, ZonemgrState};
 pub use zones::{ZoneEvent, ZoneEvents};

@@ -44,6 +44,13 @@ pub const JOBS_INTERFACE: &str = "org.tenon.Jobs1";
 /// The object of a service's long work, the same for all services.
 pub const JOBS_PATH: &str = "/org/tenon/Jobs1";
 
+/// Bus name of the zone manager.
+pub const ZONEMGR: &str = "org.tenon.Zonemgr1";
+/// The object of the zone manager.
+pub const ZONEMGR_PATH: &str = "/org/tenon/Zonemgr1";
+/// Interface of the zone manager.
+pub const ZONEMGR_INTERFACE: &str = "org.tenon.Zonemgr1";
+
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.

@@ -11,6 +11,10 @@ pub(crate) enum ExtendedError {
     NotAuthoritative,
     /// A zone is served, but its image is damaged or missing.
     InvalidData,
+    /// A secondary zone was not refreshed for the time that its SOA allows.
+    Expired,
+    /// A secondary zone was never transferred.
+    NotReady,
 }
 
 impl ExtendedError {
@@ -19,6 +23,8 @@ impl ExtendedError {
         let data: &[u8] = match self {
             Self::Prohibited => b"\x00\x12",
             Self::NotAuthoritative => b"\x00\x14",
+            Self::Expired => b"\x00\x18zone expired",
+            Self::NotReady => b"\x00\x0ezone not transferred yet",
             Self::InvalidData => b"\x00\x18zone data cannot be used",
         };
         (option::EXTENDED_ERROR, data)

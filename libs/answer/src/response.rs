@@ -1,6 +1,6 @@
 //! From a query's octets to a response's: what is refused at once, and the frame around an answer.
 
-use tenon_image::Catalog;
+use tenon_image::{Catalog, Cause, ZoneImage};
 use tenon_wire::message::edns::{OPTION_HEAD, option};
 use tenon_wire::message::header::{HEADER, flag};
 use tenon_wire::message::{Edns, Header, Opcode, Query, QueryError, Question, Rcode, ResponseWriter};
@@ -144,10 +144,20 @@ impl Responder<'_> {
         .run();
         let error = match rcode {
             Rcode::REFUSED => Some(ExtendedError::NotAuthoritative),
-            Rcode::SERVFAIL => Some(ExtendedError::InvalidData),
+            Rcode::SERVFAIL => Some(self.unavailable(question)),
             _ => None,
         };
         (rcode, error)
+    }
+
+    /// What is the matter with the zone in which the search ended.
+    fn unavailable(&self, question: &Question<'_>) -> ExtendedError {
+        let zone = self.catalog.find(&self.scratch.name, question.rrtype == RrType::DS);
+        match zone.filter(|zone| !zone.is_usable()).and_then(ZoneImage::cause) {
+            Some(Cause::Expired) => ExtendedError::Expired,
+            Some(Cause::Unloaded) => ExtendedError::NotReady,
+            None => ExtendedError::InvalidData,
+        }
     }
 
     /// Notes what the response is, and completes it.

@@ -6,6 +6,7 @@ mod support;
 use hickory_proto::op::Message;
 use support::Server;
 use tenon_answer::{AnswerSettings, Transport};
+use tenon_image::Cause;
 
 const ZONE: &str = "$TTL 300\n@ SOA ns admin 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n";
 const QUESTION: &[u8] = b"\x02ns\x07example\x00\x00\x01\x00\x01";
@@ -168,6 +169,21 @@ fn a_zone_that_cannot_be_used_says_so() {
     let reply = server.raw(Transport::Udp, &message(0, [1, 0, 0, 1], &[QUESTION, OPT])).unwrap();
     assert_eq!(reply[2..4], [0x80, 2]);
     assert!(reply.ends_with(b"\x00\x0f\x00\x1a\x00\x18zone data cannot be used"), "{reply:02x?}");
+}
+
+#[test]
+fn secondary_zones_without_data_are_servfail_with_the_reason() {
+    let zones = [("example.", Cause::Expired), ("new.example.", Cause::Unloaded)];
+    let server = &mut Server::unavailable(&zones);
+    for (owner, reason) in [
+        (&b""[..], &b"\x00\x0f\x00\x0e\x00\x18zone expired"[..]),
+        (b"\x03new", b"\x00\x0f\x00\x1a\x00\x0ezone not transferred yet"),
+    ] {
+        let question = [owner, b"\x07example\x00\x00\x01\x00\x01"].concat();
+        let reply = server.raw(Transport::Udp, &message(0, [1, 0, 0, 1], &[&question, OPT])).unwrap();
+        assert_eq!(reply[2..4], [0x80, 2]);
+        assert!(reply.ends_with(reason), "{reply:02x?}");
+    }
 }
 
 #[test]

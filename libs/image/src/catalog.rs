@@ -11,6 +11,7 @@ use tenon_wire::{Name, NameRef};
 
 use crate::file::ImageMap;
 use crate::manifest::{ImageFile, Manifest, ManifestZone};
+use crate::unavailable::{Cause, Unavailable};
 use crate::zone::ZoneImage;
 
 /// How a zone of the manifest is served.
@@ -22,6 +23,10 @@ pub enum ZoneState {
     Previous,
     /// Not at all: every question is answered SERVFAIL.
     Faulty,
+    /// Not at all, because a secondary zone was not refreshed in time: every question is answered SERVFAIL.
+    Expired,
+    /// Not at all, because a secondary zone was never transferred: every question is answered SERVFAIL.
+    Unloaded,
 }
 
 /// A zone of the catalog, as an operator sees it.
@@ -227,6 +232,16 @@ impl Opener<'_> {
             files: zone.files.clone(),
             records: zone.records,
         };
+        if let Some(Unavailable { cause, .. }) = zone.unavailable {
+            let (state, reason) = match cause {
+                Cause::Expired => {
+                    (ZoneState::Expired, "it was not refreshed for the time that its SOA allows")
+                }
+                Cause::Unloaded => (ZoneState::Unloaded, "it was never transferred"),
+            };
+            (served.state, served.reason) = (state, reason.to_owned());
+            return (served, ZoneImage::unavailable(&zone.origin, cause));
+        }
         let current = match self.image(&zone.origin, &zone.files) {
             Ok(image) => return (served, image),
             Err(reason) => reason,

@@ -7,6 +7,7 @@
 //!   file zone-1.image octets=4096 checksum=0123456789abcdef
 //!   previous serial=6 version=2
 //!     file zone-0.image octets=4096 checksum=0123456789abcdef
+//! zone example.net. serial=0 version=0 storage=secondary records=0 compiled_usec=0 unloaded=1700000000000000
 //! checksum 0123456789abcdef
 //! ```
 //!
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use tenon_wire::{Name, NameError};
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::unavailable::Unavailable;
 
 /// Name of the manifest in the image directory.
 pub const MANIFEST: &str = "MANIFEST";
@@ -65,6 +68,9 @@ pub struct ManifestZone {
     pub files: Vec<ImageFile>,
     /// What was served before, kept for the case that the files above are damaged.
     pub previous: Option<PreviousImage>,
+    /// Set while the zone is answered SERVFAIL although it is configured: an expired one has files, which are kept for
+    /// its recovery; an unloaded one has none.
+    pub unavailable: Option<Unavailable>,
 }
 
 /// The image a zone had before its current one.
@@ -181,9 +187,13 @@ fn write_zone(text: &mut String, zone: &ManifestZone) {
     push(
         text,
         format_args!(
-            "zone {origin} serial={serial} version={version} storage={storage} records={records} compiled_usec={compiled_usec}\n"
+            "zone {origin} serial={serial} version={version} storage={storage} records={records} compiled_usec={compiled_usec}"
         ),
     );
+    if let Some(Unavailable { cause, since_usec }) = zone.unavailable {
+        push(text, format_args!(" {cause}={since_usec}"));
+    }
+    text.push('\n');
     write_files(text, "  ", &zone.files);
     if let Some(PreviousImage { serial, version, files }) = &zone.previous {
         push(text, format_args!("  previous serial={serial} version={version}\n"));
@@ -252,6 +262,7 @@ impl Reader {
             compiled_usec: field(&mut words, "compiled_usec")?,
             files: Vec::new(),
             previous: None,
+            unavailable: words.next().map(unavailable).transpose()?,
         });
         Ok(())
     }
@@ -274,6 +285,11 @@ impl Reader {
     }
 }
 
+fn unavailable(word: &str) -> Result<Unavailable, String> {
+    let (cause, since) = word.split_once('=').unwrap_or((word, ""));
+    Ok(Unavailable { cause: cause.parse()?, since_usec: parse(Some(since))? })
+}
+
 fn field<'a, T: std::str::FromStr>(
     words: &mut impl Iterator<Item = &'a str>,
     key: &str,
@@ -291,6 +307,7 @@ fn parse<T: std::str::FromStr>(word: Option<&str>) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unavailable::Cause;
 
     fn sample() -> Manifest {
         let file =
@@ -304,9 +321,18 @@ mod tests {
             compiled_usec: 1_700_000_000_000_000,
             files: vec![file("a.image"), file("a.layer")],
             previous,
+            unavailable: None,
         };
         let previous = PreviousImage { serial: 6, version: 2, files: vec![file("old.image")] };
-        Manifest { generation: 42, zones: vec![zone(".", Some(previous)), zone(r"a\032b.example.", None)] }
+        let since = |cause, since_usec| Some(Unavailable { cause, since_usec });
+        let expired = ManifestZone { unavailable: since(Cause::Expired, 5), ..zone(r"b.example.", None) };
+        let unloaded = ManifestZone {
+            files: Vec::new(),
+            unavailable: since(Cause::Unloaded, u64::MAX),
+            ..zone("c.example.", None)
+        };
+        let zones = vec![zone(".", Some(previous)), zone(r"a\032b.example.", None), expired, unloaded];
+        Manifest { generation: 42, zones }
     }
 
     #[test]

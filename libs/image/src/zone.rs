@@ -15,6 +15,7 @@ use crate::node::{Node, NodeRef, kind};
 use crate::octets::Fault;
 use crate::order::{canonical_key, canonical_order};
 use crate::part::PartView;
+use crate::unavailable::Cause;
 
 /// Names up to so many labels below the apex are looked for from the apex down, so that a delegation is met first.
 const SHALLOW: usize = 2;
@@ -26,6 +27,8 @@ pub struct ZoneImage {
     labels: usize,
     /// Newest first; the base is last. Empty for a faulty zone.
     parts: Vec<Part>,
+    /// Why there are no answers, unless it is that there is no usable image.
+    unavailable: Option<Cause>,
 }
 
 #[derive(Debug)]
@@ -64,11 +67,26 @@ impl ZoneImage {
             PartView::new(map.octets(), &entry, key.labels())?;
             parts.push(Part { map: Arc::clone(map), entry });
         }
-        Ok(Self { origin: origin.clone(), labels: key.labels(), parts })
+        Ok(Self { origin: origin.clone(), labels: key.labels(), parts, unavailable: None })
     }
 
     pub(crate) fn faulty(origin: &Name) -> Self {
-        Self { origin: origin.clone(), labels: origin.as_ref().label_count(), parts: Vec::new() }
+        Self {
+            origin: origin.clone(),
+            labels: origin.as_ref().label_count(),
+            parts: Vec::new(),
+            unavailable: None,
+        }
+    }
+
+    pub(crate) fn unavailable(origin: &Name, cause: Cause) -> Self {
+        Self { unavailable: Some(cause), ..Self::faulty(origin) }
+    }
+
+    /// Why a zone that is not usable has no answers; none for one without a sound image.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Cause> {
+        self.unavailable
     }
 
     /// The zone's name, as written.

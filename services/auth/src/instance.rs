@@ -201,7 +201,7 @@ impl Instance {
 
     fn status(&self) -> String {
         let figures = self.zones.figures();
-        let trouble = figures.zones_previous + figures.zones_faulty;
+        let trouble = figures.zones_previous + figures.zones_faulty + figures.zones_expired;
         format!(
             "answering {} zones of manifest generation {}, {trouble} of them in trouble",
             figures.zones, figures.manifest_generation

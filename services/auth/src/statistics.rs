@@ -156,6 +156,10 @@ pub struct ZoneFigures {
     pub zones_previous: u64,
     /// Zones without a usable image.
     pub zones_faulty: u64,
+    /// Secondary zones that are expired.
+    pub zones_expired: u64,
+    /// Secondary zones that were never transferred.
+    pub zones_unloaded: u64,
     /// Catalogs published since the start.
     pub catalogs: u64,
     /// Image files found damaged by the idle pass since the start.
@@ -180,16 +184,28 @@ const ZONES: &[CounterDefinition] = &[
         "Zones answered from their previous image, because the current one is of no use.",
     ),
     gauge("zones_faulty", "Zones without a usable image, answered SERVFAIL."),
+    gauge("zones_expired", "Secondary zones not refreshed in time, answered SERVFAIL."),
+    gauge("zones_unloaded", "Secondary zones never transferred, answered SERVFAIL."),
     counter("catalogs", "Times that a new set of zones was taken up."),
     counter("images_damaged", "Image files that reading them through found damaged."),
     counter("inspections", "Times that all newly mapped images were read through."),
 ];
 
 impl ZoneFigures {
-    const fn values(self) -> [u64; 7] {
+    const fn values(self) -> [u64; 9] {
         let Self { manifest_generation, zones, zones_previous, zones_faulty, .. } = self;
-        let Self { catalogs, images_damaged, inspections, .. } = self;
-        [manifest_generation, zones, zones_previous, zones_faulty, catalogs, images_damaged, inspections]
+        let Self { zones_expired, zones_unloaded, catalogs, images_damaged, inspections, .. } = self;
+        [
+            manifest_generation,
+            zones,
+            zones_previous,
+            zones_faulty,
+            zones_expired,
+            zones_unloaded,
+            catalogs,
+            images_damaged,
+            inspections,
+        ]
     }
 }
 

@@ -1,6 +1,5 @@
 //! The zones being answered: kept in agreement with the manifest, and published to the workers by one pointer.
 
-mod identity;
 mod inspector;
 
 use std::collections::BTreeMap;
@@ -10,12 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tenon_answer::AnswerSettings;
-use tenon_image::{BodyFault, Catalog, Manifest, ServedZone, ZoneState};
+use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
 use tracing::{error, info, warn};
 
 use crate::messages;
 use crate::statistics::ZoneFigures;
-use identity::Identity;
 pub use inspector::Inspector;
 
 /// Zones in trouble that are listed and logged one by one; the rest is a number.
@@ -174,6 +172,7 @@ impl Zones {
     fn survey(&self, state: &mut State, catalog: &Catalog) {
         let figures = &mut state.figures;
         (figures.zones, figures.zones_previous, figures.zones_faulty) = (0, 0, 0);
+        (figures.zones_expired, figures.zones_unloaded) = (0, 0);
         figures.manifest_generation = catalog.generation();
         let mut faults = Vec::new();
         for zone in catalog.zones(None) {
@@ -182,6 +181,12 @@ impl Zones {
                 ZoneState::Serving => continue,
                 ZoneState::Previous => figures.zones_previous += 1,
                 ZoneState::Faulty => figures.zones_faulty += 1,
+                ZoneState::Expired => figures.zones_expired += 1,
+                // Not worth a line for each: whoever adds many zones at once knows, and the zone manager tells.
+                ZoneState::Unloaded => {
+                    figures.zones_unloaded += 1;
+                    continue;
+                }
             }
             if faults.len() < LISTED {
                 let fault = sentence(zone);
@@ -192,7 +197,7 @@ impl Zones {
                 faults.push(fault);
             }
         }
-        let troubled = figures.zones_previous + figures.zones_faulty;
+        let troubled = figures.zones_previous + figures.zones_faulty + figures.zones_expired;
         if troubled > LISTED as u64 {
             faults.push(format!("{troubled} zones in all are not served from their current images"));
         }
@@ -250,6 +255,7 @@ fn sentence(zone: &ServedZone) -> String {
             format!("zone {origin} is answered from its previous image, serial {serial}: {reason}")
         }
         ZoneState::Faulty => format!("zone {origin} has no usable image and is answered SERVFAIL: {reason}"),
+        ZoneState::Expired | ZoneState::Unloaded => format!("zone {origin} is answered SERVFAIL: {reason}"),
     }
 }
 

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tenon_image::manifest::MANIFEST;
-use tenon_image::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage};
+use tenon_image::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage, Unavailable};
 use tenon_service::now_usec;
 use tenon_wire::{Name, NameRef};
 
-use crate::plan::{PACK, Wanted};
+use crate::plan::{PACK, SECONDARY, Wanted};
 
 /// The image directory. One process writes it.
 #[derive(Debug)]
@@ -129,6 +129,36 @@ impl Images {
         Ok(())
     }
 
+    /// Changes which zones are not to be answered, and writes the manifest. A zone without an image that is not withheld
+    /// any more is taken out.
+    ///
+    /// # Errors
+    /// As [`Manifest::write`]; the manifest before stays in force.
+    pub fn publish_availability(
+        &mut self,
+        changes: &[(Name, Option<Unavailable>)],
+    ) -> Result<(), ManifestError> {
+        let mut next = self.manifest.clone();
+        next.generation += 1;
+        for (origin, unavailable) in changes {
+            match (next.zones.binary_search_by(|zone| zone.origin.cmp(origin)), unavailable) {
+                (Ok(at), None) if next.zones.get(at).is_some_and(|zone| zone.files.is_empty()) => {
+                    next.zones.remove(at);
+                }
+                (Ok(at), unavailable) => {
+                    if let Some(zone) = next.zones.get_mut(at) {
+                        zone.unavailable = *unavailable;
+                    }
+                }
+                (Err(at), Some(unavailable)) => next.zones.insert(at, without_image(origin, *unavailable)),
+                (Err(_), None) => {}
+            }
+        }
+        next.write(&self.directory)?;
+        self.manifest = next;
+        Ok(())
+    }
+
     /// All that is stored was compiled: what the manifest does not name is nobody's.
     pub const fn allow_sweep(&mut self) {
         self.may_sweep = true;
@@ -181,12 +211,15 @@ fn put(zones: &mut Vec<ManifestZone>, wanted: &Wanted, file: &ImageFile) {
         compiled_usec: now_usec(),
         files: vec![file.clone()],
         previous: None,
+        unavailable: None,
     };
     match zones.binary_search_by(|zone| zone.origin.cmp(&entry.origin)) {
         Ok(at) => {
             if let Some(slot) = zones.get_mut(at) {
+                // New data alone does not end an expiry: the zone manager does, which may be a moment behind.
+                zone.unavailable = slot.unavailable.filter(|_| !slot.files.is_empty());
                 // The same version in another file was moved, not changed, to be rid of the file that it was in.
-                if slot.version != zone.version {
+                if slot.version != zone.version && !slot.files.is_empty() {
                     let files = std::mem::take(&mut slot.files);
                     zone.previous = Some(PreviousImage { serial: slot.serial, version: slot.version, files });
                 }
@@ -194,6 +227,21 @@ fn put(zones: &mut Vec<ManifestZone>, wanted: &Wanted, file: &ImageFile) {
             }
         }
         Err(at) => zones.insert(at, zone),
+    }
+}
+
+/// A zone that is known and has no data yet.
+fn without_image(origin: &Name, unavailable: Unavailable) -> ManifestZone {
+    ManifestZone {
+        origin: origin.clone(),
+        serial: 0,
+        version: 0,
+        storage: SECONDARY.to_owned(),
+        records: 0,
+        compiled_usec: 0,
+        files: Vec::new(),
+        previous: None,
+        unavailable: Some(unavailable),
     }
 }
 

@@ -20,3 +20,7 @@ pub const SWEPT: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c08";
 pub const PACKED: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c09";
 /// An image file that the manifest names is not there as it should be.
 pub const IMAGE_MISSING: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0a";
+/// The zone manager's list of unavailable zones cannot be read.
+pub const LIST_BROKEN: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0b";
+/// Zones became available or unavailable.
+pub const AVAILABILITY: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0c";

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenon_datasrc::ZoneEntry;
-use tenon_image::{Manifest, ManifestZone};
+use tenon_image::{Cause, Manifest, ManifestZone, Unavailable};
 use tenon_wire::Name;
 
 use crate::settings::ZonecSettings;
 
+/// The store of secondary zones, as the manifest calls it.
+pub const SECONDARY: &str = "secondary";
 /// What the names of packs begin with.
 pub const PACK: &str = "pack-";
 
@@ -126,10 +128,40 @@ fn gone(stored: &BTreeMap<String, Vec<ZoneEntry>>, manifest: &Manifest) -> Vec<N
         zones.binary_search_by(|entry| entry.origin.cmp(origin)).is_ok()
     };
     let is_gone = |zone: &&ManifestZone| {
-        stored.get(&zone.storage).is_some_and(|zones| !has(zones, &zone.origin))
+        // Without files it stands there because the zone manager lists it.
+        !zone.files.is_empty()
+            && stored.get(&zone.storage).is_some_and(|zones| !has(zones, &zone.origin))
             && !stored.values().any(|zones| has(zones, &zone.origin))
     };
     manifest.zones.iter().filter(is_gone).map(|zone| zone.origin.clone()).collect()
+}
+
+/// What to change about which secondary zones are answered, given the zone manager's list: none means that the zone is
+/// answered again, or taken out when it has no image.
+///
+/// A zone that has data is not unloaded, whatever the list says, and a primary zone is nobody's to withhold.
+#[must_use]
+pub fn availability(
+    listed: &BTreeMap<Name, Unavailable>,
+    stored: &BTreeMap<String, Vec<ZoneEntry>>,
+    manifest: &Manifest,
+) -> Vec<(Name, Option<Unavailable>)> {
+    let mut changes = Vec::new();
+    for zone in manifest.zones.iter().filter(|zone| zone.storage == SECONDARY) {
+        let wanted = if zone.files.is_empty() { Cause::Unloaded } else { Cause::Expired };
+        let now = listed.get(&zone.origin).filter(|unavailable| unavailable.cause == wanted).copied();
+        if now != zone.unavailable {
+            changes.push((zone.origin.clone(), now));
+        }
+    }
+    let has = |name: &Name| {
+        manifest.zones.binary_search_by(|zone| zone.origin.cmp(name)).is_ok()
+            || stored.values().any(|zones| zones.binary_search_by(|entry| entry.origin.cmp(name)).is_ok())
+    };
+    let unloaded =
+        listed.iter().filter(|(name, unavailable)| unavailable.cause == Cause::Unloaded && !has(name));
+    changes.extend(unloaded.map(|(name, unavailable)| (name.clone(), Some(*unavailable))));
+    changes
 }
 
 /// Packs of which little is left, if there are many of them: their zones are packed again with the next ones.
@@ -163,6 +195,7 @@ mod tests {
             compiled_usec: 0,
             files: vec![ImageFile { name: file.into(), octets: 1, checksum: 0 }],
             previous: None,
+            unavailable: None,
         }
     }
 
@@ -200,6 +233,45 @@ mod tests {
             ManifestZone { storage: "secondary".into(), ..compiled("b.", 5, "y") },
         ];
         assert_eq!(plan(vec![], zones).gone, ["a.".parse().unwrap()]);
+    }
+
+    #[test]
+    fn secondary_zones_follow_the_list_of_the_zone_manager() {
+        let since = |cause| Unavailable { cause, since_usec: 1 };
+        let (expired, unloaded) = (since(Cause::Expired), since(Cause::Unloaded));
+        let secondary = |name: &str, unavailable| ManifestZone {
+            storage: SECONDARY.into(),
+            unavailable,
+            ..compiled(name, 5, "x")
+        };
+        let nothing = |name: &str| ManifestZone { files: vec![], ..secondary(name, Some(unloaded)) };
+        let manifest = Manifest {
+            generation: 1,
+            zones: vec![
+                secondary("a.", None),
+                secondary("b.", Some(expired)),
+                secondary("c.", None),
+                nothing("d."),
+                nothing("e."),
+                compiled("f.", 5, "y"),
+            ],
+        };
+        let listed = [("a.", expired), ("c.", unloaded), ("d.", unloaded), ("f.", expired), ("g.", unloaded)]
+            .map(|(name, unavailable)| (name.parse().unwrap(), unavailable));
+        let stored = BTreeMap::from([(SECONDARY.to_owned(), vec![entry("h.", 1, 1)])]);
+        let change = |name: &str, unavailable| (name.parse::<Name>().unwrap(), unavailable);
+        assert_eq!(
+            availability(&listed.clone().into(), &stored, &manifest),
+            [
+                change("a.", Some(expired)),
+                change("b.", None),
+                change("e.", None),
+                change("g.", Some(unloaded))
+            ]
+        );
+        let only = BTreeMap::from([("h.".parse().unwrap(), unloaded)]);
+        assert!(availability(&only, &stored, &Manifest::default()).is_empty(), "it is loaded");
+        assert_eq!(gone(&stored, &manifest), ["a.", "b.", "c."].map(|name| name.parse().unwrap()));
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tenon_datasrc::{Error, ZoneEntry};
-use tenon_image::ImageFile;
+use tenon_image::{Identity, ImageFile, unavailable};
 use tracing::{info, warn};
 
 use crate::messages;
-use crate::plan::{Plan, Wanted};
+use crate::plan::{Plan, Wanted, availability};
 use crate::statistics::Statistics;
 use crate::store::Store;
 use crate::zonec::{Lane, Task, Zonec};
@@ -20,6 +20,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
 /// Longest wait between two signs of life.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// What troubles with the zone manager's list are noted under.
+const LIST: &str = "unavailable";
 
 /// Compares and compiles for ever.
 pub fn run(zonec: &Arc<Zonec>) {
@@ -33,7 +35,6 @@ pub fn run(zonec: &Arc<Zonec>) {
             let left = until.saturating_duration_since(Instant::now());
             let rung = zonec.look.wait(left.min(SHORT_WAIT));
             if rung || Instant::now() >= until {
-                reconciler.is_hinted |= rung;
                 break;
             }
         }
@@ -64,7 +65,7 @@ pub fn do_beside(zonec: &Zonec, stores: &mut [Store], task: Task) {
                 zonec.publish(&compiled, &[]);
             }
             // A newer version may have come meanwhile.
-            zonec.look.ring();
+            zonec.look_again();
         }
         Task::Clear => stores.iter_mut().for_each(|store| clear(zonec, store)),
     }
@@ -85,8 +86,8 @@ pub struct Reconciler {
     stores: Vec<Store>,
     /// The change counter of each store when it was last compared; none when it must be compared again.
     seen: Vec<Option<u64>>,
-    /// Whether somebody said that there is something to see.
-    pub is_hinted: bool,
+    /// The list of unavailable zones as it was when it was last read.
+    list: Option<Identity>,
 }
 
 impl Reconciler {
@@ -94,14 +95,16 @@ impl Reconciler {
     #[must_use]
     pub fn new(zonec: &Arc<Zonec>) -> Self {
         let stores = zonec.stores();
-        Self { zonec: Arc::clone(zonec), seen: vec![None; stores.len()], stores, is_hinted: true }
+        Self { zonec: Arc::clone(zonec), seen: vec![None; stores.len()], stores, list: None }
     }
 
     /// Compares and compiles if there may be anything to do.
     pub fn look(&mut self) {
         let counters: Vec<Option<u64>> =
             self.stores.iter_mut().map(|store| store.with(|source| source.change_counter()).ok()).collect();
-        let is_quiet = !std::mem::take(&mut self.is_hinted)
+        let list = Identity::of(self.zonec.unavailable());
+        let is_quiet = !self.zonec.take_hint()
+            && list == self.list
             && counters.iter().all(Option::is_some)
             && counters == self.seen
             && !self.zonec.ledger().is_retry_due(Instant::now());
@@ -109,7 +112,7 @@ impl Reconciler {
             return;
         }
         let has_changed = counters != self.seen;
-        self.seen = counters;
+        (self.seen, self.list) = (counters, list);
         self.reconcile();
         if has_changed {
             self.zonec.add_task(Task::Clear);
@@ -134,6 +137,7 @@ impl Reconciler {
             Plan::new(&stored, images.manifest(), images.broken(), &is_held, &settings)
         };
         self.zonec.publish(&[], &plan.gone);
+        self.follow_zone_manager(&stored);
         for wanted in plan.large {
             self.zonec.add_task(Task::Compile(wanted));
         }
@@ -170,6 +174,26 @@ impl Reconciler {
             }
         }
         stored
+    }
+
+    /// Takes into the manifest which secondary zones are not to be answered. A list that cannot be read changes nothing.
+    fn follow_zone_manager(&mut self, stored: &BTreeMap<String, Vec<ZoneEntry>>) {
+        match unavailable::read(self.zonec.unavailable()) {
+            Ok(listed) => {
+                self.zonec.well(LIST);
+                let changes = availability(&listed, stored, self.zonec.images().manifest());
+                if !self.zonec.publish_availability(&changes) {
+                    // To be tried again.
+                    self.list = None;
+                }
+            }
+            Err(error) => {
+                let reason = format!(
+                    "the zone manager's list of unavailable zones cannot be read, all stay as they are: {error}"
+                );
+                self.zonec.trouble(LIST, messages::LIST_BROKEN, reason);
+            }
+        }
     }
 
     fn forget_removed(&self, stored: &BTreeMap<String, Vec<ZoneEntry>>) {

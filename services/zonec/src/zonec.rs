@@ -6,8 +6,8 @@ mod work;
 mod zones;
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,9 +62,12 @@ pub struct Zonec {
     /// When the threads last moved, in milliseconds since `started`.
     beats: [AtomicU64; 2],
     started: Instant,
+    /// The stores are to be compared although nothing may have changed in them.
+    hinted: AtomicBool,
+    unavailable: PathBuf,
     /// What is counted.
     pub statistics: Statistics,
-    /// Rung when the stores are to be looked at.
+    /// Rung when there may be something to see.
     pub look: Bell,
     /// Rung when there is a task.
     pub task_added: Bell,
@@ -81,10 +84,12 @@ pub enum Lane {
 
 impl Zonec {
     /// Opens the image directory and deletes what an earlier process left unfinished there. Gives the news to be told.
+    /// `unavailable` is the file in which the zone manager says which zones are not to be answered.
     #[must_use]
     pub fn start(
         directory: &Path,
         places: Vec<StorePlace>,
+        unavailable: &Path,
         settings: ZonecSettings,
     ) -> (Arc<Self>, mpsc::Receiver<News>) {
         let (images, found) = Images::open(directory);
@@ -98,6 +103,8 @@ impl Zonec {
             news,
             beats: [AtomicU64::new(0), AtomicU64::new(0)],
             started: Instant::now(),
+            hinted: AtomicBool::new(true),
+            unavailable: unavailable.to_owned(),
             statistics: Statistics::default(),
             look: Bell::default(),
             task_added: Bell::default(),
@@ -131,7 +138,24 @@ impl Zonec {
     /// Has the stores looked at soon.
     pub fn hint(&self) {
         Statistics::add(&self.statistics.hints, 1);
+        self.look_again();
+    }
+
+    /// Has the stores compared with the manifest soon.
+    pub fn look_again(&self) {
+        self.hinted.store(true, Ordering::Release);
         self.look.ring();
+    }
+
+    /// Whether somebody asked for a comparison since the last call.
+    pub fn take_hint(&self) -> bool {
+        self.hinted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Where the zone manager says which zones are not to be answered.
+    #[must_use]
+    pub fn unavailable(&self) -> &Path {
+        &self.unavailable
     }
 
     /// The thread is moving.
@@ -219,7 +243,7 @@ impl Component for Zonec {
 
     fn apply(&self, _generation: u64, settings: &ZonecSettings) -> Result<(), Refusal> {
         *held(&self.settings) = settings.clone();
-        self.look.ring();
+        self.look_again();
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use common::{Place, name};
 use tenon_bus::ZoneEvent;
 use tenon_datasrc::DataSource;
+use tenon_image::{Catalog, ZoneState};
 use tenon_zonec::reconcile::{Reconciler, do_beside};
 use tenon_zonec::zonec::News;
 use tenon_zonec::{StorePlace, Zonec, ZonecSettings};
@@ -31,9 +32,13 @@ struct Bench {
 
 impl Bench {
     fn start(place: &Place) -> Self {
-        let stores = vec![StorePlace { storage: "primary".into(), path: place.database() }];
+        Self::start_with(place, "primary")
+    }
+
+    fn start_with(place: &Place, storage: &str) -> Self {
+        let stores = vec![StorePlace { storage: storage.into(), path: place.database() }];
         let settings = ZonecSettings { large_zone_records: 20_000, ..ZonecSettings::default() };
-        let (zonec, news) = Zonec::start(&place.images(), stores, settings);
+        let (zonec, news) = Zonec::start(&place.images(), stores, &place.unavailable(), settings);
         let reconciler = Reconciler::new(&zonec);
         Self { zonec, news, reconciler }
     }
@@ -281,4 +286,44 @@ fn replaced_versions_are_cleared_from_the_store() {
     bench.beside();
     assert_eq!(place.source.clear_leftovers().unwrap(), 0, "nothing is left to clear");
     assert_eq!(bench.zonec.statistics.leftovers.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
+fn secondary_zones_are_withheld_and_given_back_as_the_zone_manager_says() {
+    let place = Place::new();
+    place.store("a.", 1, 1);
+    let list = |text: &str| {
+        fs::write(place.unavailable().with_extension("new"), text).unwrap();
+        fs::rename(place.unavailable().with_extension("new"), place.unavailable()).unwrap();
+    };
+    let states = || -> Vec<(String, ZoneState)> {
+        let catalog = Catalog::open(&place.images(), &place.manifest(), None, &BTreeSet::new());
+        catalog.zones(None).map(|zone| (zone.origin.to_string(), zone.state)).collect()
+    };
+    let zone = |name: &str, state| (name.to_owned(), state);
+    let mut bench = Bench::start_with(&place, "secondary");
+    list("unloaded 1 b.\n");
+    bench.look();
+    bench.look();
+    assert_eq!(states(), [zone("a.", ZoneState::Serving), zone("b.", ZoneState::Unloaded)]);
+
+    list("expired 2 a.\nunloaded 1 b.\n");
+    bench.look();
+    assert_eq!(states(), [zone("a.", ZoneState::Expired), zone("b.", ZoneState::Unloaded)]);
+    // It comes and is compiled; what is expired stays so until the zone manager says otherwise.
+    place.store("b.", 1, 1);
+    place.store("a.", 2, 1);
+    bench.look();
+    assert_eq!(states(), [zone("a.", ZoneState::Expired), zone("b.", ZoneState::Serving)]);
+    // A restart forgets nothing, and a list that cannot be read changes nothing.
+    list("nonsense\n");
+    let mut bench = Bench::start_with(&place, "secondary");
+    bench.look();
+    assert_eq!(states(), [zone("a.", ZoneState::Expired), zone("b.", ZoneState::Serving)]);
+    assert!(bench.faults()[0].contains("line 1"), "{:?}", bench.faults());
+
+    list("");
+    bench.look();
+    assert_eq!(place.served(), zones([("a.", 2), ("b.", 1)]));
+    assert!(bench.faults().is_empty());
 }

@@ -18,7 +18,7 @@ use tenon_zonec::{StorePlace, Zonec, ZonecSettings};
 
 fn start(place: &Place) -> Arc<Zonec> {
     let stores = vec![StorePlace { storage: "primary".into(), path: place.database() }];
-    let (zonec, _) = Zonec::start(&place.images(), stores, ZonecSettings::default());
+    let (zonec, _) = Zonec::start(&place.images(), stores, &place.unavailable(), ZonecSettings::default());
     for work in [reconcile::run as fn(&Arc<Zonec>), reconcile::run_beside] {
         let zonec = Arc::clone(&zonec);
         // These threads outlive the test, as they outlive everything in the daemon.

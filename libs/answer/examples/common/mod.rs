@@ -82,6 +82,7 @@ pub(crate) fn compile(list: &Path, directory: &Path) -> Outcome<Vec<ZoneSummary>
         compiled_usec: 0,
         files: vec![file.clone()],
         previous: None,
+        unavailable: None,
     };
     let manifest = Manifest { generation: 1, zones: zones.into_iter().zip(&summaries).map(zone).collect() };
     manifest.write(directory)?;

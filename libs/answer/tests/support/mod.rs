@@ -8,7 +8,7 @@ use hickory_proto::op::Message;
 use tempfile::TempDir;
 use tenon_answer::{AnswerSettings, Facts, Outcome, Scratch, Transport, respond};
 use tenon_datasrc::master::{Item, Limits, read_text};
-use tenon_image::{Catalog, ImageBuilder, ImageFile, Manifest, ManifestZone};
+use tenon_image::{Catalog, Cause, ImageBuilder, ImageFile, Manifest, ManifestZone, Unavailable};
 use tenon_wire::message::Rcode;
 use tenon_wire::{Name, RrType};
 use tenon_zone::{RdataList, RrsetRef};
@@ -34,13 +34,28 @@ impl Server {
         Self::of(directory, &origins, &file)
     }
 
+    /// Serves secondary zones that are expired or were never transferred.
+    pub(crate) fn unavailable(zones: &[(&str, Cause)]) -> Self {
+        let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let mut manifest = Self::manifest(&origins, &missing());
+        for zone in &mut manifest.zones {
+            let cause = zones.iter().find(|(origin, _)| origin.parse() == Ok(zone.origin.clone())).unwrap().1;
+            zone.unavailable = Some(Unavailable { cause, since_usec: 1 });
+        }
+        Self::served(directory, &manifest)
+    }
+
     /// Serves zones whose image is not there.
     pub(crate) fn without_images(origins: &[&str]) -> Self {
-        let file = ImageFile { name: "missing.image".into(), octets: 4096, checksum: 1 };
-        Self::of(tempfile::tempdir().unwrap(), origins, &file)
+        Self::of(tempfile::tempdir().unwrap(), origins, &missing())
     }
 
     fn of(directory: TempDir, origins: &[&str], file: &ImageFile) -> Self {
+        Self::served(directory, &Self::manifest(origins, file))
+    }
+
+    fn manifest(origins: &[&str], file: &ImageFile) -> Manifest {
         let zone = |origin: &&str| ManifestZone {
             origin: origin.parse().unwrap(),
             serial: 1,
@@ -50,11 +65,15 @@ impl Server {
             compiled_usec: 0,
             files: vec![file.clone()],
             previous: None,
+            unavailable: None,
         };
         let mut zones: Vec<_> = origins.iter().map(zone).collect();
         zones.sort_by(|a, b| a.origin.cmp(&b.origin));
-        let manifest = Manifest { generation: 1, zones };
-        let catalog = Catalog::open(directory.path(), &manifest, None, &BTreeSet::new());
+        Manifest { generation: 1, zones }
+    }
+
+    fn served(directory: TempDir, manifest: &Manifest) -> Self {
+        let catalog = Catalog::open(directory.path(), manifest, None, &BTreeSet::new());
         Self { _directory: directory, catalog, settings: AnswerSettings::default(), scratch: Scratch::new() }
     }
 
@@ -138,4 +157,8 @@ pub(crate) fn show(message: &Message) -> String {
         }
     }
     text
+}
+
+fn missing() -> ImageFile {
+    ImageFile { name: "missing.image".into(), octets: 4096, checksum: 1 }
 }

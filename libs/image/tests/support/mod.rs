@@ -67,6 +67,7 @@ pub(crate) fn zone(origin: &str, files: Vec<ImageFile>) -> ManifestZone {
         compiled_usec: 0,
         files,
         previous: None,
+        unavailable: None,
     }
 }
 

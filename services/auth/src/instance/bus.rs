@@ -128,5 +128,7 @@ const fn state(zone: &ServedZone) -> &'static str {
         ZoneState::Serving => "serving",
         ZoneState::Previous => "previous",
         ZoneState::Faulty => "faulty",
+        ZoneState::Expired => "expired",
+        ZoneState::Unloaded => "unloaded",
     }
 }

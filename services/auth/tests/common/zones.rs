@@ -51,6 +51,7 @@ pub(crate) fn zone(
         records: 4,
         compiled_usec: 1,
         files: vec![file],
+        unavailable: None,
         previous: previous.map(|(serial, file)| PreviousImage {
             serial,
             version: serial.into(),

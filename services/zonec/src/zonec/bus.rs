@@ -33,6 +33,8 @@ pub async fn listen(zonec: Arc<Zonec>, bus: Bus) {
     while let Some(event) = events.next().await {
         match event {
             ZoneEvent::Changed { .. } | ZoneEvent::Removed { .. } | ZoneEvent::Lost => zonec.hint(),
+            // Whether zones are available stands in a file, at which a glance is enough.
+            ZoneEvent::Expired { .. } | ZoneEvent::Refreshed { .. } => zonec.look.ring(),
             // Its own, and what did not touch a store.
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Publishing: new versions into the manifest, zones out of it, and the news of it.
 
 use tenon_bus::ZoneEvent;
-use tenon_image::ImageFile;
+use tenon_image::{ImageFile, ManifestError, Unavailable};
 use tenon_wire::Name;
 use tracing::{error, info};
 
@@ -29,15 +29,50 @@ impl Zonec {
                 self.published(compiled, gone, generation);
             }
             Err(error) => {
-                let reason = format!("the manifest cannot be written: {error}");
-                if self.ledger().trouble("manifest", reason.clone()) {
-                    error!(message_id = messages::MANIFEST_NOT_WRITTEN, reason = %error, "{reason}");
-                }
+                let reason = self.manifest_not_written(&error);
                 let wanted: Vec<_> = compiled.iter().map(|(wanted, _)| wanted.clone()).collect();
                 self.fail(&wanted, &reason);
             }
         }
         self.sweep();
+    }
+
+    /// Changes which secondary zones are not to be answered; false when that could not be written.
+    pub fn publish_availability(&self, changes: &[(Name, Option<Unavailable>)]) -> bool {
+        if changes.is_empty() {
+            return true;
+        }
+        let (outcome, generation) = {
+            let mut images = self.images();
+            (images.publish_availability(changes), images.manifest().generation)
+        };
+        match &outcome {
+            Ok(()) => {
+                self.well("manifest");
+                Statistics::add(&self.statistics.manifests, 1);
+                let withheld = changes.iter().filter(|(_, unavailable)| unavailable.is_some()).count();
+                let released = changes.len() - withheld;
+                info!(
+                    message_id = messages::AVAILABILITY,
+                    withheld,
+                    released,
+                    generation,
+                    "{withheld} secondary zones are answered SERVFAIL from now on, {released} no longer"
+                );
+                self.tell(News::Zone(ZoneEvent::ManifestChanged { generation }));
+                self.tell(News::Properties);
+            }
+            Err(error) => drop(self.manifest_not_written(error)),
+        }
+        outcome.is_ok()
+    }
+
+    fn manifest_not_written(&self, error: &ManifestError) -> String {
+        let reason = format!("the manifest cannot be written: {error}");
+        if self.ledger().trouble("manifest", reason.clone()) {
+            error!(message_id = messages::MANIFEST_NOT_WRITTEN, reason = %error, "{reason}");
+        }
+        reason
     }
 
     fn published(&self, compiled: &[(Wanted, ImageFile)], gone: &[Name], generation: u64) {

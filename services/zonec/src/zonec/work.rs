@@ -61,7 +61,7 @@ impl Zonec {
             CompileError::File(_) | CompileError::Store(_) => std::mem::take(wanted),
         };
         match error {
-            CompileError::Superseded { .. } => self.look.ring(),
+            CompileError::Superseded { .. } => self.look_again(),
             error => self.fail(&to_blame, &error.to_string()),
         }
         None

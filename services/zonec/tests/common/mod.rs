@@ -45,6 +45,11 @@ impl Place {
         self.directory.path().join("zones.sqlite")
     }
 
+    /// The zone manager's list.
+    pub(crate) fn unavailable(&self) -> PathBuf {
+        self.directory.path().join("UNAVAILABLE")
+    }
+
     /// Stores a zone with an SOA, an NS and so many hosts.
     pub(crate) fn store(&self, zone: &str, serial: u32, hosts: u32) -> ZoneEntry {
         store(&self.source, zone, serial, hosts)

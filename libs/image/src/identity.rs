@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Device, inode, size and time of change: a file replaced by rename differs in at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub struct Identity {
     device: u64,
     inode: u64,
     octets: u64,
@@ -14,7 +14,8 @@ pub(super) struct Identity {
 
 impl Identity {
     /// `None` when the file is not there or cannot be looked at.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self {
             device: metadata.dev(),
