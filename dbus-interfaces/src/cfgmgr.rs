@@ -15,7 +15,8 @@ const COMMIT_LIMIT: Duration = Duration::from_secs(120);
 /// How long an edit may take: polkit may ask the person for a password first.
 const EDIT_LIMIT: Duration = Duration::from_secs(120);
 
-/// The configuration manager. Its verbs start it when it is not running; [`Cfgmgr1::state`] does not.
+/// The configuration manager. Its verbs start it when it is not running; [`Cfgmgr1::state`] does not, nor does anything
+/// of [`Cfgmgr1::if_present`].
 #[derive(Clone, Debug)]
 pub struct Cfgmgr1 {
     peer: Peer,
@@ -32,6 +33,36 @@ pub struct CfgmgrState {
     pub components: Vec<String>,
     /// Owners that do not run with the committed settings and why, one sentence each.
     pub faults: Vec<String>,
+    /// The commit that waits for confirmation.
+    #[serde(default)]
+    pub unconfirmed: Unconfirmed,
+}
+
+/// A commit that waits for confirmation; all 0 when none does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64, u64)")]
+pub struct Unconfirmed {
+    /// The generation that waits.
+    pub generation: u64,
+    /// The one whose settings come back unless it is confirmed.
+    pub restores: u64,
+    /// Until when, in microseconds since the epoch.
+    pub until_usec: u64,
+}
+
+impl From<(u64, u64, u64)> for Unconfirmed {
+    fn from((generation, restores, until_usec): (u64, u64, u64)) -> Self {
+        Self { generation, restores, until_usec }
+    }
+}
+
+/// An edit of [`Cfgmgr1::commit_edits`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// Path of the option.
+    pub path: String,
+    /// The value to be; `None` takes the option back to its default, or an element out of its list.
+    pub value: Option<Value>,
 }
 
 /// One difference between what is committed and a candidate.
@@ -74,6 +105,12 @@ impl Cfgmgr1 {
         Self { peer: peer(AutoStart::Yes), looking: peer(AutoStart::No) }
     }
 
+    /// The same, without starting it for any verb: it then fails with [`BusError::ServiceUnknown`].
+    pub fn if_present(bus: &Bus) -> Self {
+        let peer = Peer::new(bus, CFGMGR, CFGMGR_PATH, CFGMGR_INTERFACE, AutoStart::No);
+        Self { peer: peer.clone(), looking: peer }
+    }
+
     /// All properties, without starting the service.
     pub async fn state(&self) -> Result<CfgmgrState, BusError> {
         self.looking.properties().await
@@ -104,12 +141,12 @@ impl Cfgmgr1 {
 
     /// What the caller's candidate would change.
     pub async fn diff(&self) -> Result<Vec<Change>, BusError> {
-        let changes: Vec<(String, String, String)> = self.peer.call("Diff", &()).await?;
-        let value = |text: &str| if text.is_empty() { Ok(None) } else { json("Diff", text).map(Some) };
-        let change = |(path, now, then): (String, String, String)| {
-            Ok(Change { path, now: value(&now)?, then: value(&then)? })
-        };
-        changes.into_iter().map(change).collect()
+        changes("Diff", self.peer.call("Diff", &()).await?)
+    }
+
+    /// What changes from one generation to another (0: all defaults). Fails with [`BusError::NoSuchGeneration`].
+    pub async fn diff_generations(&self, from: u64, to: u64) -> Result<Vec<Change>, BusError> {
+        changes("DiffGenerations", self.peer.call("DiffGenerations", &(from, to)).await?)
     }
 
     /// Forgets the caller's candidate.
@@ -124,6 +161,46 @@ impl Cfgmgr1 {
         Ok(CommitOutcome { generation, notes })
     }
 
+    /// The same, to be confirmed within `seconds` (1 to 86,400) or else taken back.
+    pub async fn commit_to_confirm(&self, comment: &str, seconds: u32) -> Result<CommitOutcome, BusError> {
+        let arguments = (comment, seconds);
+        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "CommitToConfirm", &arguments).await?;
+        Ok(CommitOutcome { generation, notes })
+    }
+
+    /// Keeps what waits for confirmation; gives its generation. Fails with [`BusError::NothingToConfirm`].
+    pub async fn confirm(&self) -> Result<u64, BusError> {
+        self.peer.call_within(EDIT_LIMIT, "Confirm", &()).await
+    }
+
+    /// Commits edits that were made on generation `base` (0: the present one), all or none, without a candidate.
+    /// `author` is "" for everybody but tenon-cmdctl. `seconds` as of [`Cfgmgr1::commit_to_confirm`], or 0.
+    pub async fn commit_edits(
+        &self,
+        author: &str,
+        base: u64,
+        edits: &[Edit],
+        comment: &str,
+        seconds: u32,
+    ) -> Result<CommitOutcome, BusError> {
+        let text = |edit: &Edit| {
+            let value = edit.value.as_ref().map(Value::to_string).unwrap_or_default();
+            (edit.path.clone(), value)
+        };
+        let edits: Vec<(String, String)> = edits.iter().map(text).collect();
+        let arguments = (author, base, edits, comment, seconds);
+        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
+        Ok(CommitOutcome { generation, notes })
+    }
+
+    /// Commits the settings of generation `to` (0: all defaults) as a new one. Fails as [`Cfgmgr1::commit`] does, and
+    /// with [`BusError::NoSuchGeneration`]. `seconds` as of [`Cfgmgr1::commit_to_confirm`], or 0.
+    pub async fn rollback(&self, to: u64, comment: &str, seconds: u32) -> Result<CommitOutcome, BusError> {
+        let arguments = (to, comment, seconds);
+        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
+        Ok(CommitOutcome { generation, notes })
+    }
+
     /// Generations from the newest back, older than `before` (0: from the newest), at most `limit` (0: 100).
     pub async fn history(&self, before: u64, limit: u32) -> Result<Vec<HistoryEntry>, BusError> {
         let entries: Vec<(u64, u64, String, String)> = self.peer.call("History", &(before, limit)).await?;
@@ -135,6 +212,14 @@ impl Cfgmgr1 {
         };
         Ok(entries.into_iter().map(entry).collect())
     }
+}
+
+fn changes(method: &str, changes: Vec<(String, String, String)>) -> Result<Vec<Change>, BusError> {
+    let value = |text: &str| if text.is_empty() { Ok(None) } else { json(method, text).map(Some) };
+    let change = |(path, now, then): (String, String, String)| {
+        Ok(Change { path, now: value(&now)?, then: value(&then)? })
+    };
+    changes.into_iter().map(change).collect()
 }
 
 fn json(method: &str, text: &str) -> Result<Value, BusError> {

@@ -38,6 +38,15 @@ pub enum BusError {
     /// There is too much to do already, or something that excludes it is under way: try again later.
     #[error("busy: {0}")]
     Busy(String),
+    /// No generation of that number is kept.
+    #[error("no such generation: {0}")]
+    NoSuchGeneration(String),
+    /// No commit waits for confirmation.
+    #[error("nothing to confirm: {0}")]
+    NothingToConfirm(String),
+    /// Another commit waits for its confirmation.
+    #[error("a commit waits for confirmation: {0}")]
+    ConfirmationPending(String),
     /// A value does not fit the option's schema.
     #[error("invalid value: {0}")]
     InvalidValue(String),
@@ -77,6 +86,9 @@ impl BusError {
             Some("NoSuchCounter") => Self::NoSuchCounter(text),
             Some("NoSuchJob") => Self::NoSuchJob(text),
             Some("Busy") => Self::Busy(text),
+            Some("NoSuchGeneration") => Self::NoSuchGeneration(text),
+            Some("NothingToConfirm") => Self::NothingToConfirm(text),
+            Some("ConfirmationPending") => Self::ConfirmationPending(text),
             Some("InvalidValue") => Self::InvalidValue(text),
             Some("Rejected") => Self::Rejected(text),
             Some("Conflict") => Self::Conflict(text),

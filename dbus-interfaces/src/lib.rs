@@ -28,7 +28,7 @@ mod zones;
 
 pub use auth::{Auth1, AuthState, AuthZone, AuthZoneDetails, Listener};
 pub use bus::{Bus, OwnerChange, OwnerChanges};
-pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, HistoryEntry};
+pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, Edit, HistoryEntry, Unconfirmed};
 pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
 pub use error::BusError;

@@ -21,6 +21,12 @@ pub enum Error {
     NoSuchJob(String),
     /// There is too much to do already, or something that excludes it is under way.
     Busy(String),
+    /// No generation of that number is kept.
+    NoSuchGeneration(String),
+    /// No commit waits for confirmation.
+    NothingToConfirm(String),
+    /// Another commit waits for its confirmation.
+    ConfirmationPending(String),
     /// A value does not fit the option's schema.
     InvalidValue(String),
     /// Settings refused; nothing changed.

@@ -13,6 +13,7 @@ mod component;
 mod daemon;
 pub mod document;
 pub mod jobs;
+pub mod listeners;
 pub mod log;
 pub mod messages;
 mod schema;

@@ -134,13 +134,36 @@ pub enum ConfigCommand {
         /// The option's path
         path: String,
     },
-    /// Show what your edits would change
-    Diff,
+    /// Show what your edits would change, or what changed from one generation to another
+    Diff {
+        /// The one generation; 0 for the defaults
+        #[arg(value_name = "GENERATION")]
+        from: Option<u64>,
+        /// The other generation [default: the one in force]
+        #[arg(value_name = "GENERATION")]
+        to: Option<u64>,
+    },
     /// Have the owners check your edits, store them as a new generation, put it into force
     Commit {
         /// What to remember of it in the history
         #[arg(long, short = 'm', value_name = "TEXT", default_value = "")]
         comment: String,
+        /// Take it back by itself unless `bindctl config confirm` comes within so many seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        confirm: u32,
+    },
+    /// Keep what was committed with --confirm
+    Confirm,
+    /// Commit the settings of an older generation again, as a new one
+    Rollback {
+        /// The generation; 0 for the defaults
+        generation: u64,
+        /// What to remember of it in the history
+        #[arg(long, short = 'm', value_name = "TEXT", default_value = "")]
+        comment: String,
+        /// Take it back by itself unless `bindctl config confirm` comes within so many seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        confirm: u32,
     },
     /// Forget your edits
     Revert,

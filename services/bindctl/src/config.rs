@@ -1,7 +1,7 @@
 //! `bindctl config`: the settings, through tenon-cfgmgr.
 
 use serde_json::{Value, json};
-use tenon_bus::{BusError, Cfgmgr1, Change};
+use tenon_bus::{BusError, Cfgmgr1, Change, CommitOutcome};
 
 use crate::command_line::ConfigCommand;
 use crate::failure::Failure;
@@ -18,8 +18,20 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
             cfgmgr.unset(&path).await?;
             edited(output, &cfgmgr).await
         }
-        ConfigCommand::Diff => diff(output, &cfgmgr.diff().await?),
-        ConfigCommand::Commit { comment } => commit(output, &cfgmgr, &comment).await,
+        ConfigCommand::Diff { from: None, .. } => diff(output, &cfgmgr.diff().await?),
+        ConfigCommand::Diff { from: Some(from), to } => {
+            let to = match to {
+                Some(to) => to,
+                None => cfgmgr.state().await?.generation,
+            };
+            between(output, &cfgmgr.diff_generations(from, to).await?, from, to)
+        }
+        ConfigCommand::Commit { comment, confirm } => commit(output, &cfgmgr, &comment, confirm).await,
+        ConfigCommand::Confirm => confirm(output, &cfgmgr).await,
+        ConfigCommand::Rollback { generation, comment, confirm } => {
+            let outcome = cfgmgr.rollback(generation, &comment, confirm).await?;
+            told(output, &outcome, confirm)
+        }
         ConfigCommand::Revert => {
             cfgmgr.revert().await?;
             edited(output, &cfgmgr).await
@@ -100,19 +112,47 @@ fn diff(output: Output, changes: &[Change]) -> Result<(), Failure> {
     Ok(output.table(&["OPTION", "NOW", "THEN"], changes.iter().map(row).collect())?)
 }
 
-async fn commit(output: Output, cfgmgr: &Cfgmgr1, comment: &str) -> Result<(), Failure> {
-    let changes = cfgmgr.diff().await?;
-    let outcome = cfgmgr.commit(comment).await?;
-    if output.json {
-        return Ok(output.document(&outcome)?);
+fn between(output: Output, changes: &[Change], from: u64, to: u64) -> Result<(), Failure> {
+    if changes.is_empty() && !output.json {
+        return Ok(output.line(&format!("generations {from} and {to} have the same settings"))?);
     }
-    if changes.is_empty() {
+    diff(output, changes)
+}
+
+async fn commit(output: Output, cfgmgr: &Cfgmgr1, comment: &str, confirm: u32) -> Result<(), Failure> {
+    let changes = cfgmgr.diff().await?;
+    let outcome = match confirm {
+        0 => cfgmgr.commit(comment).await?,
+        seconds => cfgmgr.commit_to_confirm(comment, seconds).await?,
+    };
+    if changes.is_empty() && !output.json {
         return Ok(output.line(&format!("nothing to commit; generation {} is in force", outcome.generation))?);
+    }
+    told(output, &outcome, confirm)
+}
+
+fn told(output: Output, outcome: &CommitOutcome, confirm: u32) -> Result<(), Failure> {
+    if output.json {
+        return Ok(output.document(outcome)?);
     }
     for note in &outcome.notes {
         output.line(&format!("note: {note}"))?;
     }
-    Ok(output.line(&format!("generation {} is in force", outcome.generation))?)
+    output.line(&format!("generation {} is in force", outcome.generation))?;
+    if confirm > 0 {
+        output.line(&format!(
+            "and is taken back in {confirm} s unless you keep it: `bindctl config confirm`"
+        ))?;
+    }
+    Ok(())
+}
+
+async fn confirm(output: Output, cfgmgr: &Cfgmgr1) -> Result<(), Failure> {
+    let generation = cfgmgr.confirm().await?;
+    if output.json {
+        return Ok(output.document(&json!({"generation": generation}))?);
+    }
+    Ok(output.line(&format!("generation {generation} stays in force"))?)
 }
 
 async fn history(output: Output, cfgmgr: &Cfgmgr1, before: u64, limit: u32) -> Result<(), Failure> {

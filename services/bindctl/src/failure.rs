@@ -87,9 +87,21 @@ impl From<BusError> for Failure {
             BusError::ApplyFailed(_) => {
                 Self::refused(what, "your edits are kept: mend the reason and `bindctl config commit` again")
             }
-            BusError::InvalidValue(_) | BusError::Malformed(_) | BusError::Other { .. } => {
-                Self::Refused(what, None)
+            BusError::NoSuchGeneration(_) => {
+                Self::refused(what, "`bindctl config history` lists what is kept")
             }
+            BusError::NothingToConfirm(_) => Self::refused(
+                what,
+                "what is in force stays; if it was taken back, `bindctl config history` says when",
+            ),
+            BusError::ConfirmationPending(_) => Self::refused(what, "nothing changed; your edits are kept"),
+            BusError::Busy(_) => {
+                Self::refused(what, "try again when that is done; `bindctl status` shows it")
+            }
+            BusError::InvalidValue(_)
+            | BusError::NoSuchJob(_)
+            | BusError::Malformed(_)
+            | BusError::Other { .. } => Self::Refused(what, None),
         }
     }
 }

@@ -13,7 +13,7 @@ use tenon_bus::{
 use tenon_image::Manifest;
 
 use crate::failure::Failure;
-use crate::output::{Cell, Output, Tone, ago, cell, toned};
+use crate::output::{Cell, Output, Tone, ago, cell, date, toned};
 use crate::session::{Session, auth_instances};
 
 #[derive(Debug, Default, Serialize)]
@@ -212,6 +212,15 @@ impl Report {
         match self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.generation).or(self.committed_generation) {
             None | Some(0) => output.line("settings  the defaults; nothing was committed yet")?,
             Some(generation) => output.line(&format!("settings  generation {generation}"))?,
+        }
+        if let Some(unconfirmed) = self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.unconfirmed)
+            && unconfirmed.generation > 0
+        {
+            output.problem(&format!(
+                "          generation {} is taken back at {} unless you keep it: `bindctl config confirm`",
+                unconfirmed.generation,
+                date(unconfirmed.until_usec)
+            ))?;
         }
         if let Some(stats) = self.stats.as_ref().filter(|stats| !stats.addresses.is_empty()) {
             output.line(&format!("stats     http://{}/", stats.addresses.join("/ http://")))?;

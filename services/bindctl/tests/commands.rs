@@ -131,6 +131,35 @@ fn settings_are_shown_edited_committed_and_remembered() {
 }
 
 #[test]
+fn generations_are_compared_rolled_back_and_confirmed() {
+    let bench = Bench::with_cfgmgr();
+    for keep in ["7", "8"] {
+        bench.run(&["config", "set", "cfgmgr/keep_generations", keep]);
+        assert_eq!(bench.run(&["config", "commit"]).status, 0);
+    }
+    let expected = "OPTION                   NOW  THEN\ncfgmgr/keep_generations  7    8\n";
+    assert_eq!(bench.run(&["config", "diff", "1", "2"]).out, expected);
+    assert_eq!(bench.run(&["config", "diff", "1"]).out, expected);
+    assert_eq!(bench.run(&["config", "diff", "2", "2"]).out, "generations 2 and 2 have the same settings\n");
+    let rolled = bench.run(&["config", "rollback", "1"]);
+    assert_eq!((rolled.status, rolled.out.as_str()), (0, "generation 3 is in force\n"), "{}", rolled.err);
+    let none = bench.run(&["config", "diff", "77"]);
+    assert!(none.status == 1 && none.err.contains("`bindctl config history`"), "{}", none.err);
+
+    assert!(bench.run(&["config", "confirm"]).err.contains("no commit waits"));
+    bench.run(&["config", "set", "cfgmgr/keep_generations", "9"]);
+    let waits = bench.run(&["config", "commit", "--confirm", "600"]);
+    assert!(waits.out.contains("taken back in 600 s") && waits.out.contains("bindctl config confirm"));
+    let status = bench.run(&["status"]).out;
+    assert!(status.contains("generation 4 is taken back at"), "{status}");
+    bench.run(&["config", "set", "cfgmgr/keep_generations", "10"]);
+    let refused = bench.run(&["config", "commit"]);
+    assert!(refused.status == 1 && refused.err.contains("bindctl config rollback 3"), "{}", refused.err);
+    assert_eq!(bench.run(&["config", "confirm"]).out, "generation 4 stays in force\n");
+    assert_eq!(bench.run(&["config", "commit", "--confirm", "90000"]).status, 2);
+}
+
+#[test]
 fn refusals_have_status_1_and_say_what_to_do() {
     let bench = Bench::with_cfgmgr();
     for (arguments, what) in [

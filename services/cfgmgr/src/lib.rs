@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use tenon_bus::{Bus, names};
-use tenon_service::{BusEvent, CommonOptions, Daemon, committed, log};
+use tenon_service::{BusEvent, CommonOptions, CurrentBus, Daemon, committed, log};
 
 use listen::Listen;
 use manager::bus::ManagerFace;
@@ -45,6 +45,9 @@ pub struct CommandLine {
     /// Where tenon-listen reports what came of the listen addresses
     #[arg(long, value_name = "FILE", default_value = "/run/tenon/listen-status.json")]
     listen_status: PathBuf,
+    /// The user who is believed when it names the author of a change
+    #[arg(long, value_name = "USER", default_value = "tenon-cmdctl", hide = true)]
+    door_user: String,
 }
 
 /// The daemon, from its command line to its end.
@@ -69,8 +72,13 @@ pub fn run(command_line: CommandLine) -> ExitCode {
     let face = manager.clone();
     Daemon::new(manager.clone(), committed, names::CFGMGR)
         .objects(move |builder| builder.serve_at(names::CFGMGR_PATH, ManagerFace::new(face.clone())))
-        .on_bus_event(reconciler(manager))
-        .run(|_| std::future::pending())
+        .on_bus_event(reconciler(manager.clone()))
+        .run(|running| async move {
+            let bus = running.bus.clone();
+            let told = |_| tell_generation(&manager, &bus);
+            manager.keep_promises(running.bus.clone(), told).await;
+            Ok(())
+        })
 }
 
 fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager, StorageError> {
@@ -85,8 +93,18 @@ fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager,
         schemas: command_line.schema_dir.clone().unwrap_or_else(schemas),
         libexec: command_line.libexec_dir.clone().unwrap_or_else(libexec),
         listen: Listen { request: config.join("listen.json"), status: command_line.listen_status.clone() },
+        door_user: command_line.door_user.clone(),
     };
     Manager::new(Arc::new(Directory::open(config)?), places, settings)
+}
+
+/// A generation that came back by itself is told like any other; without a bus nobody listens.
+async fn tell_generation(manager: &Arc<Manager>, bus: &CurrentBus) {
+    if let Some(bus) = bus.get()
+        && let Err(error) = ManagerFace::new(manager.clone()).tell_generation(&bus).await
+    {
+        tracing::debug!("the new generation could not be told: {error}");
+    }
 }
 
 /// Gives every owner that appears the committed settings, if it has others.

@@ -2,6 +2,7 @@
 
 pub mod bus;
 mod commit;
+mod confirm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,10 +20,12 @@ use crate::option::{self, OptionError};
 use crate::owners::Owners;
 use crate::schemas::Schemas;
 use crate::settings::CfgmgrSettings;
-use crate::statistics::Statistics;
+use crate::statistics::{Statistics, count};
 use crate::storage::{Candidate, Storage, StorageError};
 
-pub use commit::{CommitError, Committed};
+pub use commit::{CommitError, Committed, Proposal, Request};
+pub use confirm::ConfirmError;
+use confirm::Pending;
 
 /// Most generations told of in one answer.
 const HISTORY: u32 = 100;
@@ -36,6 +39,8 @@ pub struct Places {
     pub libexec: PathBuf,
     /// The listen addresses.
     pub listen: Listen,
+    /// The user who is believed when it names the author of a change.
+    pub door_user: String,
 }
 
 /// The manager.
@@ -47,6 +52,10 @@ pub struct Manager {
     committed: Mutex<StoredGeneration>,
     /// Owners that do not run with the committed settings, and why.
     faults: Mutex<BTreeMap<String, String>>,
+    /// The commit that waits for confirmation.
+    pending: Mutex<Option<Pending>>,
+    /// Told when that changes.
+    promised: tokio::sync::Notify,
     /// Held while a candidate is read, changed and written.
     editing: Mutex<()>,
     /// Held over a whole commit, and while an owner that came late is given the settings.
@@ -62,6 +71,9 @@ pub enum ManagerError {
     /// The option or its value is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// No such generation is kept.
+    #[error("{0} is not kept: `bindctl config history` lists those that are")]
+    NoSuchGeneration(u64),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -75,6 +87,7 @@ impl Manager {
         settings: CfgmgrSettings,
     ) -> Result<Self, StorageError> {
         let committed = storage.current()?;
+        let pending = Pending::found(storage.as_ref(), committed.generation)?;
         let manager = Self {
             storage,
             places,
@@ -82,6 +95,8 @@ impl Manager {
             statistics: Statistics::default(),
             committed: Mutex::new(committed),
             faults: Mutex::default(),
+            pending: Mutex::new(pending),
+            promised: tokio::sync::Notify::new(),
             editing: Mutex::default(),
             committing: tokio::sync::Mutex::default(),
         };
@@ -109,6 +124,10 @@ impl Manager {
     /// The committed generation.
     pub fn committed(&self) -> StoredGeneration {
         held(&self.committed).clone()
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The shipped schemas, as they are now.
@@ -152,7 +171,7 @@ impl Manager {
         let mut candidate = self.storage.candidate(uid)?;
         change(&mut candidate, &schemas, &tree).inspect_err(|error| {
             if matches!(error, OptionError::Full(_)) {
-                self.statistics.candidate_full.add();
+                count(&self.statistics.candidates_full);
             }
         })?;
         Ok(self.storage.put_candidate(uid, &candidate)?)
@@ -184,6 +203,24 @@ impl Manager {
         Ok(self.storage.history(before, limit as usize)?)
     }
 
+    /// A generation as it is kept; 0 is that of the defaults.
+    fn generation(&self, number: u64) -> Result<StoredGeneration, ManagerError> {
+        if number == 0 {
+            return Ok(StoredGeneration::default());
+        }
+        self.storage.generation(number)?.ok_or(ManagerError::NoSuchGeneration(number))
+    }
+
+    /// What changes from one generation to another.
+    pub fn diff_generations(&self, from: u64, to: u64) -> Result<Vec<Change>, ManagerError> {
+        let schemas = self.schemas();
+        let tree = |number| Ok::<_, ManagerError>(schemas.complete(&self.generation(number)?.settings));
+        let (from, to) = (Value::Object(tree(from)?), Value::Object(tree(to)?));
+        let mut changes = Vec::new();
+        option::differences("", Some(&from), Some(&to), &mut changes);
+        Ok(changes)
+    }
+
     /// Gives an owner that (re)appeared the committed settings if it runs with others.
     pub async fn catch_up(&self, bus: &Bus, name: &str) {
         let _committing = self.committing.lock().await;
@@ -200,7 +237,7 @@ impl Manager {
         }
         let owners = self.owners(bus);
         if self.apply_to(&owners, name, &state.component, &committed).await.is_ok() {
-            self.statistics.caught_up.add();
+            count(&self.statistics.owners_caught_up);
             info!(
                 message_id = messages::OWNER_CAUGHT_UP,
                 owner = %name,
@@ -237,7 +274,7 @@ impl Manager {
             }
             Err(error) => {
                 let reason = error.to_string();
-                self.statistics.apply_failures.add();
+                count(&self.statistics.apply_failures);
                 self.remember_fault(name, &reason);
                 Err(reason)
             }
@@ -264,7 +301,7 @@ impl Component for Manager {
     }
 
     fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
-        self.statistics.all()
+        self.statistics.values()
     }
 }
 

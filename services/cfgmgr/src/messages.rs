@@ -12,3 +12,9 @@ pub const OWNER_BEHIND: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e104";
 pub const OWNER_CAUGHT_UP: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e105";
 /// The committed generation cannot be read; an older one counts as committed.
 pub const STORE_BROKEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e106";
+/// A commit waits for confirmation.
+pub const WAITING: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e107";
+/// A commit was confirmed.
+pub const CONFIRMED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e108";
+/// A commit was not confirmed in time and is taken back.
+pub const UNCONFIRMED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e109";

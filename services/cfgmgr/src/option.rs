@@ -108,6 +108,30 @@ pub fn conflicts(candidate: &Candidate, committed: &Map<String, Value>) -> Vec<S
     candidate.edits.iter().filter_map(in_conflict).collect()
 }
 
+/// What differs between two trees: path, value in the one, value in the other. Lists count as a whole.
+pub fn differences(
+    path: &str,
+    from: Option<&Value>,
+    to: Option<&Value>,
+    found: &mut Vec<(String, Option<Value>, Option<Value>)>,
+) {
+    let empty = Map::new();
+    let members = |value: Option<&Value>| value.is_none_or(Value::is_object);
+    if (from.is_none() && to.is_none()) || !members(from) || !members(to) {
+        if from != to {
+            found.push((path.to_owned(), from.cloned(), to.cloned()));
+        }
+        return;
+    }
+    let from = from.and_then(Value::as_object).unwrap_or(&empty);
+    let to = to.and_then(Value::as_object).unwrap_or(&empty);
+    let only_there = to.keys().filter(|name| !from.contains_key(*name));
+    for name in from.keys().chain(only_there) {
+        let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+        differences(&below, from.get(name), to.get(name), found);
+    }
+}
+
 fn find<'a>(schemas: &'a Schemas, path: &'a str) -> Result<Place<'a>, OptionError> {
     let mut words = split(path);
     let component = words.next().unwrap_or_default();
@@ -334,6 +358,22 @@ mod tests {
         bench.unset("auth/listen/0").unwrap();
         assert_eq!(bench.then("auth/listen"), json!([]));
         assert!(bench.unset("auth/listen/0").is_err());
+    }
+
+    #[test]
+    fn differences_name_options_and_take_lists_as_a_whole() {
+        let from = json!({"auth": {"workers": 1, "listen": [1], "deep": {"a": 1, "b": 2}, "gone": 7}});
+        let to = json!({"auth": {"workers": 1, "listen": [1, 2], "deep": {"a": 1, "b": 3}}, "new": {"x": 1}});
+        let mut found = Vec::new();
+        differences("", Some(&from), Some(&to), &mut found);
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected = [
+            ("auth/deep/b", Some(json!(2)), Some(json!(3))),
+            ("auth/gone", Some(json!(7)), None),
+            ("auth/listen", Some(json!([1])), Some(json!([1, 2]))),
+            ("new/x", None, Some(json!(1))),
+        ];
+        assert_eq!(found, expected.map(|(path, from, to)| (path.to_owned(), from, to)));
     }
 
     #[test]

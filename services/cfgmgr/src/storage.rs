@@ -24,6 +24,9 @@ pub trait Storage: Send + Sync {
     /// Generations older than `before`, newest first, at most `limit`. Ones that cannot be read are left out.
     fn history(&self, before: u64, limit: usize) -> Result<Vec<StoredGeneration>, StorageError>;
 
+    /// One generation, not newer than the committed one; `None` when it is not kept.
+    fn generation(&self, number: u64) -> Result<Option<StoredGeneration>, StorageError>;
+
     /// Removes all but the newest `keep` generations; the committed one stays in any case.
     fn prune(&self, keep: usize) -> Result<(), StorageError>;
 
@@ -32,6 +35,28 @@ pub trait Storage: Send + Sync {
 
     /// Keeps the candidate of a user; an empty one is removed.
     fn put_candidate(&self, uid: u32, candidate: &Candidate) -> Result<(), StorageError>;
+
+    /// What was promised to be taken back unless it is confirmed. May name a generation that was never stored.
+    fn promise(&self) -> Result<Option<Promise>, StorageError>;
+
+    /// Keeps a promise, or forgets it.
+    fn put_promise(&self, promise: Option<&Promise>) -> Result<(), StorageError>;
+}
+
+/// A promise to take a generation back unless somebody confirms it. Kept before the generation is stored, so that
+/// there is no moment at which a dead process leaves the one without the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The generation that waits.
+    pub generation: u64,
+    /// The one whose settings come back.
+    pub restores: u64,
+    /// Who committed it.
+    pub author: String,
+    /// Until when it can be confirmed, in microseconds since the epoch.
+    pub until_usec: u64,
+    /// How long that was from the commit on, in seconds.
+    pub seconds: u32,
 }
 
 /// Why something could not be kept or read.

@@ -19,7 +19,6 @@
 
 pub mod collector;
 pub mod http;
-pub mod listeners;
 pub mod messages;
 pub mod openmetrics;
 pub mod pages;

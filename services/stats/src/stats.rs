@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tenon_service::listeners::{Listeners, Told};
 use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
 
 use crate::collector::Collector;
 use crate::http::{Http, Limits};
-use crate::listeners::Listeners;
+use crate::messages;
 use crate::pages::Pages;
 use crate::settings::{ListenOn, StatsSettings};
 use crate::statistics::Statistics;
+
+const TOLD: Told =
+    Told { what: "HTTP", listening: messages::LISTENING, not_listening: messages::NOT_LISTENING };
 
 /// The service.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ impl Stats {
         let collector = Arc::new(Collector::new(settings.poll_interval_s, Arc::clone(&statistics)));
         let pages = Pages::new(Arc::clone(&collector), Arc::clone(&statistics));
         let http = Arc::new(Http::new(pages, Limits::default(), Arc::clone(&statistics)));
-        Self { collector, listeners: Listeners::new(&addresses(settings)), http, statistics }
+        Self { collector, listeners: Listeners::new(&addresses(settings), TOLD), http, statistics }
     }
 
     /// Collects and shows, for ever.

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tenon_bus::Bus;
+use tenon_bus::names::CFGMGR_PATH;
 use tenon_bus::server::{self, Error};
 use tenon_service::authorise::{Action, Caller, authorise, caller};
 use zbus::Connection;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
 
-use super::{CommitError, Manager, ManagerError};
+use super::confirm::LONGEST;
+use super::{Change, CommitError, ConfirmError, Manager, ManagerError, Proposal, Request};
 use crate::option::OptionError;
+
+/// Most characters of the name of an account.
+const AUTHOR: usize = 64;
 
 /// The face.
 pub struct ManagerFace {
@@ -32,6 +38,80 @@ impl ManagerFace {
         let done = tokio::task::spawn_blocking(move || work(&manager)).await;
         Ok(done.map_err(|error| Error::Failed(format!("the work broke off: {error}")))??)
     }
+
+    async fn carry_out(
+        &self,
+        connection: &Connection,
+        proposal: Proposal,
+        request: Request,
+    ) -> Result<(u64, Vec<String>), Error> {
+        if request.seconds > LONGEST {
+            return Err(Error::InvalidValue(format!("seconds: at most {LONGEST}")));
+        }
+        let bus = server::bus(connection.clone());
+        let before = self.manager.committed().generation;
+        // A task of its own: a caller that goes away does not stop a commit half way.
+        let manager = self.manager.clone();
+        let commit = tokio::spawn(async move { manager.commit(&bus, &proposal, &request).await });
+        let outcome =
+            commit.await.map_err(|error| Error::Failed(format!("the commit broke off: {error}")))?;
+        let emitter = SignalEmitter::new(connection, CFGMGR_PATH)?;
+        if self.manager.committed().generation != before {
+            self.generation_changed(&emitter).await?;
+        }
+        let committed = outcome?;
+        if !committed.components.is_empty() {
+            Self::committed(&emitter, committed.generation, committed.components).await?;
+        }
+        Ok((committed.generation, committed.notes))
+    }
+
+    /// The author for the history. tenon-cmdctl is believed, and everybody else is who the bus says.
+    async fn author(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+        named: &str,
+    ) -> Result<String, Error> {
+        let user = caller(connection, header).await?.name;
+        if user != self.manager.places().door_user {
+            if named.is_empty() {
+                return Ok(editor(connection, header).await?.name);
+            }
+            return Err(Error::AccessDenied(format!(
+                "only {} may name an author; {user} is named by the bus",
+                self.manager.places().door_user
+            )));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+        if named.is_empty() || named.len() > AUTHOR || !named.chars().all(plain) {
+            return Err(Error::AccessDenied(format!(
+                "{user} has to name the account that asks: at most {AUTHOR} letters, digits and . _ - @"
+            )));
+        }
+        Ok(format!("cmdctl:{named}"))
+    }
+
+    /// Tells everybody on the bus that another generation is in force than before.
+    pub(crate) async fn tell_generation(&self, bus: &Bus) -> zbus::Result<()> {
+        let emitter = SignalEmitter::new(server::connection(bus), CFGMGR_PATH)?;
+        self.generation_changed(&emitter).await?;
+        Self::committed(&emitter, self.manager.committed().generation, self.manager.schemas().names()).await
+    }
+}
+
+fn texts((path, now, then): Change) -> (String, String, String) {
+    let text = |value: Option<Value>| value.map(|value| value.to_string()).unwrap_or_default();
+    (path, text(now), text(then))
+}
+
+fn edit((path, value): (String, String)) -> Result<(String, Option<Value>), Error> {
+    if value.is_empty() {
+        return Ok((path, None));
+    }
+    let value = serde_json::from_str(&value)
+        .map_err(|error| Error::InvalidValue(format!("{path}: the value is not JSON: {error}")))?;
+    Ok((path, Some(value)))
 }
 
 async fn editor(connection: &Connection, header: &Header<'_>) -> Result<Caller, Error> {
@@ -53,6 +133,12 @@ impl ManagerFace {
     #[zbus(property(emits_changed_signal = "false"))]
     fn faults(&self) -> Vec<String> {
         self.manager.faults()
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn unconfirmed(&self) -> (u64, u64, u64) {
+        let promise = self.manager.promise();
+        promise.map(|promise| (promise.generation, promise.restores, promise.until_usec)).unwrap_or_default()
     }
 
     #[zbus(out_args("schema"))]
@@ -108,8 +194,7 @@ impl ManagerFace {
     ) -> Result<Vec<(String, String, String)>, Error> {
         let uid = caller(connection, &header).await?.uid;
         let changes = self.blocking(move |manager| manager.diff(uid)).await?;
-        let text = |value: Option<Value>| value.map(|value| value.to_string()).unwrap_or_default();
-        Ok(changes.into_iter().map(|(path, now, then)| (path, text(now), text(then))).collect())
+        Ok(changes.into_iter().map(texts).collect())
     }
 
     async fn revert(
@@ -126,25 +211,76 @@ impl ManagerFace {
         &self,
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
         comment: String,
     ) -> Result<(u64, Vec<String>), Error> {
         let editor = editor(connection, &header).await?;
-        let bus = server::bus(connection.clone());
-        let before = self.manager.committed().generation;
-        // A task of its own: a caller that goes away does not stop a commit half way.
-        let manager = self.manager.clone();
-        let commit = tokio::spawn(async move { manager.commit(&bus, &editor, &comment).await });
-        let outcome =
-            commit.await.map_err(|error| Error::Failed(format!("the commit broke off: {error}")))?;
-        if self.manager.committed().generation != before {
-            self.generation_changed(&emitter).await?;
+        let request = Request { author: editor.name, comment, seconds: 0 };
+        self.carry_out(connection, Proposal::Candidate(editor.uid), request).await
+    }
+
+    #[zbus(out_args("generation", "notes"))]
+    async fn commit_to_confirm(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        comment: String,
+        seconds: u32,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let editor = editor(connection, &header).await?;
+        if seconds == 0 {
+            return Err(Error::InvalidValue("seconds: at least 1".into()));
         }
-        let committed = outcome?;
-        if !committed.components.is_empty() {
-            Self::committed(&emitter, committed.generation, committed.components).await?;
-        }
-        Ok((committed.generation, committed.notes))
+        let request = Request { author: editor.name, comment, seconds };
+        self.carry_out(connection, Proposal::Candidate(editor.uid), request).await
+    }
+
+    #[zbus(out_args("generation"))]
+    async fn confirm(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<u64, Error> {
+        let editor = editor(connection, &header).await?;
+        Ok(self.manager.confirm(&editor.name).await?)
+    }
+
+    #[zbus(out_args("generation", "notes"))]
+    #[allow(clippy::too_many_arguments, reason = "the interface has them")]
+    async fn commit_edits(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        author: String,
+        base: u64,
+        edits: Vec<(String, String)>,
+        comment: String,
+        seconds: u32,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let author = self.author(connection, &header, &author).await?;
+        let edits = edits.into_iter().map(edit).collect::<Result<_, _>>()?;
+        let request = Request { author, comment, seconds };
+        self.carry_out(connection, Proposal::Edits(base, edits), request).await
+    }
+
+    #[zbus(out_args("generation", "notes"))]
+    async fn rollback(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        to: u64,
+        comment: String,
+        seconds: u32,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let editor = editor(connection, &header).await?;
+        let comment = if comment.is_empty() { format!("the settings of generation {to}") } else { comment };
+        let request = Request { author: editor.name, comment, seconds };
+        self.carry_out(connection, Proposal::Generation(to), request).await
+    }
+
+    #[zbus(out_args("changes"))]
+    async fn diff_generations(&self, from: u64, to: u64) -> Result<Vec<(String, String, String)>, Error> {
+        let changes = self.blocking(move |manager| manager.diff_generations(from, to)).await?;
+        Ok(changes.into_iter().map(texts).collect())
     }
 
     #[zbus(out_args("generations"))]
@@ -169,6 +305,7 @@ impl From<ManagerError> for Error {
         match error {
             ManagerError::Option(OptionError::NoSuchOption(text)) => Self::NoSuchOption(text),
             ManagerError::Option(error) => Self::InvalidValue(error.to_string()),
+            ManagerError::NoSuchGeneration(_) => Self::NoSuchGeneration(error.to_string()),
             ManagerError::Storage(error) => Self::Failed(error.to_string()),
         }
     }
@@ -181,7 +318,19 @@ impl From<CommitError> for Error {
             CommitError::Rejected(_) => Self::Rejected(text),
             CommitError::Conflict(_) => Self::Conflict(text),
             CommitError::ApplyFailed { .. } => Self::ApplyFailed(text),
+            CommitError::Pending(_) => Self::ConfirmationPending(text),
+            CommitError::Proposal(error) => error.into(),
             CommitError::Storage(_) => Self::Failed(text),
+        }
+    }
+}
+
+impl From<ConfirmError> for Error {
+    fn from(error: ConfirmError) -> Self {
+        let text = error.to_string();
+        match error {
+            ConfirmError::Nothing(_) => Self::NothingToConfirm(text),
+            ConfirmError::Storage(_) => Self::Failed(text),
         }
     }
 }

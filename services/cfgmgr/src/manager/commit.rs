@@ -7,22 +7,45 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tenon_bus::Bus;
-use tenon_service::authorise::Caller;
 use tenon_service::committed::StoredGeneration;
 use tenon_service::{document, now_usec};
 use tracing::{error, info, warn};
 
-use super::{Manager, held};
+use super::{Manager, ManagerError, held};
 use crate::listen::differ;
 use crate::messages;
-use crate::option;
+use crate::option::{self, OptionError};
 use crate::owners::Owners;
-use crate::storage::{Candidate, StorageError};
+use crate::statistics::count;
+use crate::storage::{Candidate, Promise, StorageError};
 
 /// Most characters of a comment.
 const COMMENT: usize = 1000;
+
+/// What is to become the committed settings.
+#[derive(Clone, Debug)]
+pub enum Proposal {
+    /// The candidate of a user.
+    Candidate(u32),
+    /// Edits that travel with the request, made on a generation (0: the present one): path, and the value or `None` for
+    /// the default.
+    Edits(u64, Vec<(String, Option<Value>)>),
+    /// The settings of a generation.
+    Generation(u64),
+}
+
+/// Who asks for a commit, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The author for the history.
+    pub author: String,
+    /// What the author says of it.
+    pub comment: String,
+    /// Seconds within which it must be confirmed; 0 when it need not be.
+    pub seconds: u32,
+}
 
 /// What a commit came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +70,15 @@ pub enum CommitError {
         .0.join(", ")
     )]
     Conflict(Vec<String>),
+    /// Another commit waits for its confirmation; nothing changed.
+    #[error(
+        "generation {} by {}: `bindctl config confirm` keeps it, `bindctl config rollback {}` takes it back at once",
+        .0.generation, .0.author, .0.restores
+    )]
+    Pending(Promise),
+    /// An edit that travelled with the request is wrong, or the generation it is based on is not kept; nothing changed.
+    #[error(transparent)]
+    Proposal(ManagerError),
     /// Accepted and stored, but could not be put into force; the settings before are in force as a new generation.
     #[error("{reason}; generation {restored} has the settings of before")]
     ApplyFailed {
@@ -60,89 +92,165 @@ pub enum CommitError {
     Storage(#[from] StorageError),
 }
 
+impl From<ManagerError> for CommitError {
+    fn from(error: ManagerError) -> Self {
+        match error {
+            ManagerError::Storage(error) => Self::Storage(error),
+            error => Self::Proposal(error),
+        }
+    }
+}
+
 type Documents = BTreeMap<String, Value>;
 
 impl Manager {
-    /// Checks, stores and applies a user's candidate.
-    pub async fn commit(&self, bus: &Bus, caller: &Caller, comment: &str) -> Result<Committed, CommitError> {
+    /// Checks, stores and applies what is proposed.
+    pub async fn commit(
+        &self,
+        bus: &Bus,
+        proposal: &Proposal,
+        request: &Request,
+    ) -> Result<Committed, CommitError> {
         let _committing = self.committing.lock().await;
-        let committed = self.try_commit(bus, caller, comment).await;
-        match &committed {
+        let committed = self.try_commit(bus, proposal, request).await;
+        self.tell(&committed, &request.author);
+        committed
+    }
+
+    fn tell(&self, committed: &Result<Committed, CommitError>, author: &str) {
+        match committed {
             Ok(Committed { generation, components, .. }) if !components.is_empty() => {
-                self.statistics.commits.add();
+                count(&self.statistics.commits);
                 info!(
                     message_id = messages::COMMITTED,
                     generation,
-                    author = %caller.name,
+                    author = %author,
                     components = %components.join(","),
-                    "generation {generation} of {} by {} is in force", components.join(", "), caller.name
+                    "generation {generation} of {} by {author} is in force", components.join(", ")
                 );
             }
             Ok(_) => {}
             Err(error) => {
                 match error {
-                    CommitError::Rejected(_) => self.statistics.rejected.add(),
-                    CommitError::Conflict(_) => self.statistics.conflicts.add(),
-                    CommitError::ApplyFailed { .. } => self.statistics.restored.add(),
-                    CommitError::Storage(_) => {}
+                    CommitError::Rejected(_) => count(&self.statistics.commits_rejected),
+                    CommitError::Conflict(_) | CommitError::Pending(_) => {
+                        count(&self.statistics.commits_in_conflict);
+                    }
+                    CommitError::ApplyFailed { .. } => count(&self.statistics.commits_restored),
+                    CommitError::Storage(_) | CommitError::Proposal(_) => {}
                 }
                 warn!(
                     message_id = messages::REFUSED,
-                    author = %caller.name,
+                    author = %author,
                     reason = %error,
-                    "a commit by {} did not come into force: {error}", caller.name
+                    "a commit by {author} did not come into force: {error}"
                 );
             }
         }
-        committed
     }
 
-    async fn try_commit(&self, bus: &Bus, caller: &Caller, comment: &str) -> Result<Committed, CommitError> {
-        if comment.chars().count() > COMMENT {
+    async fn try_commit(
+        &self,
+        bus: &Bus,
+        proposal: &Proposal,
+        request: &Request,
+    ) -> Result<Committed, CommitError> {
+        if request.comment.chars().count() > COMMENT {
             return Err(CommitError::Rejected(format!("the comment is longer than {COMMENT} characters")));
         }
+        if let (Some(promise), Proposal::Candidate(_) | Proposal::Edits(..)) = (self.promise(), proposal) {
+            return Err(CommitError::Pending(promise));
+        }
         let before = self.committed();
-        let candidate = self.storage.candidate(caller.uid)?;
         let owners = self.owners(bus);
-        let (settings, notes) = self.check(&owners, &before, &candidate).await?;
+        let candidate = self.candidate_of(proposal, &before)?;
+        let then = self.proposed(proposal, &candidate, &before)?;
+        let (settings, mut notes) = self.check(&owners, &before, &then).await?;
         let components = changed(&before.settings, &settings);
         if components.is_empty() {
-            self.drop_edits(caller.uid, &candidate)?;
+            self.drop_edits(proposal, &candidate)?;
             return Ok(Committed { generation: before.generation, notes, components });
         }
-        let stored = self.store(settings, &caller.name, comment).await?;
-        match self.put_into_force(&owners, &before, &stored).await {
+        let stored = self.store(settings, request, Some(before.generation)).await?;
+        match self.put_into_force(Some(&owners), &before, &stored).await {
             Ok(more) => {
-                self.drop_edits(caller.uid, &candidate)?;
-                let notes = notes.into_iter().chain(more).collect();
+                self.drop_edits(proposal, &candidate)?;
+                notes.extend(more);
                 Ok(Committed { generation: stored.generation, notes, components })
             }
             Err(reason) => {
-                let restored = self.restore(&owners, &before, &stored, &reason).await?;
+                let comment = format!(
+                    "the settings of generation {}, because generation {} could not be applied: {reason}",
+                    before.generation, stored.generation
+                );
+                let restored = self.restore(Some(&owners), &before, &stored, &comment, &reason).await?;
                 Err(CommitError::ApplyFailed { reason, restored })
             }
         }
     }
 
-    /// The settings that the candidate amounts to, as all owners concerned would have them, with their notes.
+    /// The edits of a proposal; none where it is no edits that are proposed.
+    fn candidate_of(
+        &self,
+        proposal: &Proposal,
+        before: &StoredGeneration,
+    ) -> Result<Candidate, ManagerError> {
+        let (base, edits) = match proposal {
+            Proposal::Candidate(uid) => return Ok(self.storage.candidate(*uid)?),
+            Proposal::Generation(_) => return Ok(Candidate::default()),
+            Proposal::Edits(0, edits) => (before.clone(), edits),
+            Proposal::Edits(base, edits) => (self.generation(*base)?, edits),
+        };
+        let schemas = self.schemas();
+        let tree = schemas.complete(&base.settings);
+        let mut candidate = Candidate::default();
+        for (path, value) in edits {
+            match value {
+                Some(value) => option::set(&mut candidate, &schemas, &tree, path, value),
+                None => option::unset(&mut candidate, &schemas, &tree, path),
+            }
+            .inspect_err(|error| {
+                if matches!(error, OptionError::Full(_)) {
+                    count(&self.statistics.candidates_full);
+                }
+            })?;
+        }
+        Ok(candidate)
+    }
+
+    /// All settings as they are proposed to be.
+    fn proposed(
+        &self,
+        proposal: &Proposal,
+        candidate: &Candidate,
+        before: &StoredGeneration,
+    ) -> Result<Map<String, Value>, CommitError> {
+        let schemas = self.schemas();
+        if let Proposal::Generation(number) = proposal {
+            return Ok(schemas.complete(&self.generation(*number)?.settings));
+        }
+        let mut tree = schemas.complete(&before.settings);
+        let conflicts = option::conflicts(candidate, &tree);
+        if !conflicts.is_empty() {
+            return Err(CommitError::Conflict(conflicts));
+        }
+        option::lay(candidate, &schemas, &mut tree);
+        Ok(tree)
+    }
+
+    /// The settings as all owners concerned would have them, with their notes.
     async fn check(
         &self,
         owners: &Owners,
         before: &StoredGeneration,
-        candidate: &Candidate,
+        then: &Map<String, Value>,
     ) -> Result<(Documents, Vec<String>), CommitError> {
         let schemas = self.schemas();
         let now = schemas.complete(&before.settings);
-        let conflicts = option::conflicts(candidate, &now);
-        if !conflicts.is_empty() {
-            return Err(CommitError::Conflict(conflicts));
-        }
-        let mut then = now.clone();
-        option::lay(candidate, &schemas, &mut then);
         let mut settings = before.settings.clone();
         let mut notes = Vec::new();
         let limit = held(&self.settings).check_limit();
-        for (component, value) in &then {
+        for (component, value) in then {
             let (Some(schema), Some(value)) = (schemas.get(component), value.as_object()) else { continue };
             if now.get(component).and_then(Value::as_object) == Some(value) {
                 continue;
@@ -157,24 +265,33 @@ impl Manager {
         Ok((settings, notes))
     }
 
-    /// Makes settings the committed ones under a new number.
+    /// Makes settings the committed ones under a new number. `before`: the generation that comes back if this one must
+    /// be confirmed and is not.
     async fn store(
         &self,
         settings: Documents,
-        author: &str,
-        comment: &str,
+        request: &Request,
+        before: Option<u64>,
     ) -> Result<StoredGeneration, StorageError> {
         let generation = StoredGeneration {
             generation: self.storage.next_number()?,
             committed_usec: now_usec(),
-            author: author.to_owned(),
-            comment: comment.to_owned(),
+            author: request.author.clone(),
+            comment: request.comment.clone(),
             settings,
         };
-        let (storage, to_store) = (self.storage.clone(), generation.clone());
+        let promise = before.and_then(|before| super::confirm::promise(&generation, before, request.seconds));
+        let (storage, to_store, kept) = (self.storage.clone(), generation.clone(), promise.clone());
         let keep = held(&self.settings).keep_generations;
         let stored = tokio::task::spawn_blocking(move || {
+            // First the promise: a generation without it would stay for good.
+            if kept.is_some() {
+                storage.put_promise(kept.as_ref())?;
+            }
             storage.store(&to_store)?;
+            if kept.is_none() {
+                storage.put_promise(None)?;
+            }
             if let Err(error) = storage.prune(keep as usize) {
                 warn!("old generations cannot be removed: {error}, ignoring");
             }
@@ -185,17 +302,20 @@ impl Manager {
             Err(StorageError { path: "generations".into(), error: std::io::Error::other(error) })
         })?;
         *held(&self.committed) = generation.clone();
+        self.wait_for_confirmation(promise);
         Ok(generation)
     }
 
     /// Has PID 1 and all running owners put a stored generation into force. Notes, or the reason of the first failure.
     async fn put_into_force(
         &self,
-        owners: &Owners,
+        owners: Option<&Owners>,
         before: &StoredGeneration,
         stored: &StoredGeneration,
     ) -> Result<Vec<String>, String> {
         let notes = self.listen(before, stored).await?;
+        // Without a bus nobody can be told; what is stored holds, and owners are looked at again when the bus is back.
+        let Some(owners) = owners else { return Ok(notes) };
         for component in self.schemas().names() {
             let present = match owners.present(&component).await {
                 // What is stored holds; owners are looked at again when the bus is back.
@@ -233,19 +353,17 @@ impl Manager {
     }
 
     /// Commits and applies the settings of before again, under a new number.
-    async fn restore(
+    pub(super) async fn restore(
         &self,
-        owners: &Owners,
+        owners: Option<&Owners>,
         before: &StoredGeneration,
         failed: &StoredGeneration,
+        comment: &str,
         reason: &str,
     ) -> Result<u64, StorageError> {
-        let comment = format!(
-            "the settings of generation {}, because generation {} could not be applied: {reason}",
-            before.generation, failed.generation
-        );
-        let comment: String = comment.chars().take(COMMENT).collect();
-        let restored = self.store(before.settings.clone(), "tenon-cfgmgr", &comment).await?;
+        let comment = comment.chars().take(COMMENT).collect();
+        let request = Request { author: "tenon-cfgmgr".to_owned(), comment, seconds: 0 };
+        let restored = self.store(before.settings.clone(), &request, None).await?;
         if let Err(again) = self.put_into_force(owners, failed, &restored).await {
             error!(
                 message_id = messages::RESTORED,
@@ -258,7 +376,7 @@ impl Manager {
             message_id = messages::RESTORED,
             generation = restored.generation,
             reason = %reason,
-            "generation {} could not be applied ({reason}); generation {} has the settings of generation {}",
+            "generation {} is taken back ({reason}); generation {} has the settings of generation {}",
             failed.generation,
             restored.generation,
             before.generation
@@ -267,7 +385,8 @@ impl Manager {
     }
 
     /// Forgets the edits that were committed, and keeps those the user made meanwhile.
-    fn drop_edits(&self, uid: u32, done: &Candidate) -> Result<(), StorageError> {
+    fn drop_edits(&self, proposal: &Proposal, done: &Candidate) -> Result<(), StorageError> {
+        let Proposal::Candidate(uid) = *proposal else { return Ok(()) };
         let _editing = held(&self.editing);
         let mut candidate = self.storage.candidate(uid)?;
         candidate.edits.retain(|path, edit| done.edits.get(path) != Some(edit));

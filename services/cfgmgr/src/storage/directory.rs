@@ -4,6 +4,7 @@
 //! current -> generations/00000007.json     the committed generation, replaced by rename
 //! generations/00000001.json ...            one file each, never changed once named
 //! candidates/uid-1000.json                 a user's edits
+//! unconfirmed.json                         the generation that is taken back unless it is confirmed
 //! ```
 //!
 //! A file is written under a name that begins with a dot, synced and renamed, and its directory is synced. Whatever dies
@@ -16,13 +17,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tenon_service::committed::{CURRENT, GENERATIONS, StoredGeneration};
 use tracing::error;
 
-use super::{Candidate, Storage, StorageError};
+use super::{Candidate, Promise, Storage, StorageError};
 use crate::messages;
 
 const CANDIDATES: &str = "candidates";
+const UNCONFIRMED: &str = "unconfirmed.json";
 const NEW_LINK: &str = ".current.new";
 
 /// The engine.
@@ -187,6 +190,16 @@ impl Storage for Directory {
         Ok(older.filter_map(|number| self.read(number).ok()).take(limit).collect())
     }
 
+    fn generation(&self, number: u64) -> Result<Option<StoredGeneration>, StorageError> {
+        if number > self.committed_number()? {
+            return Ok(None);
+        }
+        match self.read(number) {
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     fn prune(&self, keep: usize) -> Result<(), StorageError> {
         let committed = self.committed_number()?;
         for number in self.numbers()?.into_iter().skip(keep).filter(|number| *number != committed) {
@@ -197,13 +210,7 @@ impl Storage for Directory {
     }
 
     fn candidate(&self, uid: u32) -> Result<Candidate, StorageError> {
-        let path = self.candidate_path(uid);
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Candidate::default()),
-            Err(error) => Err(at(&path)(error)),
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| at(&path)(io::Error::new(io::ErrorKind::InvalidData, error))),
-        }
+        Ok(read_document(&self.candidate_path(uid))?.unwrap_or_default())
     }
 
     fn put_candidate(&self, uid: u32, candidate: &Candidate) -> Result<(), StorageError> {
@@ -212,6 +219,28 @@ impl Storage for Directory {
             return remove_if_there(&path);
         }
         replace(&path, candidate)
+    }
+
+    fn promise(&self) -> Result<Option<Promise>, StorageError> {
+        read_document(&self.path.join(UNCONFIRMED))
+    }
+
+    fn put_promise(&self, promise: Option<&Promise>) -> Result<(), StorageError> {
+        let path = self.path.join(UNCONFIRMED);
+        match promise {
+            Some(promise) => replace(&path, promise),
+            None => remove_if_there(&path),
+        }
+    }
+}
+
+fn read_document<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StorageError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(path)(error)),
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| at(path)(io::Error::new(io::ErrorKind::InvalidData, error))),
     }
 }
 
@@ -342,6 +371,22 @@ mod tests {
         assert_eq!(numbers(7, 2), [6, 5]);
         directory.prune(4).unwrap();
         assert_eq!(numbers(0, 100), [9, 8, 7, 6]);
+    }
+
+    #[test]
+    fn a_promise_outlives_the_process_and_generations_are_found_by_number() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = Directory::open(scratch.path()).unwrap();
+        directory.store(&generation(1)).unwrap();
+        assert_eq!(directory.generation(1).unwrap(), Some(generation(1)));
+        assert_eq!(directory.generation(2).unwrap(), None);
+        let promise =
+            Promise { generation: 2, restores: 1, author: "root".into(), until_usec: 1, seconds: 60 };
+        directory.put_promise(Some(&promise)).unwrap();
+        let directory = Directory::open(scratch.path()).unwrap();
+        assert_eq!(directory.promise().unwrap(), Some(promise));
+        directory.put_promise(None).unwrap();
+        assert_eq!(directory.promise().unwrap(), None);
     }
 
     #[test]

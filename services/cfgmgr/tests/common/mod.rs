@@ -65,6 +65,10 @@ impl Bench {
     }
 
     pub(crate) async fn start_cfgmgr(&self) -> Process {
+        self.start_cfgmgr_with(&[]).await
+    }
+
+    pub(crate) async fn start_cfgmgr_with(&self, more: &[&str]) -> Process {
         let arguments = [
             ("--config-dir", "config"),
             ("--schema-dir", "schema"),
@@ -73,6 +77,7 @@ impl Bench {
         ];
         let arguments =
             arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);
+        let arguments = arguments.chain(more.iter().map(|word| std::ffi::OsString::from(*word)));
         self.wait_for_absence(names::CFGMGR).await;
         let process = self.start(env!("CARGO_BIN_EXE_tenon-cfgmgr").as_ref(), arguments);
         self.wait_for(names::CFGMGR).await;

@@ -1,4 +1,4 @@
-//! The TCP sockets that HTTP is answered on.
+//! TCP sockets that a service binds itself: nothing is lost when it restarts, since whoever asks it comes again.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::io;
@@ -6,12 +6,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tenon_service::Refusal;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tracing::{error, info};
 
-use crate::messages;
+use crate::settings::Refusal;
 
 /// How long to wait before an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -22,18 +21,30 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 type Open = BTreeMap<SocketAddr, Arc<TcpListener>>;
 
+/// How a service tells of its sockets.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// What is answered on them, such as `HTTP`.
+    pub what: &'static str,
+    /// The message that an address is listened on.
+    pub listening: &'static str,
+    /// The message that an address cannot be listened on.
+    pub not_listening: &'static str,
+}
+
 /// The addresses that are wanted: open, or missing for a reason.
 #[derive(Debug)]
 pub struct Listeners {
+    told: Told,
     missing: Mutex<BTreeMap<SocketAddr, String>>,
     open: watch::Sender<Open>,
 }
 
 impl Listeners {
     /// Listens on what can be listened on; the rest is tried again by [`Listeners::run`].
-    pub fn new(wanted: &[SocketAddr]) -> Self {
+    pub fn new(wanted: &[SocketAddr], told: Told) -> Self {
         let missing = wanted.iter().map(|address| (*address, String::new())).collect();
-        let listeners = Self { missing: Mutex::new(missing), open: watch::Sender::new(Open::new()) };
+        let listeners = Self { told, missing: Mutex::new(missing), open: watch::Sender::new(Open::new()) };
         listeners.open_missing();
         listeners
     }
@@ -99,12 +110,12 @@ impl Listeners {
         let mut open = self.open.borrow().clone();
         missing.retain(|address, known| match bind(*address) {
             Ok(listener) => {
-                info!(message_id = messages::LISTENING, address = %address, "HTTP on {address}");
+                info!(message_id = self.told.listening, address = %address, "{} on {address}", self.told.what);
                 open.insert(*address, Arc::new(listener));
                 false
             }
             Err(reason) => {
-                tell_failure(*address, known, reason.to_string());
+                self.tell_failure(*address, known, reason.to_string());
                 true
             }
         });
@@ -113,21 +124,21 @@ impl Listeners {
         }
     }
 
+    /// Once is enough until the reason changes.
+    fn tell_failure(&self, address: SocketAddr, known: &mut String, reason: String) {
+        if *known != reason {
+            error!(
+                message_id = self.told.not_listening,
+                address = %address,
+                reason = %reason,
+                "cannot listen on {address}: {reason}; trying again every {} s", RETRY.as_secs()
+            );
+            *known = reason;
+        }
+    }
+
     fn missing(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, String>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Once is enough until the reason changes.
-fn tell_failure(address: SocketAddr, known: &mut String, reason: String) {
-    if *known != reason {
-        error!(
-            message_id = messages::NOT_LISTENING,
-            address = %address,
-            reason = %reason,
-            "cannot listen on {address}: {reason}; trying again every {} s", RETRY.as_secs()
-        );
-        *known = reason;
     }
 }
 
@@ -161,6 +172,8 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
+    const TOLD: Told = Told { what: "HTTP", listening: "", not_listening: "" };
+
     fn taken() -> (TcpListener, SocketAddr) {
         let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = other.local_addr().unwrap();
@@ -170,7 +183,7 @@ mod tests {
     #[test]
     fn a_new_address_that_is_taken_is_refused_and_the_old_ones_stay() {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listeners = Listeners::new(&[any]);
+        let listeners = Listeners::new(&[any], TOLD);
         let before = listeners.addresses();
         let (other, address) = taken();
         let refusal = listeners.replace(&[any, address]).unwrap_err();
@@ -185,7 +198,7 @@ mod tests {
     #[test]
     fn an_address_that_is_taken_at_start_is_a_fault_until_it_is_free() {
         let (other, address) = taken();
-        let listeners = Listeners::new(&[address]);
+        let listeners = Listeners::new(&[address], TOLD);
         assert!(listeners.addresses().is_empty());
         assert_eq!(listeners.faults().len(), 1);
         // Other settings can be changed meanwhile.
