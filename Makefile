@@ -15,8 +15,8 @@ LIBEXECDIR  = $(PREFIX)/libexec/tenon
 DATADIR     = $(PREFIX)/share
 MANDIR      = $(DATADIR)/man
 UNITDIR     = $(PREFIX)/lib/systemd/system
-DAEMONS     = auth zonec cfgmgr listen stats
-COMPONENTS  = auth zonec cfgmgr stats
+DAEMONS     = auth zonec cfgmgr listen stats zonemgr
+COMPONENTS  = auth zonec cfgmgr stats zonemgr
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 

@@ -1,0 +1,239 @@
+//! What an operator can set.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_acl::AccessList;
+use tenon_service::{Refusal, Settings};
+use tenon_wire::Name;
+
+/// The largest jitter: more would have zones looked at more than twice as often as their owners ask for.
+const LARGEST_JITTER: f64 = 0.5;
+
+/// Settings of the zone manager.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ZonemgrSettings {
+    /// The zones that this server has from others. `bindctl zone add` and `bindctl zone remove` edit this list.
+    #[schemars(length(max = 200_000))]
+    pub secondary_zones: Vec<SecondaryZone>,
+    /// Who may send NOTIFY besides a zone's primaries. Nobody, unless a rule accepts.
+    pub allow_notify_from: AccessList,
+    /// How many looks and transfers may be under way at once.
+    #[schemars(range(min = 1, max = 1000))]
+    pub refreshes_at_once: u32,
+    /// Seconds: no zone is looked at more often than this, whatever its SOA says.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub lowerbound_refresh_s: u32,
+    /// Seconds: every zone is looked at at least this often, whatever its SOA says.
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub upperbound_refresh_s: u32,
+    /// Seconds: shortest time until the next look after one that failed.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub lowerbound_retry_s: u32,
+    /// Seconds: longest time until the next look after one that failed.
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub upperbound_retry_s: u32,
+    /// Seconds: no zone expires sooner than this, nor before it was looked at a second time.
+    #[schemars(range(max = 31_536_000))]
+    pub lowerbound_expire_s: u32,
+    /// Seconds: every zone that is not refreshed expires after at most this time.
+    #[schemars(range(min = 1, max = 315_360_000))]
+    pub upperbound_expire_s: u32,
+    /// Seconds after which a transfer that is not over counts as failed and is given up.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub max_transfer_timeout_s: u32,
+    /// A zone is looked at earlier than it need be, by a random part of the time, at most this one (0.25: a quarter), so
+    /// that many zones do not come due together.
+    #[schemars(range(min = 0, max = 1))]
+    pub refresh_jitter: f64,
+    /// After a start, zones that should have been looked at long ago are spread over a time, at most this part of their
+    /// retry time.
+    #[schemars(range(min = 0, max = 1))]
+    pub reload_jitter: f64,
+    /// Milliseconds: NOTIFYs have a zone looked at no more often than this.
+    #[schemars(range(max = 60_000))]
+    pub notify_interval_ms: u32,
+}
+
+/// A zone that this server has from others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryZone {
+    /// The zone's name, such as example.com.
+    pub name: String,
+    /// The servers to have it from; asked in this order, one that sent a NOTIFY first.
+    #[schemars(length(min = 1, max = 16))]
+    pub primaries: Vec<Primary>,
+}
+
+/// A server to have a zone from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Primary {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    #[serde(default = "Primary::default_port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+}
+
+impl Primary {
+    const fn default_port() -> u16 {
+        53
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn socket_address(self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+impl SecondaryZone {
+    /// The zone's name in lower case; none when it is no name.
+    #[must_use]
+    pub fn origin(&self) -> Option<Name> {
+        let name = Name::from_text(&self.name, Some(Name::root().as_ref())).ok()?;
+        Some(name.as_ref().to_lowercase())
+    }
+}
+
+impl Default for ZonemgrSettings {
+    fn default() -> Self {
+        Self {
+            secondary_zones: Vec::new(),
+            allow_notify_from: AccessList::nobody(),
+            refreshes_at_once: 20,
+            lowerbound_refresh_s: 10,
+            upperbound_refresh_s: 2_419_200,
+            lowerbound_retry_s: 5,
+            upperbound_retry_s: 1_209_600,
+            lowerbound_expire_s: 0,
+            upperbound_expire_s: 14_515_200,
+            max_transfer_timeout_s: 14_400,
+            refresh_jitter: 0.25,
+            reload_jitter: 0.75,
+            notify_interval_ms: 500,
+        }
+    }
+}
+
+impl Settings for ZonemgrSettings {
+    const COMPONENT: &'static str = "zonemgr";
+
+    fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
+        let mut known = HashSet::with_capacity(self.secondary_zones.len());
+        for (index, zone) in self.secondary_zones.iter_mut().enumerate() {
+            let option = |rest: &str| format!("secondary_zones/{index}/{rest}");
+            let Some(origin) = zone.origin() else {
+                let reason = format!("{:?} is no zone's name; one is such as example.com", zone.name);
+                return Err(Refusal::new(option("name"), reason));
+            };
+            // One spelling, so that a difference is a difference.
+            zone.name = origin.to_string();
+            check_primaries(zone).map_err(|(rest, reason)| Refusal::new(option(&rest), reason))?;
+            if !known.insert(origin) {
+                let reason = format!("{} is there twice; name all its primaries in one place", zone.name);
+                return Err(Refusal::new(option("name"), reason));
+            }
+        }
+        self.amend_bounds(notes);
+        Ok(self)
+    }
+}
+
+impl ZonemgrSettings {
+    /// Contradictions that can be mended without asking.
+    fn amend_bounds(&mut self, notes: &mut Vec<String>) {
+        if self.refresh_jitter > LARGEST_JITTER {
+            self.refresh_jitter = LARGEST_JITTER;
+            notes.push(format!("refresh_jitter: lowered to {LARGEST_JITTER}, the largest there is"));
+        }
+        for (name, lower, upper) in [
+            ("refresh", self.lowerbound_refresh_s, &mut self.upperbound_refresh_s),
+            ("retry", self.lowerbound_retry_s, &mut self.upperbound_retry_s),
+            ("expire", self.lowerbound_expire_s, &mut self.upperbound_expire_s),
+        ] {
+            if *upper < lower {
+                *upper = lower;
+                notes.push(format!("upperbound_{name}_s: raised to {lower}, the lower bound"));
+            }
+        }
+    }
+}
+
+/// What is wrong with the primaries of a zone, and where.
+fn check_primaries(zone: &SecondaryZone) -> Result<(), (String, String)> {
+    if zone.primaries.is_empty() {
+        return Err(("primaries".into(), format!("{} needs at least one primary", zone.name)));
+    }
+    for (index, primary) in zone.primaries.iter().enumerate() {
+        let refused = |what: &str| Err((format!("primaries/{index}"), format!("{} {what}", primary.address)));
+        if primary.address.is_unspecified() || primary.address.is_multicast() {
+            return refused("is no address of one server");
+        }
+        if zone.primaries.iter().take(index).any(|other| other == primary) {
+            return refused("is there twice with the same port");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zones(list: &[(&str, &[&str])]) -> ZonemgrSettings {
+        let primary = |address: &&str| Primary { address: address.parse().unwrap(), port: 53 };
+        let zone = |(name, primaries): &(&str, &[&str])| SecondaryZone {
+            name: (*name).to_owned(),
+            primaries: primaries.iter().map(primary).collect(),
+        };
+        ZonemgrSettings { secondary_zones: list.iter().map(zone).collect(), ..ZonemgrSettings::default() }
+    }
+
+    fn refused(list: &[(&str, &[&str])]) -> String {
+        zones(list).check(&mut Vec::new()).unwrap_err().option
+    }
+
+    #[test]
+    fn names_get_one_spelling_and_defaults_stand() {
+        let mut notes = Vec::new();
+        assert_eq!(ZonemgrSettings::default().check(&mut notes), Ok(ZonemgrSettings::default()));
+        let settings = zones(&[("Example.COM", &["192.0.2.1", "2001:db8::1"])]).check(&mut notes).unwrap();
+        assert_eq!(settings.secondary_zones[0].name, "example.com.");
+        assert!(notes.is_empty());
+        let read: ZonemgrSettings = serde_json::from_str(
+            r#"{"secondary_zones": [{"name": "a", "primaries": [{"address": "::1"}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(read.secondary_zones[0].primaries[0].port, 53);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_place() {
+        assert_eq!(refused(&[("a", &["192.0.2.1"]), ("b..c", &["192.0.2.1"])]), "secondary_zones/1/name");
+        assert_eq!(refused(&[("a", &["192.0.2.1"]), ("A.", &["192.0.2.2"])]), "secondary_zones/1/name");
+        assert_eq!(refused(&[("a", &[])]), "secondary_zones/0/primaries");
+        assert_eq!(refused(&[("a", &["192.0.2.1", "0.0.0.0"])]), "secondary_zones/0/primaries/1");
+        assert_eq!(refused(&[("a", &["::1", "::1"])]), "secondary_zones/0/primaries/1");
+    }
+
+    #[test]
+    fn contradictions_are_amended() {
+        let mut notes = Vec::new();
+        let odd = ZonemgrSettings {
+            refresh_jitter: 0.9,
+            lowerbound_retry_s: 60,
+            upperbound_retry_s: 5,
+            ..ZonemgrSettings::default()
+        };
+        let settings = odd.check(&mut notes).unwrap();
+        assert_eq!((settings.refresh_jitter, settings.upperbound_retry_s), (0.5, 60));
+        assert_eq!(notes.len(), 2);
+    }
+}
