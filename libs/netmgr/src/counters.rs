@@ -97,6 +97,14 @@ counters! {
         idletimeout: Counter, "Connections closed because no further message came in time.";
         writetimeout: Counter, "Connections closed because replies were not taken in time.";
         sendwait: Counter, "Times that reading paused until the peer took replies.";
+        relaying: Gauge, "Answers of other services being awaited or passed on.";
+        relayed: Counter, "Answers of other services passed on whole.";
+        relaywait: Counter, "Times that a connection awaited as many answers of other services as it may, so that reading paused.";
+        relayfull: Counter, "Requests not handed over because the worker awaited as many answers of other services as it may.";
+        relaynobody: Counter, "Requests that could not be handed over because no service took them.";
+        relaybroken: Counter, "Answers of other services that ended before they were whole.";
+        relaytimeout: Counter, "Answers of other services given up because nothing more came in time.";
+        relaycut: Counter, "Connections closed because an answer passed on in part did not become whole.";
     }
 }
 

@@ -1,6 +1,7 @@
 //! What stands above the network: one handler per worker, which turns messages into replies.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 
 /// How a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,15 +24,27 @@ pub struct Handle {
 }
 
 /// What becomes of a message.
-///
-/// A third way, a message handed over to another process and answered later by way of its handle, gets its own
-/// variant when there is somebody to hand it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The first so many octets of the output are the reply.
     Reply(usize),
     /// No reply at all.
     Silence,
+    /// Another process answers: [`Handler::hand_over`] is asked for the way to it, and what comes from there is passed
+    /// on. The first so many octets of the output are the reply for the case that nothing comes. There is no handing
+    /// over of datagrams: they get that reply at once.
+    HandOver(usize),
+}
+
+/// Why the answer of another process did not reach the client as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayFailure {
+    /// As many answers are awaited as the settings allow; nobody was asked.
+    Full,
+    /// The other process ended its connection, or sent what is no answer.
+    Broken,
+    /// The other process sent nothing for too long.
+    Silent,
 }
 
 /// Answers the messages of one worker. It never leaves the worker's thread.
@@ -42,4 +55,15 @@ pub trait Handler {
 
     /// Answers one message. `out` holds 4,096 octets for datagrams and 65,535 for streams.
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict;
+
+    /// Asks another process for the answer to a message that got [`Verdict::HandOver`]. The answer comes from the
+    /// returned stream (non-blocking) as messages with two-octet lengths, ended by a length of zero. None when nobody
+    /// can be asked: the client gets the reply that [`Handler::answer`] wrote.
+    fn hand_over(&mut self, _from: &Handle, _message: &[u8]) -> Option<UnixStream> {
+        None
+    }
+
+    /// Told when an answer of another process failed. Nothing had been passed on, and the client got the reply that
+    /// [`Handler::answer`] wrote; or, when `begun`, its connection was closed.
+    fn relay_failed(&mut self, _from: &Handle, _failure: RelayFailure, _begun: bool) {}
 }

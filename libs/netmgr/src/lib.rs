@@ -9,6 +9,8 @@
 //! * **TCP**: all whole messages of one read are answered by one write; limits on connections, on waiting and on slow
 //!   readers, changeable while running. The stream code asks for no more than `AsyncRead + AsyncWrite`, so that PROXY
 //!   and TLS can stand between the socket and the framing.
+//! * **Relays**: what another process answers to a message of a stream is passed on message by message, between the
+//!   other replies of that connection, and never faster than the client reads (see `libs/handover` for the contract).
 //!
 //! Reads: the sockets it is given. Writes: replies to them. Owns: the threads of its workers. It creates no sockets
 //! and knows nothing of a message but its length.
@@ -26,7 +28,7 @@ mod udp;
 mod worker;
 
 pub use counters::{CounterInfo, CounterKind};
-pub use handler::{Handle, Handler, Transport, Verdict};
+pub use handler::{Handle, Handler, RelayFailure, Transport, Verdict};
 pub use inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
 pub use network::{Network, NetworkError, Pulse, ServedSocket};
 pub use settings::Settings;

@@ -14,7 +14,7 @@ use crate::assignment::assign;
 use crate::counters::{CounterInfo, CounterKind, WorkerCounters};
 use crate::handler::Handler;
 use crate::inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
-use crate::settings::{Settings, Timeouts};
+use crate::settings::{Limits, Settings};
 use crate::tcp::Quota;
 use crate::worker::{self, Common, Share};
 
@@ -104,7 +104,7 @@ impl Network {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = if settings.workers == 0 { cores() } else { settings.workers.min(WORKERS_MAX) };
         let common = Arc::new(Common {
-            timeouts: Timeouts::new(settings),
+            limits: Limits::new(settings),
             quota: Quota::new(settings.tcp_clients),
             stop: watch::Sender::new(false),
             fallen: watch::Sender::new(false),
@@ -153,7 +153,7 @@ impl Network {
 
     /// Puts limits and timeouts into force, also for connections that are open. `workers` is not looked at.
     pub fn apply(&self, settings: &Settings) {
-        self.common.timeouts.apply(settings);
+        self.common.limits.apply(settings);
         self.common.quota.set_limit(settings.tcp_clients);
     }
 

@@ -16,12 +16,21 @@ pub struct Settings {
     pub tcp_idle_timeout: Duration,
     /// How long a peer may take to accept replies (up to 128 KiB of them) that the kernel's buffer had no room for.
     pub tcp_write_timeout: Duration,
-    /// How long a stopping worker waits for peers to take the replies to what they had sent.
+    /// Answers of other processes that one connection waits for at a time; with so many on their way nothing more is
+    /// read from it. At least 1.
+    pub relays_per_connection: u64,
+    /// Answers of other processes that one worker waits for at a time, over all its connections; further requests are
+    /// not handed over.
+    pub relays_per_worker: u64,
+    /// How long another process may send no whole message of an answer while the client is ready to take one.
+    pub relay_timeout: Duration,
+    /// How long a stopping worker waits for peers to take the replies to what they had sent, and for answers that are
+    /// on their way from other processes.
     pub stop_grace: Duration,
 }
 
 impl Default for Settings {
-    /// BIND 9's figures: 150 clients and 30 seconds for everything.
+    /// BIND 9's figures: 150 clients, 30 seconds for everything, 23 messages in flight.
     fn default() -> Self {
         let thirty = Duration::from_secs(30);
         Self {
@@ -30,30 +39,31 @@ impl Default for Settings {
             tcp_initial_timeout: thirty,
             tcp_idle_timeout: thirty,
             tcp_write_timeout: thirty,
+            relays_per_connection: 23,
+            relays_per_worker: 250,
+            relay_timeout: Duration::from_secs(60),
             stop_grace: Duration::from_secs(1),
         }
     }
 }
 
-/// The timeouts in force, in milliseconds, as workers look them up.
-#[derive(Debug)]
-pub(crate) struct Timeouts {
+/// The limits and timeouts in force, as workers look them up; times are in milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
     initial: AtomicU64,
     idle: AtomicU64,
     write: AtomicU64,
+    relay: AtomicU64,
     grace: AtomicU64,
+    relays_per_connection: AtomicU64,
+    relays_per_worker: AtomicU64,
 }
 
-impl Timeouts {
+impl Limits {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let timeouts = Self {
-            initial: AtomicU64::new(0),
-            idle: AtomicU64::new(0),
-            write: AtomicU64::new(0),
-            grace: AtomicU64::new(0),
-        };
-        timeouts.apply(settings);
-        timeouts
+        let limits = Self::default();
+        limits.apply(settings);
+        limits
     }
 
     pub(crate) fn apply(&self, settings: &Settings) {
@@ -61,25 +71,48 @@ impl Timeouts {
             (&self.initial, settings.tcp_initial_timeout),
             (&self.idle, settings.tcp_idle_timeout),
             (&self.write, settings.tcp_write_timeout),
+            (&self.relay, settings.relay_timeout),
             (&self.grace, settings.stop_grace),
         ] {
             place.store(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
+        self.relays_per_connection.store(settings.relays_per_connection.max(1), Ordering::Relaxed);
+        self.relays_per_worker.store(settings.relays_per_worker, Ordering::Relaxed);
     }
 
     pub(crate) fn initial(&self) -> Duration {
-        Duration::from_millis(self.initial.load(Ordering::Relaxed))
+        time(&self.initial)
     }
 
     pub(crate) fn idle(&self) -> Duration {
-        Duration::from_millis(self.idle.load(Ordering::Relaxed))
+        time(&self.idle)
     }
 
     pub(crate) fn write(&self) -> Duration {
-        Duration::from_millis(self.write.load(Ordering::Relaxed))
+        time(&self.write)
+    }
+
+    pub(crate) fn relay(&self) -> Duration {
+        time(&self.relay)
     }
 
     pub(crate) fn grace(&self) -> Duration {
-        Duration::from_millis(self.grace.load(Ordering::Relaxed))
+        time(&self.grace)
     }
+
+    pub(crate) fn relays_per_connection(&self) -> usize {
+        number(&self.relays_per_connection)
+    }
+
+    pub(crate) fn relays_per_worker(&self) -> usize {
+        number(&self.relays_per_worker)
+    }
+}
+
+fn time(place: &AtomicU64) -> Duration {
+    Duration::from_millis(place.load(Ordering::Relaxed))
+}
+
+fn number(place: &AtomicU64) -> usize {
+    usize::try_from(place.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
 }

@@ -5,6 +5,7 @@ mod connection;
 mod framing;
 mod listener;
 mod quota;
+mod relay;
 mod seat;
 
 pub(crate) use buffer::Pool;

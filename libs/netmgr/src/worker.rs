@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 use crate::counters::WorkerCounters;
 use crate::handler::Handler;
 use crate::inherited::SocketKind;
-use crate::settings::Timeouts;
+use crate::settings::Limits;
 use crate::tcp::{self, Pool, Quota, Seats};
 use crate::udp;
 
@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// What all workers of a network have in common. None of it is touched between a query and its answer.
 #[derive(Debug)]
 pub(crate) struct Common {
-    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
     pub(crate) quota: Arc<Quota>,
     pub(crate) stop: watch::Sender<bool>,
     /// Becomes true when a worker ends that nobody stopped.
@@ -40,6 +40,8 @@ pub(crate) struct Worker<H> {
     pub(crate) datagrams: RefCell<udp::Room>,
     pub(crate) pool: Pool,
     pub(crate) seats: Seats,
+    /// Answers of other processes that connections of this worker wait for.
+    pub(crate) relays: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
     /// Told each time that a connection ends.
     pub(crate) left: Notify,
@@ -72,6 +74,7 @@ pub(crate) fn run<H: Handler + 'static>(
         datagrams: RefCell::new(udp::Room::new()),
         pool: Pool::default(),
         seats: Seats::default(),
+        relays: Cell::new(0),
         stopping: Cell::new(false),
         left: Notify::new(),
     });
@@ -129,7 +132,7 @@ impl<H: Handler + 'static> Worker<H> {
                 _ = ticks.tick() => {
                     self.counters.heartbeat.add(1);
                     self.handler.borrow_mut().batch_begins();
-                    self.seats.expire(&self.common.timeouts, Instant::now());
+                    self.seats.expire(&self.common.limits, Instant::now());
                 }
             }
         }
@@ -141,7 +144,7 @@ impl<H: Handler + 'static> Worker<H> {
         while tasks.join_next().await.is_some() {}
         self.stopping.set(true);
         self.seats.wake_all();
-        let grace = self.common.timeouts.grace();
+        let grace = self.common.limits.grace();
         let _late = tokio::time::timeout(grace, async {
             while self.seats.taken() > 0 {
                 self.left.notified().await;

@@ -5,10 +5,13 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use common::{ECHO, LONG, MUTE, NEVER, WHERE, bound, counter, framed, message, settings, start, until};
+use common::{
+    ECHO, LONG, MUTE, WHERE, bound, closed, connect, counter, framed, message, receive, settings, start,
+    until,
+};
 use socket2::Type;
 use tenon_netmgr::{Network, Settings};
 
@@ -17,29 +20,6 @@ const SOON: Duration = Duration::from_millis(300);
 fn serve(settings: &Settings) -> (Network, SocketAddr) {
     let (fd, server) = bound(Type::STREAM, "127.0.0.1:0");
     (start(vec![fd], settings), server)
-}
-
-fn connect(server: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(NEVER)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-fn receive(stream: &mut TcpStream) -> Vec<u8> {
-    let mut prefix = [0; 2];
-    stream.read_exact(&mut prefix).expect("a reply");
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(prefix))];
-    stream.read_exact(&mut reply).expect("all of it");
-    reply
-}
-
-/// Whether the server has closed: an end or a reset, but no data.
-fn closed(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 1]) {
-        Ok(octets) => octets == 0,
-        Err(error) => error.kind() == ErrorKind::ConnectionReset,
-    }
 }
 
 #[test]

@@ -46,6 +46,19 @@ impl Buffer {
         self.start = (self.start + octets).min(self.end);
     }
 
+    /// Adds octets behind what waits; there has to be room for all of them.
+    pub(super) fn append(&mut self, octets: &[u8]) {
+        if let Some(space) = self.space().get_mut(..octets.len()) {
+            space.copy_from_slice(octets);
+            self.grow(octets.len());
+        }
+    }
+
+    /// Drops everything behind the first so many octets of what waits.
+    pub(super) fn truncate(&mut self, octets: usize) {
+        self.end = self.end.min(self.start + octets);
+    }
+
     /// Moves what waits to the front, so that all the space lies behind it.
     pub(super) fn compact(&mut self) {
         if self.start > 0 {

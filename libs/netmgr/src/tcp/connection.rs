@@ -2,7 +2,7 @@
 //!
 //! A connection holds a buffer for input only while it has part of a message, and one for output only while the peer
 //! has not taken its replies; it reads nothing meanwhile. So it never holds more than two buffers, whatever the peer
-//! does.
+//! does, and one for each answer that comes from another process in the middle of a message.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,8 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::buffer::Buffer;
 use super::framing::{Frame, MESSAGE_MAX, PREFIX, first};
 use super::quota::Permit;
+use super::relay::{Progress, Relays};
 use super::seat::{Phase, Seat};
-use crate::handler::{Handle, Handler, Verdict};
+use crate::counters::TcpCounters;
+use crate::handler::{Handle, Handler, RelayFailure, Verdict};
 use crate::worker::Worker;
 
 /// Rounds of reading, answering and writing before the worker's other tasks get their turn.
@@ -42,6 +44,8 @@ enum End {
     WriteFailed,
     Framing,
     TimedOut(Phase),
+    /// A part of another process's answer was passed on, and the rest will not come.
+    Cut,
 }
 
 /// What came of looking at what was read.
@@ -54,6 +58,25 @@ enum Answered {
     Violation,
 }
 
+/// What came of reading from the peer.
+enum Received {
+    Something,
+    /// Nothing now.
+    Nothing,
+    /// All that is to be read was read before.
+    All,
+    Failed,
+}
+
+/// What came of looking at the answers of other processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relayed {
+    /// There may be something to write, or one less to wait for.
+    On,
+    /// One will never be whole of which the peer has got a part.
+    Cut,
+}
+
 struct Connection<S, H> {
     worker: Rc<Worker<H>>,
     stream: S,
@@ -64,6 +87,8 @@ struct Connection<S, H> {
     input: Option<Buffer>,
     /// Replies not yet written.
     output: Option<Buffer>,
+    /// Answers that come from other processes.
+    relays: Relays,
     /// Nothing more is to be read.
     finished: bool,
     _permit: Permit,
@@ -81,21 +106,47 @@ impl<S, H> Connection<S, H> {
             seat,
             input: None,
             output: None,
+            relays: Relays::default(),
             finished: false,
             _permit: permit,
         }
     }
 
+    /// So many answers of other processes are no longer awaited.
+    fn relays_gone(&self, count: usize) {
+        self.worker.relays.set(self.worker.relays.get().saturating_sub(count));
+        self.counters().relaying.subtract(count);
+    }
+
+    /// Whether as many answers of other processes are awaited as may be.
+    fn awaits_enough(&self) -> bool {
+        !self.relays.is_empty() && self.relays.len() >= self.worker.common.limits.relays_per_connection()
+    }
+
+    /// Notes what the connection waits for once everything is written.
+    fn wait_for_more(&self) {
+        match self.relays.silent_since() {
+            Some(since) => self.seat.enter_since(Phase::Relaying, since),
+            None => self.seat.enter(Phase::Idle),
+        }
+    }
+
+    fn counters(&self) -> &TcpCounters {
+        self.worker.counters.tcp(&self.handle.local)
+    }
+
     fn count(&self, end: End) {
-        let counters = self.worker.counters.tcp(&self.handle.local);
+        let counters = self.counters();
         match end {
-            End::Closed => return,
+            // Waiting for another process ends no connection by itself.
+            End::Closed | End::TimedOut(Phase::Relaying) => return,
             End::ReadFailed => &counters.recvfail,
             End::WriteFailed => &counters.sendfail,
             End::Framing => &counters.framing,
             End::TimedOut(Phase::Initial) => &counters.initialtimeout,
             End::TimedOut(Phase::Idle) => &counters.idletimeout,
             End::TimedOut(Phase::Writing) => &counters.writetimeout,
+            End::Cut => &counters.relaycut,
         }
         .add(1);
     }
@@ -106,7 +157,9 @@ impl<S, H> Drop for Connection<S, H> {
         for buffer in [self.input.take(), self.output.take()].into_iter().flatten() {
             self.worker.pool.give(buffer);
         }
-        self.worker.counters.tcp(&self.handle.local).active.subtract(1);
+        self.relays_gone(self.relays.len());
+        self.relays.close(&self.worker.pool);
+        self.counters().active.subtract(1);
         self.worker.seats.leave(self.number);
         self.worker.left.notify_one();
     }
@@ -122,8 +175,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
     }
 
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        if let Some(phase) = self.seat.expired() {
-            return Poll::Ready(End::TimedOut(phase));
+        match self.seat.expired() {
+            None => {}
+            Some(Phase::Relaying) => self.relays.expire(self.worker.common.limits.relay()),
+            Some(phase) => return Poll::Ready(End::TimedOut(phase)),
         }
         for _ in 0..ROUNDS_A_TURN {
             if ready!(self.write(context)).is_err() {
@@ -134,21 +189,86 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
                 Answered::Nothing => {}
                 Answered::Violation => return Poll::Ready(End::Framing),
             }
-            if self.finished {
-                return Poll::Ready(End::Closed);
+            let relayed = self.relay(context);
+            if relayed == Poll::Ready(Relayed::Cut) {
+                return Poll::Ready(End::Cut);
             }
-            // A stopping worker takes once more what has arrived and then lets go.
-            self.finished = self.worker.stopping.get();
-            match self.read(context) {
-                Poll::Ready(Ok(0)) => self.finished = true,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(End::ReadFailed),
-                Poll::Pending if self.finished => return Poll::Ready(End::Closed),
-                Poll::Pending => return Poll::Pending,
+            let received = self.receive(context);
+            match (received, relayed.is_ready()) {
+                (Received::Failed, _) => return Poll::Ready(End::ReadFailed),
+                (Received::Something, _) | (_, true) => {}
+                (Received::All, _) if self.relays.is_empty() => return Poll::Ready(End::Closed),
+                (Received::All | Received::Nothing, _) => return Poll::Pending,
             }
         }
         context.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Reads from the peer, unless everything was read or so many answers are awaited that nothing more is to be.
+    fn receive(&mut self, context: &mut Context<'_>) -> Received {
+        if self.finished {
+            return Received::All;
+        }
+        if self.awaits_enough() {
+            return Received::Nothing;
+        }
+        // A stopping worker takes once more what has arrived and then lets go.
+        self.finished = self.worker.stopping.get();
+        match self.read(context) {
+            Poll::Ready(Ok(0)) => {
+                self.finished = true;
+                Received::All
+            }
+            Poll::Ready(Ok(_)) => Received::Something,
+            Poll::Ready(Err(_)) => Received::Failed,
+            Poll::Pending if self.finished => Received::All,
+            Poll::Pending => Received::Nothing,
+        }
+    }
+
+    /// Takes what comes from other processes, to be written next.
+    fn relay(&mut self, context: &mut Context<'_>) -> Poll<Relayed> {
+        if self.relays.is_empty() {
+            return Poll::Pending;
+        }
+        let progress = ready!(self.relays.poll(context, &self.worker.pool));
+        let counters = self.counters();
+        let mut relayed = Relayed::On;
+        match progress {
+            Progress::Messages { octets, count, ended } => {
+                counters.sent.add(count);
+                counters.relayed.add(usize::from(ended));
+                self.relays_gone(usize::from(ended));
+                self.output = Some(octets);
+            }
+            Progress::Ended => {
+                counters.relayed.add(1);
+                self.relays_gone(1);
+            }
+            Progress::Failed(failure, instead) => {
+                self.relays_gone(1);
+                relayed = self.relay_failed(failure, instead.as_deref());
+            }
+        }
+        self.wait_for_more();
+        Poll::Ready(relayed)
+    }
+
+    /// Gives the peer the reply for that case, or parts with it when it has got a part of the answer.
+    fn relay_failed(&mut self, failure: RelayFailure, instead: Option<&[u8]>) -> Relayed {
+        let counters = self.counters();
+        match failure {
+            RelayFailure::Silent => counters.relaytimeout.add(1),
+            RelayFailure::Broken | RelayFailure::Full => counters.relaybroken.add(1),
+        }
+        self.worker.handler.borrow_mut().relay_failed(&self.handle, failure, instead.is_none());
+        let Some(instead) = instead else { return Relayed::Cut };
+        counters.sent.add(1);
+        let mut output = self.worker.pool.take();
+        output.append(instead);
+        self.output = Some(output);
+        Relayed::On
     }
 
     /// Writes the replies that wait, all of them; pending while the peer does not take them.
@@ -163,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
                     // The peer has to take the whole block in time: taking an octet now and then does not count.
                     if self.seat.phase() != Phase::Writing {
                         self.seat.enter(Phase::Writing);
-                        self.worker.counters.tcp(&self.handle.local).sendwait.add(1);
+                        self.counters().sendwait.add(1);
                     }
                     return Poll::Pending;
                 }
@@ -173,13 +293,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
             self.worker.pool.give(output);
         }
         if self.seat.phase() == Phase::Writing {
-            self.seat.enter(Phase::Idle);
+            self.relays.renew();
+            self.wait_for_more();
         }
         Poll::Ready(Ok(()))
     }
 
     /// Answers the whole messages that were read, as many as there is room for replies.
     fn answer(&mut self) -> Answered {
+        if self.awaits_enough() {
+            return Answered::Nothing;
+        }
         let Some(mut input) = self.input.take() else { return Answered::Nothing };
         let Frame::Message(_) = first(input.octets()) else {
             let violation = first(input.octets()) == Frame::Violation;
@@ -188,7 +312,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
         };
         let mut output = self.worker.pool.take();
         self.answer_into(&mut input, &mut output);
-        self.seat.enter(Phase::Idle);
+        self.wait_for_more();
         input.compact();
         if input.is_empty() {
             self.worker.pool.give(input);
@@ -200,23 +324,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
         Answered::Replies
     }
 
-    fn answer_into(&self, input: &mut Buffer, output: &mut Buffer) {
-        let counters = self.worker.counters.tcp(&self.handle.local);
-        let handler = &mut *self.worker.handler.borrow_mut();
+    fn answer_into(&mut self, input: &mut Buffer, output: &mut Buffer) {
+        let worker = Rc::clone(&self.worker);
+        let counters = worker.counters.tcp(&self.handle.local);
+        let handler = &mut *worker.handler.borrow_mut();
         handler.batch_begins();
         while let Frame::Message(message) = first(input.octets()) {
             let Some((prefix, space)) = output.space().split_first_chunk_mut::<PREFIX>() else { return };
             let Some(space) = space.get_mut(..MESSAGE_MAX) else { return };
             counters.received.add(1);
             let taken = PREFIX + message.len();
-            if let Verdict::Reply(length) = handler.answer(&self.handle, message, space) {
+            let verdict = handler.answer(&self.handle, message, space);
+            if let Verdict::Reply(length) | Verdict::HandOver(length) = verdict {
                 let length = u16::try_from(length).unwrap_or(u16::MAX);
                 *prefix = length.to_be_bytes();
-                output.grow(PREFIX + usize::from(length));
-                counters.sent.add(1);
+                let reply = output.space().get(..PREFIX + usize::from(length)).unwrap_or_default();
+                let handed_over =
+                    matches!(verdict, Verdict::HandOver(_)) && self.hand_over(handler, message, reply);
+                if !handed_over {
+                    output.grow(PREFIX + usize::from(length));
+                    counters.sent.add(1);
+                }
             }
             input.consume(taken);
+            if self.awaits_enough() {
+                counters.relaywait.add(1);
+                return;
+            }
         }
+    }
+
+    /// Has another process answer; false when that cannot be. `instead` is the reply for that case, with its length.
+    fn hand_over(&mut self, handler: &mut H, message: &[u8], instead: &[u8]) -> bool {
+        let worker = &self.worker;
+        let counters = worker.counters.tcp(&self.handle.local);
+        if worker.relays.get() >= worker.common.limits.relays_per_worker() || worker.stopping.get() {
+            counters.relayfull.add(1);
+            handler.relay_failed(&self.handle, RelayFailure::Full, false);
+            return false;
+        }
+        let stream = handler.hand_over(&self.handle, message);
+        if stream.is_none_or(|stream| self.relays.open(stream, instead).is_err()) {
+            counters.relaynobody.add(1);
+            return false;
+        }
+        worker.relays.set(worker.relays.get() + 1);
+        counters.relaying.add(1);
+        true
     }
 
     /// Reads what there is. The buffer goes back to the pool when nothing came.

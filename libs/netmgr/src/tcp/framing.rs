@@ -7,6 +7,9 @@ pub(super) const MESSAGE_MAX: usize = 65_535;
 /// Octets of the length itself.
 pub(super) const PREFIX: usize = 2;
 
+/// Ends an answer of another process: a message of length zero.
+const END: [u8; PREFIX] = [0, 0];
+
 /// What a stream holds at its start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
@@ -28,6 +31,48 @@ pub(super) fn first(octets: &[u8]) -> Frame<'_> {
     rest.get(..length).map_or(Frame::Partial, Frame::Message)
 }
 
+/// What another process sent of its answer: whole messages at the start, each with its length.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Octets of the whole messages and their lengths.
+    pub(super) octets: usize,
+    /// How many they are.
+    pub(super) messages: usize,
+    /// What stands behind them.
+    pub(super) behind: Behind,
+}
+
+/// What stands behind the whole messages of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Nothing yet, or part of a message.
+    More,
+    /// A length of zero: the answer is whole.
+    End,
+    /// A length that no message has.
+    Violation,
+}
+
+/// Finds the end of the whole messages.
+pub(super) fn run(octets: &[u8]) -> Run {
+    let mut run = Run { octets: 0, messages: 0, behind: Behind::More };
+    let mut rest = octets;
+    loop {
+        match first(rest) {
+            Frame::Message(message) => {
+                run.messages += 1;
+                run.octets += PREFIX + message.len();
+                rest = rest.get(PREFIX + message.len()..).unwrap_or_default();
+            }
+            Frame::Partial => return run,
+            Frame::Violation => {
+                run.behind = if rest.starts_with(&END) { Behind::End } else { Behind::Violation };
+                return run;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +92,22 @@ mod tests {
         assert_eq!(first(&[0, 11, 1, 2, 3]), Frame::Violation);
         assert_eq!(first(&[0xff; 65_536]), Frame::Partial);
         assert_eq!(first(&[0xff; 65_537]), Frame::Message(&[0xff; 65_535]));
+    }
+
+    #[test]
+    fn a_run_ends_at_a_part_at_the_end_or_at_nonsense() {
+        let message = [&[0, 12][..], &[7; 12]].concat();
+        let behind = |tail: &[u8]| run(&[&message, &message, tail].concat());
+        for (tail, behind_it) in [
+            (&[][..], Behind::More),
+            (&[0], Behind::More),
+            (&[0, 12, 1], Behind::More),
+            (&[0, 0], Behind::End),
+            (&[0, 0, 9], Behind::End),
+            (&[0, 3], Behind::Violation),
+        ] {
+            assert_eq!(behind(tail), Run { octets: 28, messages: 2, behind: behind_it }, "{tail:?}");
+        }
+        assert_eq!(run(&[0, 0]), Run { octets: 0, messages: 0, behind: Behind::End });
     }
 }

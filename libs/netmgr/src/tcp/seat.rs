@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::settings::Timeouts;
+use crate::settings::Limits;
 
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum Phase {
     Idle,
     /// The peer to take replies.
     Writing,
+    /// Another process to go on with an answer.
+    Relaying,
 }
 
 /// One connection as its worker sees it.
@@ -46,8 +48,14 @@ impl Seat {
 
     /// Begins to wait for something.
     pub(super) fn enter(&self, phase: Phase) {
+        self.enter_since(phase, Instant::now());
+    }
+
+    /// Waits for something since a moment that may be past.
+    pub(super) fn enter_since(&self, phase: Phase, since: Instant) {
         self.phase.set(phase);
-        self.since.set(Instant::now());
+        self.since.set(since);
+        self.expired.set(false);
     }
 
     /// What the connection has waited for in vain, if it has.
@@ -70,11 +78,12 @@ impl Seat {
         }
     }
 
-    fn expire(&self, timeouts: &Timeouts, now: Instant) {
+    fn expire(&self, limits: &Limits, now: Instant) {
         let allowed = match self.phase.get() {
-            Phase::Initial => timeouts.initial(),
-            Phase::Idle => timeouts.idle(),
-            Phase::Writing => timeouts.write(),
+            Phase::Initial => limits.initial(),
+            Phase::Idle => limits.idle(),
+            Phase::Writing => limits.write(),
+            Phase::Relaying => limits.relay(),
         };
         if now.saturating_duration_since(self.since.get()) >= allowed {
             self.expired.set(true);
@@ -118,9 +127,9 @@ impl Seats {
     }
 
     /// Tells the connections whose time is up.
-    pub(crate) fn expire(&self, timeouts: &Timeouts, now: Instant) {
+    pub(crate) fn expire(&self, limits: &Limits, now: Instant) {
         for seat in self.places.borrow().iter().flatten() {
-            seat.expire(timeouts, now);
+            seat.expire(limits, now);
         }
     }
 
@@ -144,17 +153,19 @@ mod tests {
             tcp_initial_timeout: Duration::from_secs(10),
             tcp_idle_timeout: Duration::from_secs(20),
             tcp_write_timeout: Duration::from_secs(30),
+            relay_timeout: Duration::from_secs(40),
             ..Settings::default()
         };
-        let timeouts = Timeouts::new(&settings);
+        let limits = Limits::new(&settings);
         let seats = Seats::default();
-        for (phase, allowed) in [(Phase::Initial, 10), (Phase::Idle, 20), (Phase::Writing, 30)] {
+        let phases = [(Phase::Initial, 10), (Phase::Idle, 20), (Phase::Writing, 30), (Phase::Relaying, 40)];
+        for (phase, allowed) in phases {
             let (number, seat) = seats.take();
             seat.enter(phase);
             let begin = seat.since.get();
-            seats.expire(&timeouts, begin + Duration::from_secs(allowed - 1));
+            seats.expire(&limits, begin + Duration::from_secs(allowed - 1));
             assert_eq!(seat.expired(), None);
-            seats.expire(&timeouts, begin + Duration::from_secs(allowed));
+            seats.expire(&limits, begin + Duration::from_secs(allowed));
             assert_eq!(seat.expired(), Some(phase));
             seats.leave(number);
         }

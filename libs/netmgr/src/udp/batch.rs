@@ -121,7 +121,9 @@ impl Batch {
             let message = slot.get(..arrival.length).unwrap_or_default();
             let out = room.replies.get_mut(start..start + DATAGRAM_MAX).unwrap_or_default();
             let handle = self.handle(arrival);
-            if let Verdict::Reply(length) = handler.answer(&handle, message, out) {
+            // There is no handing over of datagrams.
+            if let Verdict::Reply(length) | Verdict::HandOver(length) = handler.answer(&handle, message, out)
+            {
                 let length = length.min(out.len());
                 self.replies.push(Reply::new(start, length, arrival.peer, arrival.destination));
                 start += length;

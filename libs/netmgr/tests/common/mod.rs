@@ -3,7 +3,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -77,8 +78,36 @@ pub(crate) fn bound(kind: Type, address: &str) -> (OwnedFd, SocketAddr) {
 }
 
 pub(crate) fn start(sockets: Vec<OwnedFd>, settings: &Settings) -> Network {
+    Network::start(named(sockets), settings, |_| Obedient).unwrap()
+}
+
+pub(crate) fn named(sockets: Vec<OwnedFd>) -> Vec<InheritedSocket> {
     let named = |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd };
-    Network::start(sockets.into_iter().enumerate().map(named).collect(), settings, |_| Obedient).unwrap()
+    sockets.into_iter().enumerate().map(named).collect()
+}
+
+pub(crate) fn connect(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(NEVER)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// The next message of a stream.
+pub(crate) fn receive(stream: &mut impl Read) -> Vec<u8> {
+    let mut prefix = [0; 2];
+    stream.read_exact(&mut prefix).expect("a reply");
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(prefix))];
+    stream.read_exact(&mut reply).expect("all of it");
+    reply
+}
+
+/// Whether the server has closed: an end or a reset, but no data.
+pub(crate) fn closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 1]) {
+        Ok(octets) => octets == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 pub(crate) fn settings(workers: usize) -> Settings {
