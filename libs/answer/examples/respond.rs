@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         for query in &messages {
             let outcome = respond(&catalog, &settings, Transport::Udp, query, &mut response, &mut scratch);
-            if let Outcome::Reply(length) = outcome {
+            if let Outcome::Reply(length) | Outcome::HandOver(length) = outcome {
                 octets += length;
             }
             rcodes[usize::from(scratch.facts().rcode).min(5)] += 1;

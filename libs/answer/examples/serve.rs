@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (length, peer) = socket.recv_from(&mut query)?;
         let outcome =
             respond(&catalog, &settings, Transport::Udp, &query[..length], &mut response, &mut scratch);
-        if let Outcome::Reply(length) = outcome {
+        if let Outcome::Reply(length) | Outcome::HandOver(length) = outcome {
             socket.send_to(&response[..length], peer)?;
         }
     }
@@ -52,7 +52,7 @@ fn stream_of(mut stream: TcpStream, catalog: &Catalog, settings: &AnswerSettings
         let query = &mut query[..u16::from_be_bytes(length) as usize];
         stream.read_exact(query)?;
         match respond(catalog, settings, Transport::Tcp, query, &mut response[2..], &mut scratch) {
-            Outcome::Reply(length) => {
+            Outcome::Reply(length) | Outcome::HandOver(length) => {
                 response[..2].copy_from_slice(&(length as u16).to_be_bytes());
                 stream.write_all(&response[..length + 2])?;
             }

@@ -5,8 +5,8 @@ use tenon_wire::message::edns::option;
 /// A code of RFC 8914 section 4, where it says more than the response code does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ExtendedError {
-    /// A zone transfer, which this server does not give.
-    Prohibited,
+    /// The service that this is for cannot be reached.
+    NoService,
     /// No zone at or above the name is served.
     NotAuthoritative,
     /// A zone is served, but its image is damaged or missing.
@@ -21,7 +21,7 @@ impl ExtendedError {
     /// The EDNS option: its code, and its data, which is the code in two octets and a text.
     pub(crate) const fn option(self) -> (u16, &'static [u8]) {
         let data: &[u8] = match self {
-            Self::Prohibited => b"\x00\x12",
+            Self::NoService => b"\x00\x0ethe service for this cannot be reached",
             Self::NotAuthoritative => b"\x00\x14",
             Self::Expired => b"\x00\x18zone expired",
             Self::NotReady => b"\x00\x0ezone not transferred yet",

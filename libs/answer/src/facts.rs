@@ -21,17 +21,15 @@ pub struct Facts {
     pub authoritative: bool,
     /// The response is a referral.
     pub referral: bool,
-    /// The request belongs to another service.
+    /// The request is for another service.
     pub hand_over: Option<HandOver>,
 }
 
-/// Requests that `respond` refuses and that a later version of auth hands on.
+/// Requests that other services answer or take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HandOver {
-    /// AXFR or IXFR.
+    /// AXFR or IXFR of a zone that is served; the reply is SERVFAIL, for the case that nobody takes the request.
     Transfer,
-    /// NOTIFY.
+    /// NOTIFY for a secondary zone; the reply says that it was taken.
     Notify,
-    /// UPDATE.
-    Update,
 }

@@ -8,6 +8,7 @@
 mod chain;
 mod chaos;
 mod denial;
+mod elsewhere;
 mod extended_error;
 pub mod facts;
 mod nsec3;
@@ -18,7 +19,7 @@ mod search;
 pub mod settings;
 
 pub use facts::Facts;
-pub use response::respond;
+pub use response::{refuse, respond};
 pub use scratch::Scratch;
 pub use settings::AnswerSettings;
 
@@ -36,6 +37,9 @@ pub enum Transport {
 pub enum Outcome {
     /// Send the first so many octets of the response buffer.
     Reply(usize),
+    /// The request is for another service; [`Facts::hand_over`] says which, and what the first so many octets of the
+    /// response buffer are good for.
+    HandOver(usize),
     /// Send nothing.
     Silence,
 }

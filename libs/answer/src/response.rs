@@ -7,7 +7,7 @@ use tenon_wire::message::{Edns, Header, Opcode, Query, QueryError, Question, Rco
 use tenon_wire::{Class, RrType};
 
 use crate::extended_error::ExtendedError;
-use crate::facts::{Facts, HandOver};
+use crate::facts::Facts;
 use crate::search::Search;
 use crate::{AnswerSettings, Outcome, Scratch, Transport, chaos};
 
@@ -24,7 +24,7 @@ pub fn respond(
     scratch: &mut Scratch,
 ) -> Outcome {
     scratch.facts = Facts::default();
-    let responder = Responder { catalog, settings, transport, scratch };
+    let responder = Responder { catalog, settings, transport, scratch: &mut *scratch };
     let length = match Query::read(query) {
         Ok(Query { header, question, edns }) => {
             let received = Received { header, question: Some(question), edns };
@@ -34,11 +34,29 @@ pub fn respond(
         Err(QueryError::Malformed { header, question, edns }) => {
             responder.refuse(&Received { header, question, edns }, response, Rcode::FORMERR)
         }
-        Err(QueryError::Opcode { header, edns }) => {
-            responder.refuse(&Received { header, question: None, edns }, response, Rcode::NOTIMP)
+        Err(QueryError::Opcode { header, question, edns, whole: true })
+            if header.opcode() == Opcode::NOTIFY =>
+        {
+            responder.take_notice(&Received { header, question, edns }, response)
+        }
+        Err(QueryError::Opcode { header, edns, .. }) => {
+            let rcode = if header.opcode() == Opcode::NOTIFY { Rcode::FORMERR } else { Rcode::NOTIMP };
+            responder.refuse(&Received { header, question: None, edns }, response, rcode)
         }
     };
-    length.map_or(Outcome::Silence, Outcome::Reply)
+    match (length, scratch.facts.hand_over) {
+        (None, _) => Outcome::Silence,
+        (Some(length), None) => Outcome::Reply(length),
+        (Some(length), Some(_)) => Outcome::HandOver(length),
+    }
+}
+
+/// Makes a refusal of the reply that came with [`Outcome::HandOver`], for one who may not have it.
+pub fn refuse(reply: &mut [u8]) {
+    if let Some([upper, lower]) = reply.get_mut(2..4).and_then(<[u8]>::first_chunk_mut) {
+        *upper &= !((flag::AA >> 8) as u8);
+        *lower = *lower & 0xf0 | (Rcode::REFUSED.0 as u8);
+    }
 }
 
 /// What could be read of a query.
@@ -54,11 +72,12 @@ impl Received<'_> {
     }
 }
 
-struct Responder<'a> {
-    catalog: &'a Catalog,
-    settings: &'a AnswerSettings,
-    transport: Transport,
-    scratch: &'a mut Scratch,
+/// One query being answered.
+pub(crate) struct Responder<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) settings: &'a AnswerSettings,
+    pub(crate) transport: Transport,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
 impl Responder<'_> {
@@ -83,13 +102,18 @@ impl Responder<'_> {
     /// A response without records; none when the buffer is too small.
     fn refuse(mut self, received: &Received<'_>, response: &mut [u8], rcode: Rcode) -> Option<usize> {
         let writer = self.begin(received, response)?;
-        self.scratch.facts.hand_over = match received.header.opcode() {
-            Opcode::NOTIFY => Some(HandOver::Notify),
-            Opcode::UPDATE => Some(HandOver::Update),
-            _ => None,
-        };
         let bad_version = received.is_bad_version() && rcode == Rcode::NOTIMP;
         Some(self.finish(received, writer, if bad_version { Rcode::BADVERS } else { rcode }, None))
+    }
+
+    fn take_notice(mut self, received: &Received<'_>, response: &mut [u8]) -> Option<usize> {
+        let mut writer = self.begin(received, response)?;
+        let rcode = if received.is_bad_version() {
+            Rcode::BADVERS
+        } else {
+            self.notice(received.question.as_ref(), &mut writer)
+        };
+        Some(self.finish(received, writer, rcode, None))
     }
 
     /// Notes what is known of the query, and writes header and question.
@@ -121,15 +145,9 @@ impl Responder<'_> {
         writer: &mut ResponseWriter<'_>,
     ) -> (Rcode, Option<ExtendedError>) {
         if matches!(question.rrtype, RrType::AXFR | RrType::IXFR) {
-            self.scratch.facts.hand_over = Some(HandOver::Transfer);
-            // There is no AXFR in datagrams (RFC 5936 section 4.2).
-            return match (self.transport, question.rrtype) {
-                (Transport::Udp, RrType::AXFR) => (Rcode::NOTIMP, None),
-                _ => (Rcode::REFUSED, Some(ExtendedError::Prohibited)),
-            };
+            return self.transfer(question, writer);
         }
-        self.scratch.name.set(question.name);
-        self.scratch.places.set_written(&self.scratch.name, HEADER);
+        self.look_up(question);
         let dnssec = received.edns.is_some_and(|edns| edns.dnssec_ok);
         let minimal_any = self.transport == Transport::Udp && self.settings.minimal_any;
         let rcode = Search::new(
@@ -151,13 +169,19 @@ impl Responder<'_> {
     }
 
     /// What is the matter with the zone in which the search ended.
-    fn unavailable(&self, question: &Question<'_>) -> ExtendedError {
+    pub(crate) fn unavailable(&self, question: &Question<'_>) -> ExtendedError {
         let zone = self.catalog.find(&self.scratch.name, question.rrtype == RrType::DS);
         match zone.filter(|zone| !zone.is_usable()).and_then(ZoneImage::cause) {
             Some(Cause::Expired) => ExtendedError::Expired,
             Some(Cause::Unloaded) => ExtendedError::NotReady,
             None => ExtendedError::InvalidData,
         }
+    }
+
+    /// Makes the question's name the one that is looked up.
+    pub(crate) fn look_up(&mut self, question: &Question<'_>) {
+        self.scratch.name.set(question.name);
+        self.scratch.places.set_written(&self.scratch.name, HEADER);
     }
 
     /// Notes what the response is, and completes it.

@@ -14,6 +14,9 @@ use crate::manifest::{ImageFile, Manifest, ManifestZone};
 use crate::unavailable::{Cause, Unavailable};
 use crate::zone::ZoneImage;
 
+/// The store of zones whose originals are elsewhere, as the manifest calls it.
+const SECONDARY: &str = "secondary";
+
 /// How a zone of the manifest is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ZoneState {
@@ -38,6 +41,8 @@ pub struct ServedZone {
     pub serial: u32,
     /// Version in the store of what is served.
     pub version: u64,
+    /// Its original is elsewhere: it is transferred from there.
+    pub secondary: bool,
     /// How it is served.
     pub state: ZoneState,
     /// Why it is not served as the manifest says; empty when it is.
@@ -227,6 +232,7 @@ impl Opener<'_> {
             origin: zone.origin.clone(),
             serial: zone.serial,
             version: zone.version,
+            secondary: zone.storage == SECONDARY,
             state: ZoneState::Serving,
             reason: String::new(),
             files: zone.files.clone(),

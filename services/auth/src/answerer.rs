@@ -1,20 +1,31 @@
 //! A worker's part of answering: between the network and the answer library, counting on the way.
 
 use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tenon_answer::{Outcome, Scratch, Transport, respond};
-use tenon_netmgr::{Handle, Handler, Verdict};
+use tenon_acl::Action;
+use tenon_answer::facts::HandOver;
+use tenon_answer::{Outcome, Scratch, Transport, refuse, respond};
+use tenon_netmgr::{Handle, Handler, RelayFailure, Verdict};
 use tracing::error;
 
+use crate::doors::{self, Doors};
 use crate::messages;
 use crate::statistics::WorkerCounters;
+use crate::troubles::{Kind, Reporter, Trouble};
 use crate::zones::Published;
 
 /// Octets of a query that tripped an error which go into the log.
 const LOGGED: usize = 512;
+
+/// The response code of a refusal (RFC 1035 section 4.1.1).
+const REFUSED: u16 = 5;
+
+/// Path of the access list of notices, as the log names its rules.
+const NOTIFY_ACL: &str = "auth/notify_acl";
 
 /// Answers the queries of one worker.
 pub(crate) struct Answerer {
@@ -22,12 +33,19 @@ pub(crate) struct Answerer {
     current: Arc<Published>,
     scratch: Scratch,
     counters: Arc<WorkerCounters>,
+    doors: Doors,
+    troubles: Reporter,
 }
 
 impl Answerer {
-    pub(crate) fn new(publisher: Arc<ArcSwap<Published>>, counters: Arc<WorkerCounters>) -> Self {
+    pub(crate) fn new(
+        publisher: Arc<ArcSwap<Published>>,
+        counters: Arc<WorkerCounters>,
+        doors: Doors,
+        troubles: Reporter,
+    ) -> Self {
         let current = publisher.load_full();
-        Self { publisher, current, scratch: Scratch::new(), counters }
+        Self { publisher, current, scratch: Scratch::new(), counters, doors, troubles }
     }
 
     /// Keeps an error in this program to the query that trips it: otherwise one datagram, sent again and again, could
@@ -48,6 +66,57 @@ impl Answerer {
         );
         Verdict::Silence
     }
+
+    /// What is for another service. `reply` is what the answer library wrote for it.
+    fn elsewhere(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
+        match self.scratch.facts().hand_over {
+            Some(HandOver::Notify) => self.notice(from, message, reply),
+            // Of a transfer the network asks for the way to the service, when there is room for one more.
+            Some(HandOver::Transfer) | None => {
+                self.counters.count_handed_over(transport(from), self.scratch.facts());
+                Verdict::HandOver(reply.len())
+            }
+        }
+    }
+
+    /// A notice of one who may send it is queued, and then the answer says so (RFC 1996 section 3.11).
+    fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
+        let decision = self.current.notify_acl.decide(&doors::access(from));
+        let mut facts = *self.scratch.facts();
+        let answered = match decision.action {
+            Action::Accept => self.queue(from, message),
+            Action::Reject | Action::Drop => {
+                self.counters.notify_refused.add_one();
+                let rule = decision.named(NOTIFY_ACL).to_string();
+                self.tell(Kind::NoticeRefused, from, rule);
+                refuse(reply);
+                (facts.rcode, facts.authoritative) = (REFUSED, false);
+                decision.action == Action::Reject
+            }
+        };
+        self.counters.count(transport(from), &facts, answered);
+        if answered { Verdict::Reply(reply.len()) } else { Verdict::Silence }
+    }
+
+    /// Whether the notice was taken.
+    fn queue(&self, from: &Handle, message: &[u8]) -> bool {
+        match self.doors.hand_over(HandOver::Notify, from, message) {
+            Ok(_no_answer_comes) => {
+                self.counters.notify_queued.add_one();
+                true
+            }
+            Err(error) => {
+                self.counters.notify_lost.add_one();
+                self.tell(Kind::NoticeNotTaken, from, error.to_string());
+                false
+            }
+        }
+    }
+
+    fn tell(&self, kind: Kind, from: &Handle, reason: String) {
+        // When many wait to be logged already, this one is counted and no more.
+        let _full = self.troubles.try_send(Trouble { kind, peer: from.peer, reason });
+    }
 }
 
 impl Handler for Answerer {
@@ -59,19 +128,53 @@ impl Handler for Answerer {
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
-        let transport = match from.transport {
-            tenon_netmgr::Transport::Udp => Transport::Udp,
-            tenon_netmgr::Transport::Tcp => Transport::Tcp,
-        };
-        let Published { catalog, answer } = &*self.current;
+        let transport = transport(from);
+        let Published { catalog, answer, .. } = &*self.current;
         let scratch = &mut self.scratch;
         let respond = AssertUnwindSafe(|| respond(catalog, answer, transport, message, out, scratch));
         let Ok(outcome) = catch_unwind(respond) else { return self.failed(from, message) };
-        let answered = outcome != Outcome::Silence;
-        self.counters.count(transport, self.scratch.facts(), answered);
-        match outcome {
+        let verdict = match outcome {
             Outcome::Reply(length) => Verdict::Reply(length),
             Outcome::Silence => Verdict::Silence,
+            Outcome::HandOver(length) => {
+                return self.elsewhere(from, message, out.get_mut(..length).unwrap_or_default());
+            }
+        };
+        self.counters.count(transport, self.scratch.facts(), verdict != Verdict::Silence);
+        verdict
+    }
+
+    fn hand_over(&mut self, from: &Handle, message: &[u8]) -> Option<UnixStream> {
+        match self.doors.hand_over(HandOver::Transfer, from, message) {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                self.counters.count_unavailable();
+                self.tell(Kind::TransferNotTaken, from, error.to_string());
+                None
+            }
         }
+    }
+
+    fn relay_failed(&mut self, from: &Handle, failure: RelayFailure, begun: bool) {
+        let reason = match failure {
+            RelayFailure::Full => "as many transfers are under way as auth/hand_overs_per_worker allows",
+            RelayFailure::Broken => "tenon-xfrout ended before its answer was whole",
+            RelayFailure::Silent => {
+                "tenon-xfrout sent nothing for as long as auth/hand_over_timeout_ms allows"
+            }
+        };
+        if !begun {
+            self.counters.count_unavailable();
+        }
+        let kind = if begun { Kind::TransferBroken } else { Kind::TransferNotTaken };
+        self.tell(kind, from, reason.to_owned());
+    }
+}
+
+/// How the message came, as the answer library distinguishes.
+const fn transport(from: &Handle) -> Transport {
+    match from.transport {
+        tenon_netmgr::Transport::Udp => Transport::Udp,
+        tenon_netmgr::Transport::Tcp => Transport::Tcp,
     }
 }

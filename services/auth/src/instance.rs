@@ -17,13 +17,18 @@ use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use crate::answerer::Answerer;
+use crate::doors::Doors;
 use crate::messages;
 use crate::settings::AuthSettings;
 use crate::statistics::{WorkerCounters, gather};
+use crate::troubles::Troubles;
 use crate::zones::{Inspector, Zones};
 
 /// How often the manifest is looked at without a hint.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How often what the workers told is logged.
+const LISTEN: Duration = Duration::from_secs(1);
 
 /// A running instance.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub struct Instance {
     zones: Arc<Zones>,
     network: Network,
     workers: Arc<Mutex<Vec<Arc<WorkerCounters>>>>,
+    troubles: Mutex<Troubles>,
     /// Somebody says that the manifest may have changed.
     hint: Notify,
     /// The zones or what is known of them changed, by whoever's doing.
@@ -47,16 +53,18 @@ impl Instance {
     pub fn start(
         number: u32,
         images: &Path,
+        doors: Doors,
         sockets: Vec<InheritedSocket>,
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
-        let (zones, hints) = Zones::open(images, settings.answer());
+        let (zones, hints) = Zones::open(images, settings.answer(), settings.notify_acl.clone());
+        let (reporter, troubles) = Troubles::new();
         let workers = Arc::new(Mutex::new(Vec::new()));
         let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
         let network = Network::start(sockets, &settings.network(), move |_| {
             let counters = Arc::new(WorkerCounters::default());
             register.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
-            Answerer::new(Arc::clone(&publisher), counters)
+            Answerer::new(Arc::clone(&publisher), counters, doors.clone(), reporter.clone())
         })?;
         info!(
             message_id = messages::ANSWERING,
@@ -67,7 +75,8 @@ impl Instance {
             network.workers()
         );
         let (hint, changed) = (Notify::new(), Notify::new());
-        let instance = Arc::new(Self { number, zones, network, workers, hint, changed });
+        let troubles = Mutex::new(troubles);
+        let instance = Arc::new(Self { number, zones, network, workers, troubles, hint, changed });
         instance.inspect_idly(hints);
         Ok(instance)
     }
@@ -171,6 +180,7 @@ impl Instance {
             tokio::select! {
                 () = fallen => Err("a network worker has ended by an error in this program".into()),
                 outcome = self.look_after_zones(&running) => outcome,
+                () = self.log_troubles() => Ok(()),
             }
         }
     }
@@ -199,6 +209,16 @@ impl Instance {
         }
     }
 
+    /// Never ends.
+    async fn log_troubles(&self) {
+        let mut looks = tokio::time::interval(LISTEN);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            self.troubles.lock().unwrap_or_else(PoisonError::into_inner).log();
+        }
+    }
+
     fn status(&self) -> String {
         let figures = self.zones.figures();
         let trouble = figures.zones_previous + figures.zones_faulty + figures.zones_expired;
@@ -213,7 +233,7 @@ impl Component for Instance {
     type Settings = AuthSettings;
 
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
-        self.zones.set_answer(settings.answer());
+        self.zones.set_answer(settings.answer(), settings.notify_acl.clone());
         self.network.apply(&settings.network());
         Ok(())
     }

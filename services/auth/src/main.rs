@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use tenon_auth::{AuthSettings, Instance, sockets};
+use tenon_auth::{AuthSettings, Doors, Instance, sockets};
 use tenon_service::{CommonOptions, committed, log};
 
 /// Answer DNS queries from compiled zone images, on sockets that the service manager passes on
@@ -20,6 +20,9 @@ struct CommandLine {
     /// Directory of the zone images and their manifest
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/images")]
     images: PathBuf,
+    /// Directory of the sockets of the services that take transfers and notices
+    #[arg(long, value_name = "DIRECTORY", default_value = "/run/tenon")]
+    doors: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -36,7 +39,9 @@ fn main() -> ExitCode {
         Err(error) => return sockets::unusable(&error.to_string()),
     };
     let committed = committed::read::<AuthSettings>(&options.common.config_dir);
-    let instance = match Instance::start(options.instance, &options.images, sockets, &committed.settings) {
+    let doors = Doors::in_directory(&options.doors);
+    let started = Instance::start(options.instance, &options.images, doors, sockets, &committed.settings);
+    let instance = match started {
         Ok(instance) => instance,
         Err(error) => return sockets::unusable(&error.to_string()),
     };

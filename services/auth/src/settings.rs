@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
 
@@ -70,6 +71,20 @@ pub struct AuthSettings {
     /// Milliseconds that a client may take to accept answers that wait for it.
     #[schemars(range(min = 250, max = 120_000))]
     pub tcp_write_timeout_ms: u32,
+    /// Who may tell by NOTIFY that a secondary zone has a new version. What is told is taken as a hint: tenon-zonemgr
+    /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
+    /// decides, and who matches none is rejected.
+    pub notify_acl: AccessList,
+    /// Transfers that one connection may have under way at a time. With so many, further queries on it wait.
+    #[schemars(range(min = 1, max = 1000))]
+    pub hand_overs_per_connection: u16,
+    /// Transfers that each worker may have under way at a time, over all its connections. Further ones are answered
+    /// SERVFAIL; how many are served at a time is the business of xfrout/transfers_out, which is best set below this.
+    #[schemars(range(max = 10_000))]
+    pub hand_overs_per_worker: u16,
+    /// Milliseconds that tenon-xfrout may let pass between two messages of a transfer while the client waits for one.
+    #[schemars(range(min = 1000, max = 3_600_000))]
+    pub hand_over_timeout_ms: u32,
 }
 
 /// An address and port to answer on.
@@ -95,6 +110,7 @@ impl Default for AuthSettings {
         let local = |address| ListenOn { address, port: ListenOn::default_port() };
         let network = tenon_netmgr::Settings::default();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let number = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
         let answer = AnswerSettings::default();
         Self {
             listen_on: vec![
@@ -115,6 +131,10 @@ impl Default for AuthSettings {
             tcp_initial_timeout_ms: milliseconds(network.tcp_initial_timeout),
             tcp_idle_timeout_ms: milliseconds(network.tcp_idle_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
+            notify_acl: AccessList::everybody(),
+            hand_overs_per_connection: number(network.relays_per_connection),
+            hand_overs_per_worker: number(network.relays_per_worker),
+            hand_over_timeout_ms: milliseconds(network.relay_timeout),
         }
     }
 }
@@ -187,6 +207,9 @@ impl AuthSettings {
             tcp_initial_timeout: milliseconds(self.tcp_initial_timeout_ms),
             tcp_idle_timeout: milliseconds(self.tcp_idle_timeout_ms),
             tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
+            relays_per_connection: self.hand_overs_per_connection.into(),
+            relays_per_worker: self.hand_overs_per_worker.into(),
+            relay_timeout: milliseconds(self.hand_over_timeout_ms),
             ..tenon_netmgr::Settings::default()
         }
     }
@@ -237,6 +260,8 @@ mod tests {
             (json!({"identity": "ä".repeat(128)}), "identity"),
             (json!({"nsid": "x".repeat(129)}), "nsid"),
             (json!({"tcp_idle_timeout_ms": 1}), "tcp_idle_timeout_ms"),
+            (json!({"notify_acl": [{"action": "ACCEPT", "from": "example.com"}]}), "notify_acl"),
+            (json!({"hand_overs_per_connection": 0}), "hand_overs_per_connection"),
             (json!({"no_such_thing": 1}), "no_such_thing"),
         ] {
             let refusal = checked(document.clone()).unwrap_err();

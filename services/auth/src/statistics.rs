@@ -3,16 +3,17 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenon_answer::{Facts, Transport, facts::HandOver};
+use tenon_answer::{Facts, Transport};
 use tenon_netmgr::Network;
 use tenon_service::{CounterDefinition, CounterKind};
+use tenon_wire::RrType;
 
 /// A number with one writer, so that counting is a plain load and store.
 #[derive(Debug, Default)]
-struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    fn add_one(&self) {
+    pub(crate) fn add_one(&self) {
         self.0.store(self.get().wrapping_add(1), Ordering::Relaxed);
     }
 
@@ -26,7 +27,7 @@ macro_rules! worker_counters {
         /// What one worker counts about queries and answers.
         #[derive(Debug, Default)]
         #[repr(align(128))]
-        pub struct WorkerCounters { $($field: Count,)* }
+        pub struct WorkerCounters { $(pub(crate) $field: Count,)* }
 
         /// Definitions in the order of [`WorkerCounters::values`].
         const WORKER: &[CounterDefinition] = &[
@@ -71,36 +72,64 @@ worker_counters! {
     rcode_nxdomain: "Answers with code NXDOMAIN.";
     rcode_notimp: "Answers with code NOTIMP.";
     rcode_refused: "Answers with code REFUSED.";
+    rcode_notauth: "Answers with code NOTAUTH.";
     rcode_badvers: "Answers with code BADVERS.";
     rcode_other: "Answers with any other code.";
     transfer_requests: "Requests for a zone transfer.";
+    handed_over: "Requests for a zone transfer that were for tenon-xfrout; its answers are not counted here.";
+    unavailable: "Requests for a zone transfer answered SERVFAIL because tenon-xfrout did not answer.";
+    notify_queued: "Notices of a new zone version that were queued for tenon-zonemgr.";
+    notify_refused: "Notices of a new zone version from somebody who may not send any.";
+    notify_lost: "Notices of a new zone version that got no answer because they could not be queued.";
 }
 
 impl WorkerCounters {
     /// Counts a message and what became of it.
     pub(crate) fn count(&self, transport: Transport, facts: &Facts, answered: bool) {
-        match transport {
-            Transport::Udp => self.queries_udp.add_one(),
-            Transport::Tcp => self.queries_tcp.add_one(),
-        }
+        self.count_arrival(transport);
         if !answered {
             return self.dropped.add_one();
         }
         self.answers.add_one();
+        self.rcode(facts.rcode).add_one();
+        self.count_facts(facts);
+    }
+
+    /// Counts a request that another service answers.
+    pub(crate) fn count_handed_over(&self, transport: Transport, facts: &Facts) {
+        self.count_arrival(transport);
+        self.handed_over.add_one();
+        self.count_facts(facts);
+    }
+
+    /// Counts a request handed over to a service that did not answer.
+    pub(crate) fn count_unavailable(&self) {
+        self.unavailable.add_one();
+        self.answers.add_one();
+        self.rcode_servfail.add_one();
+    }
+
+    fn count_arrival(&self, transport: Transport) {
+        match transport {
+            Transport::Udp => self.queries_udp.add_one(),
+            Transport::Tcp => self.queries_tcp.add_one(),
+        }
+    }
+
+    fn count_facts(&self, facts: &Facts) {
         match facts.opcode {
             0 => self.count_query(facts),
             4 => self.opcode_notify.add_one(),
             5 => self.opcode_update.add_one(),
             _ => self.opcode_other.add_one(),
         }
-        self.rcode(facts.rcode).add_one();
         for (holds, count) in [
             (facts.edns, &self.edns),
             (facts.dnssec_ok, &self.dnssec_ok),
             (facts.truncated, &self.truncated),
             (facts.authoritative, &self.authoritative),
             (facts.referral, &self.referrals),
-            (facts.hand_over == Some(HandOver::Transfer), &self.transfer_requests),
+            (facts.qtype.is_some_and(is_transfer), &self.transfer_requests),
         ] {
             if holds {
                 count.add_one();
@@ -134,6 +163,7 @@ impl WorkerCounters {
             3 => &self.rcode_nxdomain,
             4 => &self.rcode_notimp,
             5 => &self.rcode_refused,
+            9 => &self.rcode_notauth,
             16 => &self.rcode_badvers,
             _ => &self.rcode_other,
         }
@@ -143,6 +173,10 @@ impl WorkerCounters {
     pub(crate) fn count_failed(&self) {
         self.failed.add_one();
     }
+}
+
+const fn is_transfer(qtype: RrType) -> bool {
+    matches!(qtype, RrType::AXFR | RrType::IXFR)
 }
 
 /// What is counted outside of the workers.

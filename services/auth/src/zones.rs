@@ -8,6 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
 use tracing::{error, info, warn};
@@ -26,6 +27,8 @@ pub struct Published {
     pub catalog: Arc<Catalog>,
     /// How to answer.
     pub answer: AnswerSettings,
+    /// Who may send notices.
+    pub notify_acl: Arc<AccessList>,
 }
 
 /// The zones of one image directory.
@@ -60,9 +63,14 @@ impl Zones {
     ///
     /// The receiver is for the [`Inspector`].
     #[must_use]
-    pub fn open(directory: &Path, answer: AnswerSettings) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
+    pub fn open(
+        directory: &Path,
+        answer: AnswerSettings,
+        notify_acl: AccessList,
+    ) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
         let (fresh, hints) = sync_channel(1);
-        let nothing = Published { catalog: Arc::new(Catalog::default()), answer };
+        let notify_acl = Arc::new(notify_acl);
+        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, notify_acl };
         let zones = Arc::new(Self {
             directory: directory.to_owned(),
             publisher: Arc::new(ArcSwap::from_pointee(nothing)),
@@ -85,11 +93,11 @@ impl Zones {
         Arc::clone(&self.publisher.load().catalog)
     }
 
-    /// Changes how queries are answered.
-    pub fn set_answer(&self, answer: AnswerSettings) {
+    /// Changes how queries are answered and whose notices are taken.
+    pub fn set_answer(&self, answer: AnswerSettings, notify_acl: AccessList) {
         let state = &mut *self.state();
         let catalog = self.catalog();
-        self.publish(state, Published { catalog, answer });
+        self.publish(state, Published { catalog, answer, notify_acl: Arc::new(notify_acl) });
     }
 
     /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
@@ -155,7 +163,8 @@ impl Zones {
         let known_bad = state.known_bad.keys().cloned().collect();
         let before = self.publisher.load_full();
         let catalog = Arc::new(Catalog::open(&self.directory, manifest, Some(&before.catalog), &known_bad));
-        self.publish(state, Published { catalog: Arc::clone(&catalog), answer: before.answer.clone() });
+        let (answer, notify_acl) = (before.answer.clone(), Arc::clone(&before.notify_acl));
+        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, notify_acl });
         state.figures.catalogs += 1;
         self.survey(state, &catalog);
         match self.fresh.try_send(()) {

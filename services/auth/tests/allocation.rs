@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::zones::publish;
 use common::{PATIENCE, bound, client, question, until};
 use socket2::Type;
-use tenon_auth::{AuthSettings, Instance};
+use tenon_auth::{AuthSettings, Doors, Instance};
 use tenon_netmgr::InheritedSocket;
 
 struct Counting;
@@ -46,7 +46,8 @@ fn answering_allocates_nothing() {
     let server = listener.local_addr().unwrap().as_socket().unwrap();
     let named = |fd: socket2::Socket| InheritedSocket { name: "test".to_owned(), fd: fd.into() };
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
-    let instance = Instance::start(1, directory.path(), sockets, &AuthSettings::default()).unwrap();
+    let doors = Doors::in_directory(directory.path());
+    let instance = Instance::start(1, directory.path(), doors, sockets, &AuthSettings::default()).unwrap();
     until("the idle pass is over", || instance.zones().figures().inspections > 0);
 
     let client = client();

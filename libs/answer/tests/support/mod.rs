@@ -24,6 +24,11 @@ pub(crate) struct Server {
 impl Server {
     /// Serves zones given as name and text.
     pub(crate) fn new(zones: &[(&str, &str)]) -> Self {
+        Self::stored("primary", zones)
+    }
+
+    /// Serves zones of that store.
+    pub(crate) fn stored(storage: &str, zones: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut builder = ImageBuilder::create(directory.path(), "zones.image").unwrap();
         for (origin, text) in zones {
@@ -31,14 +36,14 @@ impl Server {
         }
         let file = builder.finish().unwrap();
         let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
-        Self::of(directory, &origins, &file)
+        Self::of(directory, &origins, &file, storage)
     }
 
     /// Serves secondary zones that are expired or were never transferred.
     pub(crate) fn unavailable(zones: &[(&str, Cause)]) -> Self {
         let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
         let directory = tempfile::tempdir().unwrap();
-        let mut manifest = Self::manifest(&origins, &missing());
+        let mut manifest = Self::manifest(&origins, &missing(), "secondary");
         for zone in &mut manifest.zones {
             let cause = zones.iter().find(|(origin, _)| origin.parse() == Ok(zone.origin.clone())).unwrap().1;
             zone.unavailable = Some(Unavailable { cause, since_usec: 1 });
@@ -48,19 +53,19 @@ impl Server {
 
     /// Serves zones whose image is not there.
     pub(crate) fn without_images(origins: &[&str]) -> Self {
-        Self::of(tempfile::tempdir().unwrap(), origins, &missing())
+        Self::of(tempfile::tempdir().unwrap(), origins, &missing(), "secondary")
     }
 
-    fn of(directory: TempDir, origins: &[&str], file: &ImageFile) -> Self {
-        Self::served(directory, &Self::manifest(origins, file))
+    fn of(directory: TempDir, origins: &[&str], file: &ImageFile, storage: &str) -> Self {
+        Self::served(directory, &Self::manifest(origins, file, storage))
     }
 
-    fn manifest(origins: &[&str], file: &ImageFile) -> Manifest {
+    fn manifest(origins: &[&str], file: &ImageFile, storage: &str) -> Manifest {
         let zone = |origin: &&str| ManifestZone {
             origin: origin.parse().unwrap(),
             serial: 1,
             version: 1,
-            storage: "primary".into(),
+            storage: storage.into(),
             records: 1,
             compiled_usec: 0,
             files: vec![file.clone()],
@@ -81,7 +86,7 @@ impl Server {
     pub(crate) fn raw(&mut self, transport: Transport, query: &[u8]) -> Option<Vec<u8>> {
         let mut response = vec![0; 65535];
         match respond(&self.catalog, &self.settings, transport, query, &mut response, &mut self.scratch) {
-            Outcome::Reply(length) => Some(response[..length].to_vec()),
+            Outcome::Reply(length) | Outcome::HandOver(length) => Some(response[..length].to_vec()),
             Outcome::Silence => None,
         }
     }

@@ -46,8 +46,12 @@ pub enum QueryError<'a> {
     Opcode {
         /// The header.
         header: Header<'a>,
+        /// The one question, if there is one and it could be read.
+        question: Option<Question<'a>>,
         /// The OPT record, if there is one and the message could be read.
         edns: Option<Edns<'a>>,
+        /// All of the message could be read.
+        whole: bool,
     },
 }
 
@@ -78,7 +82,9 @@ impl<'a> Query<'a> {
         let readable = questions == 0 || question.is_some();
         let edns = |records: Option<Found<'a>>| records.filter(|_| readable).and_then(|found| found.edns);
         if header.opcode() != Opcode::QUERY {
-            return Err(QueryError::Opcode { header, edns: edns(read_records()) });
+            let records = read_records();
+            let whole = records.as_ref().is_some_and(|found| found.whole);
+            return Err(QueryError::Opcode { header, question, edns: edns(records), whole });
         }
         let Some(question) = question else {
             return Err(QueryError::Malformed { header, question: None, edns: edns(read_records()) });
@@ -241,7 +247,7 @@ mod tests {
         let mut notify = message([1, 0, 0, 0], &[QUESTION]);
         notify[2] = 0x20;
         assert!(
-            matches!(Query::read(&notify), Err(QueryError::Opcode { header, edns: None }) if header.opcode() == Opcode::NOTIFY)
+            matches!(Query::read(&notify), Err(QueryError::Opcode { header, question: Some(_), edns: None, whole: true }) if header.opcode() == Opcode::NOTIFY)
         );
     }
 

@@ -12,7 +12,7 @@ mod compiled;
 use compiled::{image, publish, zone};
 
 fn open(directory: &Path) -> Arc<Zones> {
-    Zones::open(directory, AnswerSettings::default()).0
+    Zones::open(directory, AnswerSettings::default(), AccessList::everybody()).0
 }
 
 fn served(zones: &Zones, origin: &str) -> (u32, ZoneState) {
@@ -104,9 +104,11 @@ fn settings_change_without_touching_the_catalog() {
     publish(directory.path(), 1, "example.", [192, 0, 2, 1]);
     let zones = open(directory.path());
     let before = zones.catalog();
-    zones.set_answer(AnswerSettings { udp_payload_size: 600, ..AnswerSettings::default() });
+    let answer = AnswerSettings { udp_payload_size: 600, ..AnswerSettings::default() };
+    zones.set_answer(answer, AccessList::nobody());
     assert!(Arc::ptr_eq(&before, &zones.catalog()));
     assert_eq!(zones.publisher().load().answer.udp_payload_size, 600);
+    assert_eq!(*zones.publisher().load().notify_acl, AccessList::nobody());
 }
 
 #[test]
@@ -122,7 +124,7 @@ fn the_inspector_takes_damage_out_of_service() {
     Manifest { generation: 2, zones: vec![zone("example.", 2, new, Some((1, old)))] }
         .write(directory.path())
         .unwrap();
-    let (zones, hints) = Zones::open(directory.path(), AnswerSettings::default());
+    let (zones, hints) = Zones::open(directory.path(), AnswerSettings::default(), AccessList::everybody());
     assert_eq!(served(&zones, "example."), (2, ZoneState::Serving));
     let inspector = Inspector::new(Arc::clone(&zones), hints);
     let (tell, found) = std::sync::mpsc::channel();

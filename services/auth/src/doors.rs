@@ -1,0 +1,53 @@
+//! The way to the services that take what auth does not answer itself.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use tenon_answer::facts::HandOver;
+use tenon_handover::{Door, HandOverError, Kind, Request, Transport};
+use tenon_netmgr::Handle;
+
+/// The doors, whose sockets belong to PID 1: a service that is not running is started by whoever comes.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    transfers: Door,
+    notices: Door,
+}
+
+impl Doors {
+    /// Those in a directory: `xfrout.socket` and `zonemgr.socket`.
+    #[must_use]
+    pub fn in_directory(directory: &Path) -> Self {
+        let door = |name| Door::new(directory.join(name));
+        Self { transfers: door("xfrout.socket"), notices: door("zonemgr.socket") }
+    }
+
+    /// Hands a message over; never waits. The answer, if there will be one, comes from the stream.
+    pub(crate) fn hand_over(
+        &self,
+        what: HandOver,
+        from: &Handle,
+        message: &[u8],
+    ) -> Result<UnixStream, HandOverError> {
+        let (door, kind) = match what {
+            HandOver::Transfer => (&self.transfers, Kind::Transfer),
+            HandOver::Notify => (&self.notices, Kind::Notify),
+        };
+        let Handle { peer, local, .. } = *from;
+        door.hand_over(&Request { kind, transport: transport(from), peer, local, message: message.to_vec() })
+    }
+}
+
+/// How the message came, as other services call it.
+pub(crate) const fn transport(from: &Handle) -> Transport {
+    match from.transport {
+        tenon_netmgr::Transport::Udp => Transport::Udp,
+        tenon_netmgr::Transport::Tcp => Transport::Tcp,
+    }
+}
+
+/// What access lists are asked about.
+pub(crate) const fn access(from: &Handle) -> tenon_acl::Request {
+    let Handle { peer, local, .. } = *from;
+    tenon_acl::Request { peer, local, transport: transport(from) }
+}

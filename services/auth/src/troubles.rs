@@ -1,0 +1,144 @@
+//! What went wrong with requests for other services: told by the workers, logged by the main thread, so that no worker
+//! waits for the log and a stranger cannot fill it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::messages;
+
+/// Troubles that wait to be logged; what comes while so many wait is counted by the workers and not logged.
+const WAITING: usize = 64;
+/// At most one line of each kind in this time.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A request for a transfer was not handed over.
+    TransferNotTaken,
+    /// A transfer did not become whole.
+    TransferBroken,
+    /// A notice was not handed over.
+    NoticeNotTaken,
+    /// A notice came from somebody who may not send any.
+    NoticeRefused,
+}
+
+/// One trouble.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) kind: Kind,
+    /// The client.
+    pub(crate) peer: SocketAddr,
+    /// A sentence about the cause; for [`Kind::NoticeRefused`] the rule that refused.
+    pub(crate) reason: String,
+}
+
+/// Where workers tell their troubles.
+pub(crate) type Reporter = SyncSender<Trouble>;
+
+/// What the main thread knows of troubles.
+#[derive(Debug)]
+pub(crate) struct Troubles {
+    told: Receiver<Trouble>,
+    kinds: BTreeMap<Kind, Known>,
+}
+
+/// What is known of one kind.
+#[derive(Debug)]
+struct Known {
+    logged: Instant,
+    /// Since then, not logged.
+    others: u64,
+}
+
+impl Troubles {
+    pub(crate) fn new() -> (Reporter, Self) {
+        let (reporter, told) = sync_channel(WAITING);
+        (reporter, Self { told, kinds: BTreeMap::new() })
+    }
+
+    /// Logs what was told since the last call, as far as it is time.
+    pub(crate) fn log(&mut self) {
+        while let Ok(trouble) = self.told.try_recv() {
+            if let Some(others) = self.is_due(trouble.kind, Instant::now()) {
+                trouble.log(others);
+            }
+        }
+    }
+
+    /// How many like it were passed over before, if one is to be logged now.
+    fn is_due(&mut self, kind: Kind, now: Instant) -> Option<u64> {
+        match self.kinds.get_mut(&kind) {
+            Some(known) if now.saturating_duration_since(known.logged) < PAUSE => {
+                known.others += 1;
+                None
+            }
+            Some(known) => {
+                known.logged = now;
+                Some(std::mem::take(&mut known.others))
+            }
+            None => {
+                self.kinds.insert(kind, Known { logged: now, others: 0 });
+                Some(0)
+            }
+        }
+    }
+}
+
+impl Trouble {
+    fn log(&self, others: u64) {
+        let Self { kind, peer, reason } = self;
+        match kind {
+            Kind::TransferNotTaken => warn!(
+                message_id = messages::TRANSFER_NOT_TAKEN,
+                peer = %peer,
+                reason = %reason,
+                others,
+                "a zone transfer to {peer} was answered SERVFAIL: {reason} ({others} like it before, not shown)"
+            ),
+            Kind::TransferBroken => warn!(
+                message_id = messages::TRANSFER_BROKEN,
+                peer = %peer,
+                reason = %reason,
+                others,
+                "a zone transfer to {peer} did not become whole: {reason} ({others} like it before, not shown)"
+            ),
+            Kind::NoticeNotTaken => warn!(
+                message_id = messages::NOTICE_NOT_TAKEN,
+                peer = %peer,
+                reason = %reason,
+                others,
+                "a notice from {peer} got no answer: {reason} ({others} like it before, not shown)"
+            ),
+            Kind::NoticeRefused => warn!(
+                message_id = messages::NOTICE_REFUSED,
+                peer = %peer,
+                acl_rule = %reason,
+                others,
+                "a notice from {peer} was refused by {reason} ({others} like it before, not shown)"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_line_now_and_then() {
+        let (_reporter, mut troubles) = Troubles::new();
+        let now = Instant::now();
+        assert_eq!(troubles.is_due(Kind::NoticeRefused, now), Some(0));
+        assert_eq!(troubles.is_due(Kind::NoticeRefused, now), None);
+        assert_eq!(troubles.is_due(Kind::TransferBroken, now), Some(0));
+        assert_eq!(troubles.is_due(Kind::NoticeRefused, now + PAUSE / 2), None);
+        assert_eq!(troubles.is_due(Kind::NoticeRefused, now + PAUSE), Some(2));
+        assert_eq!(troubles.is_due(Kind::NoticeRefused, now + PAUSE), None);
+    }
+}

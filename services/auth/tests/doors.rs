@@ -1,0 +1,278 @@
+//! What auth hands over: requests come whole to the service behind the door, and what the client gets in each case.
+
+// Helpers of tests fail like tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::zones::{image, zone};
+use common::{PATIENCE, bound, client, question, until};
+use serde_json::{Value, json};
+use socket2::Type;
+use tenon_auth::{AuthSettings, Doors, Instance};
+use tenon_handover::{END, Kind, Request, Transport};
+use tenon_image::{Manifest, ManifestZone};
+use tenon_netmgr::InheritedSocket;
+use tenon_service::Component as _;
+
+const AXFR: u16 = 252;
+const IXFR: u16 = 251;
+const SOA: u16 = 6;
+const NOERROR: u8 = 0;
+const SERVFAIL: u8 = 2;
+const NOTIMP: u8 = 4;
+const REFUSED: u8 = 5;
+const NOTAUTH: u8 = 9;
+
+/// An instance that serves `example.` from the primary store and `copy.` from the secondary one.
+struct House {
+    instance: Arc<Instance>,
+    server: SocketAddr,
+    scratch: tempfile::TempDir,
+}
+
+impl House {
+    fn new(settings: Value) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let zone = |origin, storage: &str| ManifestZone {
+            storage: storage.into(),
+            ..zone(origin, 1, image(scratch.path(), origin, 1, [192, 0, 2, 1]), None)
+        };
+        let zones = vec![zone("copy.", "secondary"), zone("example.", "primary")];
+        Manifest { generation: 1, zones }.write(scratch.path()).unwrap();
+        let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
+        let server = listener.local_addr().unwrap().as_socket().unwrap();
+        let sockets = [listener, bound(Type::DGRAM, server)]
+            .map(|fd| InheritedSocket { name: "test".to_owned(), fd: fd.into() });
+        let settings: AuthSettings = serde_json::from_value(settings).unwrap();
+        let doors = Doors::in_directory(scratch.path());
+        let instance = Instance::start(1, scratch.path(), doors, sockets.into(), &settings).unwrap();
+        Self { instance, server, scratch }
+    }
+
+    fn door(&self, name: &str) -> UnixListener {
+        UnixListener::bind(self.scratch.path().join(name)).unwrap()
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.server).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    fn counts<const N: usize>(&self, names: [&str; N]) -> [u64; N] {
+        let counters = self.instance.counters();
+        names.map(|name| counters.iter().find(|(counter, _)| counter.name == name).unwrap().1)
+    }
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
+}
+
+fn receive(stream: &mut TcpStream) -> Vec<u8> {
+    let mut prefix = [0; 2];
+    stream.read_exact(&mut prefix).expect("an answer");
+    let mut message = vec![0; usize::from(u16::from_be_bytes(prefix))];
+    stream.read_exact(&mut message).expect("all of it");
+    message
+}
+
+fn ask(stream: &mut TcpStream, query: &[u8]) -> Vec<u8> {
+    stream.write_all(&framed(query)).unwrap();
+    receive(stream)
+}
+
+fn ask_by_datagram(client: &UdpSocket, server: SocketAddr, query: &[u8]) -> Vec<u8> {
+    client.send_to(query, server).unwrap();
+    let mut message = vec![0; 4096];
+    let length = client.recv(&mut message).expect("an answer");
+    message.truncate(length);
+    message
+}
+
+fn rcode(message: &[u8]) -> u8 {
+    message[3] & 15
+}
+
+fn notify(number: u16, origin: &str) -> Vec<u8> {
+    let mut message = question(number, origin, SOA);
+    message[2] = 0x24;
+    message
+}
+
+/// The next request behind a door, and the way back.
+fn take(door: &UnixListener) -> (UnixStream, Request) {
+    let (stream, _) = door.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut stream = tokio::net::UnixStream::from_std(stream).unwrap();
+        let request = tenon_handover::receive(&mut stream).await.unwrap();
+        let stream = stream.into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        (stream, request)
+    })
+}
+
+#[test]
+fn a_transfer_is_answered_by_the_service_behind_the_door() {
+    let house = House::new(json!({}));
+    let door = house.door("xfrout.socket");
+    let mut client = house.connect();
+    for (number, (name, qtype)) in [("example.", AXFR), ("copy.", IXFR)].into_iter().enumerate() {
+        let query = question(77, name, qtype);
+        client.write_all(&framed(&query)).unwrap();
+        let (mut taker, request) = take(&door);
+        assert_eq!((request.kind, request.transport), (Kind::Transfer, Transport::Tcp));
+        assert_eq!((request.peer, request.local), (client.local_addr().unwrap(), house.server));
+        assert_eq!(request.message, query);
+        // Whatever the service says goes to the client as it is.
+        let messages = [vec![1; 100], vec![2; 65_535], vec![3; 12]];
+        let answer = messages.clone();
+        let writing = std::thread::spawn(move || {
+            for message in answer {
+                taker.write_all(&framed(&message)).unwrap();
+            }
+            taker.write_all(&END).unwrap();
+        });
+        for message in messages {
+            assert_eq!(receive(&mut client), message);
+        }
+        writing.join().unwrap();
+        assert_eq!(rcode(&ask(&mut client, &question(78, "www.example.", 1))), NOERROR);
+        let done = number as u64 + 1;
+        until("it is counted", || house.counts(["handed_over", "tcp4_relayed"]) == [done; 2]);
+    }
+    assert_eq!(house.counts(["transfer_requests", "answers", "unavailable", "opcode_query"]), [2, 2, 0, 4]);
+}
+
+#[test]
+fn without_the_service_a_transfer_fails_and_says_so() {
+    let house = House::new(json!({}));
+    let mut client = house.connect();
+    assert_eq!(rcode(&ask(&mut client, &question(1, "example.", AXFR))), SERVFAIL);
+    assert_eq!(house.counts(["handed_over", "unavailable", "tcp4_relaynobody", "rcode_servfail"]), [1; 4]);
+
+    let door = house.door("xfrout.socket");
+    client.write_all(&framed(&question(2, "example.", AXFR))).unwrap();
+    drop(take(&door));
+    let reply = receive(&mut client);
+    assert_eq!((reply[1], rcode(&reply)), (2, SERVFAIL), "the service ended without a word");
+    assert_eq!(
+        house.counts(["handed_over", "unavailable", "tcp4_relaybroken", "rcode_servfail"]),
+        [2, 2, 1, 2]
+    );
+    assert_eq!(rcode(&ask(&mut client, &question(3, "www.example.", 1))), NOERROR);
+}
+
+#[test]
+fn a_transfer_that_breaks_off_costs_the_connection() {
+    let house = House::new(json!({}));
+    let door = house.door("xfrout.socket");
+    let mut client = house.connect();
+    client.write_all(&framed(&question(1, "example.", AXFR))).unwrap();
+    let (mut taker, _) = take(&door);
+    taker.write_all(&framed(&[1; 100])).unwrap();
+    assert_eq!(receive(&mut client), [1; 100]);
+    drop(taker);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    until("it is counted", || house.counts(["tcp4_relaycut", "unavailable"]) == [1, 0]);
+}
+
+#[test]
+fn limits_of_transfers_are_settings() {
+    let house = House::new(json!({"hand_overs_per_worker": 0}));
+    let _door = house.door("xfrout.socket");
+    assert_eq!(rcode(&ask(&mut house.connect(), &question(1, "example.", AXFR))), SERVFAIL);
+    assert_eq!(house.counts(["tcp4_relayfull", "unavailable"]), [1; 2]);
+    let settings = serde_json::from_value(json!({"hand_overs_per_worker": 9, "hand_over_timeout_ms": 1000}));
+    house.instance.apply(2, &settings.unwrap()).unwrap();
+    // Now it is handed over, and nobody answers.
+    assert_eq!(rcode(&ask(&mut house.connect(), &question(1, "example.", AXFR))), SERVFAIL);
+    assert_eq!(house.counts(["tcp4_relaytimeout", "unavailable"]), [1, 2]);
+}
+
+#[test]
+fn what_auth_can_say_of_transfers_it_says() {
+    let house = House::new(json!({}));
+    let _door = house.door("xfrout.socket");
+    let client = client();
+    let datagram = |name, qtype| ask_by_datagram(&client, house.server, &question(5, name, qtype));
+    let soa = datagram("example.", IXFR);
+    assert_eq!((rcode(&soa), soa[2] & 4, soa[7]), (NOERROR, 4, 1), "the SOA alone (RFC 1995 section 2)");
+    assert_eq!(rcode(&datagram("example.", AXFR)), NOTIMP);
+    assert_eq!(rcode(&datagram("elsewhere.", IXFR)), NOTAUTH);
+    assert_eq!(rcode(&ask(&mut house.connect(), &question(6, "www.example.", AXFR))), NOTAUTH);
+    assert_eq!(house.counts(["handed_over", "transfer_requests", "rcode_notauth"]), [0, 4, 2]);
+}
+
+#[test]
+fn a_notice_is_queued_and_then_answered() {
+    let house = House::new(json!({}));
+    let door = house.door("zonemgr.socket");
+    let (client, mut stream) = (client(), house.connect());
+    let reply = ask_by_datagram(&client, house.server, &notify(9, "COPY."));
+    assert_eq!((reply[1], reply[2], rcode(&reply)), (9, 0xa4, NOERROR), "QR, NOTIFY, AA");
+    assert_eq!(rcode(&ask(&mut stream, &notify(10, "copy."))), NOERROR);
+    // Both wait behind the door, although nobody was there.
+    for (number, transport) in [(9, Transport::Udp), (10, Transport::Tcp)] {
+        let (_, request) = take(&door);
+        assert_eq!((request.kind, request.transport), (Kind::Notify, transport));
+        assert_eq!(request.message, notify(number, if number == 9 { "COPY." } else { "copy." }));
+        let peer = if number == 9 { client.local_addr() } else { stream.local_addr() };
+        assert_eq!((request.peer.port(), request.local), (peer.unwrap().port(), house.server));
+    }
+    for name in ["example.", "elsewhere.", "www.copy."] {
+        assert_eq!(rcode(&ask_by_datagram(&client, house.server, &notify(11, name))), NOTAUTH, "{name}");
+    }
+    assert_eq!(house.counts(["notify_queued", "notify_lost", "opcode_notify"]), [2, 0, 5]);
+}
+
+#[test]
+fn a_notice_that_nobody_takes_gets_no_answer() {
+    let house = House::new(json!({}));
+    let client = client();
+    client.send_to(&notify(1, "copy."), house.server).unwrap();
+    until("it is counted", || house.counts(["notify_lost", "dropped"]) == [1, 1]);
+    // The next answer is that to the next question.
+    assert_eq!(ask_by_datagram(&client, house.server, &question(2, "www.example.", 1))[1], 2);
+    let mut stream = house.connect();
+    stream.write_all(&framed(&notify(3, "copy."))).unwrap();
+    assert_eq!(ask(&mut stream, &question(4, "www.example.", 1))[1], 4);
+    assert_eq!(house.counts(["notify_lost", "notify_queued"]), [2, 0]);
+}
+
+#[test]
+fn who_may_send_notices_is_a_setting() {
+    let rules = |action: &str| json!({"notify_acl": [{"action": action, "from": "127.0.0.1"}]});
+    let house = House::new(rules("REJECT"));
+    let door = house.door("zonemgr.socket");
+    let client = client();
+    let refused = ask_by_datagram(&client, house.server, &notify(1, "copy."));
+    assert_eq!((refused[2], rcode(&refused)), (0xa0, REFUSED), "without AA");
+    assert_eq!(house.counts(["notify_refused", "rcode_refused", "authoritative"]), [1, 1, 0]);
+
+    let apply = |settings| house.instance.apply(2, &serde_json::from_value(settings).unwrap()).unwrap();
+    apply(rules("DROP"));
+    until("notices are dropped", || {
+        client.send_to(&notify(2, "copy."), house.server).unwrap();
+        let dropped = house.counts(["dropped"])[0] > 0;
+        client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        while client.recv(&mut [0; 512]).is_ok() {}
+        dropped
+    });
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    apply(rules("ACCEPT"));
+    until("notices are taken", || {
+        client.send_to(&notify(3, "copy."), house.server).unwrap();
+        house.counts(["notify_queued"])[0] > 0
+    });
+    take(&door);
+}
