@@ -81,7 +81,13 @@ impl<'c> Search<'c, '_, '_> {
     }
 
     /// Writes the proofs that had to wait for the end of the answer section.
+    #[inline]
     pub(crate) fn late_proofs(&mut self) -> Result<(), Failure> {
+        if matches!(self.late.first(), Some(Some(_))) { self.write_late_proofs() } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn write_late_proofs(&mut self) -> Result<(), Failure> {
         for index in 0..MAX_PROOFS {
             let Some(late) = self.late.get_mut(index).and_then(Option::take) else { return Ok(()) };
             self.proof_below(&late.node, late.rrtype, |relative| Owner::BelowPlace(relative, late.place))?;

@@ -160,7 +160,7 @@ impl Catalog {
             let hash = name.hash(labels);
             let found = self.names.probe(hash, |index| {
                 let zone = self.images.get(index)?;
-                zone.origin().octets().eq_ignore_ascii_case(name.suffix(labels)).then_some(zone)
+                zone.is_called(name.suffix(labels)).then_some(zone)
             });
             if found.is_some() {
                 return found;

@@ -24,6 +24,8 @@ const SHALLOW: usize = 2;
 #[derive(Debug)]
 pub struct ZoneImage {
     origin: Name,
+    /// The origin in lower case, for comparing.
+    folded: Box<[u8]>,
     labels: usize,
     /// Newest first; the base is last. Empty for a faulty zone.
     parts: Vec<Part>,
@@ -67,13 +69,21 @@ impl ZoneImage {
             PartView::new(map.octets(), &entry, key.labels())?;
             parts.push(Part { map: Arc::clone(map), entry });
         }
-        Ok(Self { origin: origin.clone(), labels: key.labels(), parts, unavailable: None })
+        Ok(Self {
+            origin: origin.clone(),
+            folded: key.octets().into(),
+            labels: key.labels(),
+            parts,
+            unavailable: None,
+        })
     }
 
     pub(crate) fn faulty(origin: &Name) -> Self {
+        let key = KeyedName::new(origin.as_ref());
         Self {
             origin: origin.clone(),
-            labels: origin.as_ref().label_count(),
+            folded: key.octets().into(),
+            labels: key.labels(),
             parts: Vec::new(),
             unavailable: None,
         }
@@ -93,6 +103,12 @@ impl ZoneImage {
     #[must_use]
     pub fn origin(&self) -> NameRef<'_> {
         self.origin.as_ref()
+    }
+
+    /// Whether this is the zone's name, in lower case.
+    #[inline]
+    pub(crate) fn is_called(&self, folded: &[u8]) -> bool {
+        *self.folded == *folded
     }
 
     /// Labels of the zone's name.
