@@ -22,7 +22,7 @@ pub const CURRENT: &str = "current";
 /// Name of the directory of generations.
 pub const GENERATIONS: &str = "generations";
 /// The largest generation file that is read, in octets.
-pub const FILE_LIMIT: u64 = 16 << 20;
+pub const FILE_LIMIT: u64 = 64 << 20;
 
 /// A generation file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,10 @@ const EXIT_STATUS: &str = "Exit status:
   2  the command line is wrong
   3  the bus, or the service that would have to do it, cannot be reached";
 
+const ADD_EXAMPLES: &str = "Examples:
+  bindctl zone add example.com --primary 192.0.2.1 --primary 2001:db8::1
+  bindctl zone add --from zones.txt --primary 192.0.2.1@5300 --no-wait";
+
 /// Look at and change the Tenon name server
 ///
 /// Without a command: a shell on a terminal; otherwise commands are read from standard input, one on each line, until
@@ -99,12 +103,48 @@ pub enum ZoneCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         wait: u64,
     },
-    /// Remove a zone with tenon-loadzone, and wait until it is no longer answered
+    /// Have zones from other servers (secondary zones), and wait until they are answered
+    #[command(after_help = ADD_EXAMPLES)]
+    Add {
+        /// Names of the zones
+        #[arg(required_unless_present = "from")]
+        zones: Vec<String>,
+        /// Read more names from a file, separated by blanks or line ends; # begins a comment; - for standard input
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        /// A server to have them from, such as 192.0.2.1 or 2001:db8::1@5300; several are asked in this order
+        #[arg(long, value_name = "ADDRESS[@PORT]", required = true)]
+        primary: Vec<String>,
+        /// Seconds to wait until every running auth instance answers them; 0 to not wait
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u64,
+        /// Do not wait
+        #[arg(long, conflicts_with = "wait")]
+        no_wait: bool,
+    },
+    /// Remove a zone and wait until it is no longer answered: a primary one from the store with tenon-loadzone, a
+    /// secondary one from the settings
     Remove {
         /// The zone's name
         zone: String,
         /// Seconds to wait until no running auth instance answers it; 0 to not wait
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u64,
+    },
+    /// Ask the primaries of a secondary zone now whether they have a newer version
+    Refresh {
+        /// The zone's name
+        zone: String,
+        /// Seconds to wait for the outcome; 0 to not wait
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u64,
+    },
+    /// Transfer a secondary zone now, whatever its serial
+    Retransfer {
+        /// The zone's name
+        zone: String,
+        /// Seconds to wait for the outcome; 0 to not wait
+        #[arg(long, value_name = "SECONDS", default_value_t = 14400)]
         wait: u64,
     },
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tenon_bus::{
     Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Collector1, CollectorState, Config1, Systemd,
-    Unit, UnitDetails, Zonec1, ZonecState, names,
+    Unit, UnitDetails, Xfrin1, XfrinState, Zonec1, ZonecState, Zonemgr1, ZonemgrState, names,
 };
 use tenon_image::Manifest;
 
@@ -26,6 +26,8 @@ struct Report {
     zonec: Option<ZonecState>,
     cfgmgr: Option<CfgmgrState>,
     stats: Option<CollectorState>,
+    zonemgr: Option<ZonemgrState>,
+    xfrin: Option<XfrinState>,
     /// From the file that daemons read; absent when nothing was ever committed.
     committed_generation: Option<u64>,
     /// From the file that auth trusts; absent when nothing was ever compiled.
@@ -136,6 +138,14 @@ impl Report {
         if let Some(faults) = self.stats.as_ref().map(|stats| stats.faults.clone()) {
             self.note_faults("stats", &faults);
         }
+        self.zonemgr = self.note_absence("tenon-zonemgr", Zonemgr1::new(bus).state().await);
+        self.xfrin = self.note_absence("tenon-xfrin", Xfrin1::new(bus).state().await);
+        if let Some(faults) = self.zonemgr.as_ref().map(|zonemgr| zonemgr.faults.clone()) {
+            self.note_faults("secondary zones", &faults);
+        }
+        if let Some(faults) = self.xfrin.as_ref().map(|xfrin| xfrin.faults.clone()) {
+            self.note_faults("xfrin", &faults);
+        }
         self.note_costs();
     }
 
@@ -181,6 +191,18 @@ impl Report {
                  service itself",
             );
         }
+        if absent(names::ZONEMGR) {
+            costs.push(
+                "tenon-zonemgr is not on the bus: secondary zones are neither refreshed nor expire, and NOTIFY is not \
+                 heard; all are answered as they are",
+            );
+        }
+        if absent(names::XFRIN) {
+            costs.push(
+                "tenon-xfrin is not on the bus: secondary zones are not transferred; what is stored is answered until it \
+                 expires",
+            );
+        }
         self.problems.extend(costs.into_iter().map(str::to_owned));
     }
 
@@ -209,6 +231,9 @@ impl Report {
         } else {
             output.line("zones     none were compiled yet")?;
         }
+        if let Some(zonemgr) = self.zonemgr.as_ref().filter(|zonemgr| zonemgr.zone_count > 0) {
+            output.line(&format!("secondary {}", secondary_line(zonemgr)))?;
+        }
         match self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.generation).or(self.committed_generation) {
             None | Some(0) => output.line("settings  the defaults; nothing was committed yet")?,
             Some(generation) => output.line(&format!("settings  generation {generation}"))?,
@@ -233,6 +258,19 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// How many secondary zones there are, and how they stand.
+fn secondary_line(zonemgr: &ZonemgrState) -> String {
+    let states = zonemgr.states.iter().filter(|(_, zones)| **zones > 0);
+    let states: Vec<String> = states.map(|(state, zones)| format!("{zones} {state}")).collect();
+    format!(
+        "{} zones: {}; {} looks under way, {} wait",
+        zonemgr.zone_count,
+        states.join(", "),
+        zonemgr.running,
+        zonemgr.waiting
+    )
 }
 
 fn unit_row(report: &UnitReport) -> Vec<Cell> {
@@ -273,10 +311,16 @@ mod tests {
     fn every_absence_is_told_with_its_cost() {
         let mut report = Report { bus_reachable: true, ..Report::default() };
         report.note_costs();
-        assert_eq!(report.problems.len(), 4);
+        assert_eq!(report.problems.len(), 6);
         report.problems.clear();
-        report.names =
-            vec![names::auth(2), names::ZONEC.into(), names::CFGMGR.into(), names::COLLECTOR.into()];
+        report.names = vec![
+            names::auth(2),
+            names::ZONEC.into(),
+            names::CFGMGR.into(),
+            names::COLLECTOR.into(),
+            names::ZONEMGR.into(),
+            names::XFRIN.into(),
+        ];
         report.note_costs();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
     }

@@ -1,11 +1,16 @@
 //! `bindctl zone`: zones as they are stored, compiled and answered.
 
 mod change;
+mod secondary;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tenon_bus::{Auth1, AuthZoneDetails, Bus, BusError, StoredZoneDetails, Zonec1};
+use tenon_bus::{
+    Auth1, AuthZoneDetails, Bus, BusError, ManagedZone, ManagedZoneDetails, StoredZoneDetails, Zonec1,
+    Zonemgr1,
+};
 use tenon_wire::Name;
 
 use crate::command_line::ZoneCommand;
@@ -26,6 +31,8 @@ struct ListedZone {
     compiled_serial: Option<u32>,
     /// `ready`, `compiling` or `failed`; absent as above.
     state: Option<String>,
+    /// How the zone manager sees it; absent when it is no secondary zone, or tenon-zonemgr does not run.
+    secondary: Option<ManagedZone>,
     /// By number of the auth instance.
     answered: BTreeMap<u32, AnsweredZone>,
 }
@@ -33,7 +40,7 @@ struct ListedZone {
 #[derive(Debug, Serialize)]
 struct AnsweredZone {
     serial: u32,
-    /// `serving`, or `previous` when an older image had to be taken.
+    /// `serving`, `previous` when an older image had to be taken, or why it is answered SERVFAIL.
     state: String,
 }
 
@@ -42,6 +49,7 @@ struct AnsweredZone {
 struct ShownZone {
     name: String,
     stored: Option<StoredZoneDetails>,
+    secondary: Option<ManagedZoneDetails>,
     answered: BTreeMap<u32, AuthZoneDetails>,
 }
 
@@ -52,7 +60,24 @@ pub(crate) async fn run(session: &mut Session, command: ZoneCommand) -> Result<(
         ZoneCommand::Load { zone, file, force, wait } => {
             change::load(session, &zone_name(&zone)?, &file, force, wait).await
         }
-        ZoneCommand::Remove { zone, wait } => change::remove(session, &zone_name(&zone)?, wait).await,
+        ZoneCommand::Add { zones, from, primary, wait, no_wait } => {
+            let request = secondary::Request::new(&zones, from.as_deref(), &primary)?;
+            secondary::add(session, request, if no_wait { 0 } else { wait }).await
+        }
+        ZoneCommand::Remove { zone, wait } => {
+            let zone = zone_name(&zone)?;
+            if secondary::remove(session, &zone).await? {
+                change::wait_until_gone(session, &zone, wait).await
+            } else {
+                change::remove(session, &zone, wait).await
+            }
+        }
+        ZoneCommand::Refresh { zone, wait } => {
+            secondary::look(session, &zone_name(&zone)?, false, wait).await
+        }
+        ZoneCommand::Retransfer { zone, wait } => {
+            secondary::look(session, &zone_name(&zone)?, true, wait).await
+        }
     }
 }
 
@@ -76,6 +101,10 @@ async fn list(session: &mut Session, after: &str, limit: usize) -> Result<(), Fa
     let limit = if limit == 0 { usize::MAX } else { limit };
     let mut zones: BTreeMap<Name, ListedZone> = BTreeMap::new();
     let zonec = list_stored(&bus, &after, limit, &mut zones).await;
+    match list_secondary(&bus, &after, limit, &mut zones).await {
+        Ok(()) | Err(BusError::ServiceUnknown(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     let instances = auth_instances(&bus).await?;
     if let (Err(error), true) = (&zonec, instances.is_empty()) {
         return Err(error.clone().into());
@@ -95,7 +124,10 @@ async fn list(session: &mut Session, after: &str, limit: usize) -> Result<(), Fa
         output.problem(&format!("what is stored cannot be told: tenon-zonec: {error}"))?;
     }
     if zones.is_empty() {
-        return Ok(output.line("no zones; `bindctl zone load ZONE FILE` loads one")?);
+        return Ok(output.line(
+            "no zones; `bindctl zone load ZONE FILE` loads one, `bindctl zone add ZONE --primary ADDRESS` has one from \
+             another server",
+        )?);
     }
     let several = instances.len();
     let rows = zones.iter().map(|zone| list_row(zone, several)).collect();
@@ -124,9 +156,34 @@ async fn list_stored(
                 stored_serial: Some(zone.stored_serial),
                 compiled_serial: compiled,
                 state: Some(zone.state),
-                answered: BTreeMap::new(),
+                ..ListedZone::default()
             };
             zones.insert(name, listed);
+        }
+    }
+    Ok(())
+}
+
+async fn list_secondary(
+    bus: &Bus,
+    after: &str,
+    limit: usize,
+    zones: &mut BTreeMap<Name, ListedZone>,
+) -> Result<(), BusError> {
+    let zonemgr = Zonemgr1::new(bus);
+    let mut after = after.to_owned();
+    let mut seen = 0;
+    while seen < limit {
+        let page = zonemgr.list_zones(&after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.name);
+        seen = seen.saturating_add(page.len());
+        for zone in page {
+            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
+            let listed = zones
+                .entry(name)
+                .or_insert_with(|| ListedZone { name: zone.name.clone(), ..ListedZone::default() });
+            listed.secondary = Some(zone);
         }
     }
     Ok(())
@@ -159,21 +216,28 @@ async fn list_answered(
 
 fn list_row(zone: &ListedZone, instances: usize) -> Vec<Cell> {
     let number = |serial: Option<u32>| serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string());
-    let mut answered: Vec<u32> = zone.answered.values().map(|answered| answered.serial).collect();
-    answered.dedup();
+    let serial = |answered: &AnsweredZone| match answered.state.as_str() {
+        "serving" | "previous" => answered.serial.to_string(),
+        _ => "SERVFAIL".to_owned(),
+    };
+    let mut serials: Vec<String> = zone.answered.values().map(serial).collect();
+    serials.dedup();
     let everywhere = zone.answered.len() == instances;
-    let serials: Vec<String> = answered.iter().map(u32::to_string).collect();
     let text = match (serials.is_empty(), everywhere) {
         (true, _) => "-".to_owned(),
         (false, true) => serials.join(" "),
         (false, false) => format!("{} (by {} of {instances})", serials.join(" "), zone.answered.len()),
     };
-    let previous = zone.answered.values().any(|answered| answered.state != "serving");
-    let state = match (&zone.state, previous) {
-        (_, true) => toned("previous image", Tone::Bad),
-        (Some(state), _) if state == "failed" => toned(state, Tone::Bad),
+    let previous = zone.answered.values().any(|answered| answered.state == "previous");
+    let managed = zone.secondary.as_ref().map(|managed| managed.state.as_str());
+    let state = match (zone.state.as_deref(), managed) {
+        _ if previous => toned("previous image", Tone::Bad),
+        (Some("failed"), _) => toned("failed", Tone::Bad),
+        (_, Some(state @ ("retrying" | "expired" | "unloaded"))) => toned(state, Tone::Bad),
+        (_, Some("refreshing")) => cell("refreshing"),
         (Some(state), _) => cell(state),
-        (None, _) => toned("not stored", Tone::Bad),
+        (None, Some(state)) => cell(state),
+        (None, None) => toned("not stored", Tone::Bad),
     };
     vec![
         cell(&zone.name),
@@ -187,16 +251,17 @@ fn list_row(zone: &ListedZone, instances: usize) -> Vec<Cell> {
 async fn show(session: &mut Session, name: &str) -> Result<(), Failure> {
     let bus = session.bus().await?;
     let stored = found(Zonec1::new(&bus).get_zone(name).await)?;
+    let secondary = found(Zonemgr1::new(&bus).get_zone(name).await)?;
     let mut answered = BTreeMap::new();
     for (number, instance) in auth_instances(&bus).await? {
         if let Some(zone) = found(Auth1::new(&bus, &instance).get_zone(name).await)? {
             answered.insert(number, zone);
         }
     }
-    if stored.is_none() && answered.is_empty() {
+    if stored.is_none() && secondary.is_none() && answered.is_empty() {
         return Err(BusError::NoSuchZone(name.to_owned()).into());
     }
-    let zone = ShownZone { name: name.to_owned(), stored, answered };
+    let zone = ShownZone { name: name.to_owned(), stored, secondary, answered };
     if session.output.json {
         return Ok(session.output.document(&zone)?);
     }
@@ -217,6 +282,9 @@ fn show_rows(zone: &ShownZone) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
     let mut add = |what: &str, value: String| rows.push((what.to_owned(), value));
     match &zone.stored {
+        None if zone.secondary.as_ref().is_some_and(|secondary| secondary.serial.is_none()) => {
+            add("stored", "not transferred yet".into());
+        }
         None => add("stored", "no, or tenon-zonec does not run".into()),
         Some(stored) => {
             add("stored", format!("serial {}, {}", stored.stored_serial, stored.storage));
@@ -233,6 +301,9 @@ fn show_rows(zone: &ShownZone) -> Vec<(String, String)> {
             add("image", format!("{} ({} octets)", stored.files.join(" "), stored.octets));
         }
     }
+    if let Some(secondary) = &zone.secondary {
+        secondary_rows(secondary, &mut add);
+    }
     if zone.answered.is_empty() {
         add("answered", "by no running auth instance".into());
     }
@@ -243,6 +314,36 @@ fn show_rows(zone: &ShownZone) -> Vec<(String, String)> {
         add(&format!("answered by {number}"), text);
     }
     rows
+}
+
+/// What the zone manager knows.
+fn secondary_rows(zone: &ManagedZoneDetails, add: &mut impl FnMut(&str, String)) {
+    add("secondary", zone.state.clone());
+    add("primaries", zone.primaries.join(" "));
+    if let Some(refreshed) = zone.refreshed_usec {
+        let primary = zone.primary.as_deref().unwrap_or("-");
+        add(
+            "refreshed",
+            format!("{}, serial {} of {primary}", date(refreshed), zone.serial.unwrap_or_default()),
+        );
+    }
+    add("next look", date(zone.next_usec));
+    if let Some(expires) = zone.expires_usec {
+        let word = if zone.state == "expired" { "expired" } else { "expires" };
+        add(word, date(expires));
+    }
+    if let Some(since) = zone.failing_since_usec {
+        add("failing since", date(since));
+        add("because", zone.reason.clone());
+    }
+    if let Some(notified) = zone.notified_usec {
+        let serial = zone.notify_serial.map(|serial| format!(" of serial {serial}")).unwrap_or_default();
+        let peer = zone.notify_peer.as_deref().unwrap_or("-");
+        add("last NOTIFY", format!("{}{serial} from {peer}", date(notified)));
+    }
+    if let Some(job) = zone.job {
+        add("job", job.to_string());
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::storage::{Candidate, Edit};
 
 /// Most edits in one candidate.
 const EDITS: usize = 1000;
-/// Most octets of one value.
-const VALUE_LIMIT: usize = 1 << 20;
+/// Most octets of one value: enough for a list of some 200,000 secondary zones.
+const VALUE_LIMIT: usize = 32 << 20;
 
 /// Why an option cannot be edited or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

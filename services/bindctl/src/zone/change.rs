@@ -71,6 +71,11 @@ async fn compiled(zonec: &Zonec1, zone: &str, until: Instant) -> Result<u32, Fai
 
 pub(super) async fn remove(session: &mut Session, zone: &str, wait: u64) -> Result<(), Failure> {
     run(loader(session).arg("--remove").arg(zone))?;
+    wait_until_gone(session, zone, wait).await
+}
+
+/// Waits until no auth instance answers a zone that was removed.
+pub(super) async fn wait_until_gone(session: &mut Session, zone: &str, wait: u64) -> Result<(), Failure> {
     if wait == 0 {
         return told(session, zone, "removed", None);
     }
