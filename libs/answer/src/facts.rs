@@ -21,6 +21,8 @@ pub struct Facts {
     pub authoritative: bool,
     /// The response is a referral.
     pub referral: bool,
+    /// The client on TCP asked how long the connection may be idle (RFC 7828).
+    pub keepalive: bool,
     /// The request is for another service.
     pub hand_over: Option<HandOver>,
 }

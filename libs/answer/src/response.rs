@@ -125,13 +125,15 @@ impl Responder<'_> {
             qtype: question.map(|question| question.rrtype),
             edns: edns.is_some(),
             dnssec_ok,
+            keepalive: self.transport == Transport::Tcp
+                && edns.is_some_and(|edns| edns.has_option(option::KEEPALIVE)),
             ..Facts::default()
         };
         let limit = self.limit(edns.as_ref());
         let mut writer = ResponseWriter::new(response, limit, *header, question.as_ref()).ok()?;
         if edns.is_some() {
             let nsid = Self::nsid(self.settings, received).map_or(0, |nsid| OPTION_HEAD + nsid.len());
-            let keepalive = self.keepalive(received).map_or(0, |time| OPTION_HEAD + time.len());
+            let keepalive = self.keepalive().map_or(0, |time| OPTION_HEAD + time.len());
             let options = nsid + keepalive;
             writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, options).ok()?;
         }
@@ -193,7 +195,7 @@ impl Responder<'_> {
         error: Option<ExtendedError>,
     ) -> usize {
         let nsid = Self::nsid(self.settings, received);
-        let keepalive = self.keepalive(received);
+        let keepalive = self.keepalive();
         let facts = &mut self.scratch.facts;
         facts.rcode = rcode.0;
         facts.truncated = writer.has_flags(flag::TC);
@@ -207,11 +209,9 @@ impl Responder<'_> {
     }
 
     /// How long the connection may be idle, for a client on TCP that asks (RFC 7828 section 3.3.2).
-    fn keepalive(&self, received: &Received<'_>) -> Option<[u8; 2]> {
-        let asked = self.transport == Transport::Tcp
-            && self.settings.tcp_keepalive > 0
-            && received.edns.is_some_and(|edns| edns.has_option(option::KEEPALIVE));
-        asked.then(|| self.settings.tcp_keepalive.to_be_bytes())
+    fn keepalive(&self) -> Option<[u8; 2]> {
+        let told = self.scratch.facts.keepalive && self.settings.tcp_keepalive > 0;
+        told.then(|| self.settings.tcp_keepalive.to_be_bytes())
     }
 
     /// What the client is told of the server's name, if it asks and is to know.

@@ -87,6 +87,7 @@ counters! {
         accept: Counter, "Connections accepted.";
         acceptfail: Counter, "Failed attempts to accept, such as for want of descriptors.";
         quotawait: Counter, "Times that accepting paused because tcp_clients were open; new ones wait in the kernel's queue.";
+        networkfull: Counter, "Connections closed at once because their network had as many as it may.";
         active: Gauge, "Connections open.";
         received: Counter, "Messages received.";
         sent: Counter, "Replies written.";

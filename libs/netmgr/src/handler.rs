@@ -56,6 +56,12 @@ pub trait Handler {
     /// Answers one message. `out` holds 4,096 octets for datagrams and 65,535 for streams.
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict;
 
+    /// Whether the connection that the last message came on is to be kept alive for longer than others: its client asked
+    /// for it.
+    fn keeps_alive(&self) -> bool {
+        false
+    }
+
     /// Asks another process for the answer to a message that got [`Verdict::HandOver`]. The answer comes from the
     /// returned stream (non-blocking) as messages with two-octet lengths, ended by a length of zero. None when nobody
     /// can be asked: the client gets the reply that [`Handler::answer`] wrote.

@@ -105,7 +105,7 @@ impl Network {
         let count = if settings.workers == 0 { cores() } else { settings.workers.min(WORKERS_MAX) };
         let common = Arc::new(Common {
             limits: Limits::new(settings),
-            quota: Quota::new(settings.tcp_clients),
+            quota: Quota::new(settings.tcp_clients, settings.tcp_clients_per_network),
             stop: watch::Sender::new(false),
             fallen: watch::Sender::new(false),
         });
@@ -154,7 +154,7 @@ impl Network {
     /// Puts limits and timeouts into force, also for connections that are open. `workers` is not looked at.
     pub fn apply(&self, settings: &Settings) {
         self.common.limits.apply(settings);
-        self.common.quota.set_limit(settings.tcp_clients);
+        self.common.quota.set_limits(settings.tcp_clients, settings.tcp_clients_per_network);
     }
 
     /// The sockets being served, sorted by kind and address.

@@ -10,10 +10,15 @@ pub struct Settings {
     pub workers: usize,
     /// Connections open at a time over all workers; those beyond wait in the kernel's queue. At least 1.
     pub tcp_clients: u64,
+    /// Connections open at a time from one network (the first 24 bits of an IPv4 address, 56 of an IPv6 address);
+    /// further ones are closed at once. At least 1.
+    pub tcp_clients_per_network: u64,
     /// How long a new connection may take to send its first whole message.
     pub tcp_initial_timeout: Duration,
     /// How long a connection may stay without a whole message after that.
     pub tcp_idle_timeout: Duration,
+    /// The same for connections whose handler says that they are to be kept alive.
+    pub tcp_keepalive_timeout: Duration,
     /// How long a peer may take to accept replies (up to 128 KiB of them) that the kernel's buffer had no room for.
     pub tcp_write_timeout: Duration,
     /// Answers of other processes that one connection waits for at a time; with so many on their way nothing more is
@@ -36,8 +41,10 @@ impl Default for Settings {
         Self {
             workers: 0,
             tcp_clients: 150,
+            tcp_clients_per_network: 100,
             tcp_initial_timeout: thirty,
             tcp_idle_timeout: thirty,
+            tcp_keepalive_timeout: thirty,
             tcp_write_timeout: thirty,
             relays_per_connection: 23,
             relays_per_worker: 250,
@@ -52,6 +59,7 @@ impl Default for Settings {
 pub(crate) struct Limits {
     initial: AtomicU64,
     idle: AtomicU64,
+    keepalive: AtomicU64,
     write: AtomicU64,
     relay: AtomicU64,
     grace: AtomicU64,
@@ -70,6 +78,7 @@ impl Limits {
         for (place, value) in [
             (&self.initial, settings.tcp_initial_timeout),
             (&self.idle, settings.tcp_idle_timeout),
+            (&self.keepalive, settings.tcp_keepalive_timeout),
             (&self.write, settings.tcp_write_timeout),
             (&self.relay, settings.relay_timeout),
             (&self.grace, settings.stop_grace),
@@ -86,6 +95,10 @@ impl Limits {
 
     pub(crate) fn idle(&self) -> Duration {
         time(&self.idle)
+    }
+
+    pub(crate) fn keepalive(&self) -> Duration {
+        time(&self.keepalive)
     }
 
     pub(crate) fn write(&self) -> Duration {

@@ -68,6 +68,6 @@ fn sockets_of_no_use_are_refused_as_a_whole() {
         InheritedSocket { name: "good".to_owned(), fd },
         InheritedSocket { name: "bad".to_owned(), fd: unix.into() },
     ];
-    let error = Network::start(sockets, &settings(1), |_| common::Obedient).unwrap_err();
+    let error = Network::start(sockets, &settings(1), |_| common::Obedient::default()).unwrap_err();
     assert!(error.to_string().contains("bad"), "{error}");
 }

@@ -27,7 +27,7 @@ struct Giver(Door);
 impl Handler for Giver {
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
         if message[2] != RELAY {
-            return Obedient.answer(from, message, out);
+            return Obedient::default().answer(from, message, out);
         }
         out[..2].copy_from_slice(&message[..2]);
         out[2..12].copy_from_slice(b"sorry.....");

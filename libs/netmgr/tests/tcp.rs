@@ -9,10 +9,10 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use common::{
-    ECHO, LONG, MUTE, WHERE, bound, closed, connect, counter, framed, message, receive, settings, start,
-    until,
+    ECHO, KEEP, LONG, MUTE, WHERE, bound, closed, connect, counter, framed, message, receive, settings,
+    start, until,
 };
-use socket2::Type;
+use socket2::{Domain, Socket, Type};
 use tenon_netmgr::{Network, Settings};
 
 const SOON: Duration = Duration::from_millis(300);
@@ -165,6 +165,52 @@ fn an_idle_connection_is_closed_by_a_timeout_set_later() {
     assert!(closed(&mut stream));
     until("counted", || counter(&network, "tcp4_idletimeout") == 1);
     assert_eq!(counter(&network, "tcp4_initialtimeout"), 0);
+}
+
+#[test]
+fn a_connection_may_be_kept_alive_for_longer() {
+    let (network, server) = serve(&Settings { tcp_idle_timeout: SOON, ..settings(1) });
+    let (mut kept, mut other) = (connect(server), connect(server));
+    for (stream, action) in [(&mut kept, KEEP), (&mut other, ECHO)] {
+        stream.write_all(&framed(&message(action, 1, 12))).unwrap();
+        receive(stream);
+    }
+    assert!(closed(&mut other));
+    std::thread::sleep(2 * SOON);
+    // An ordinary query changes nothing about it.
+    kept.write_all(&framed(&message(ECHO, 2, 12))).unwrap();
+    receive(&mut kept);
+    std::thread::sleep(2 * SOON);
+    kept.write_all(&framed(&message(ECHO, 3, 12))).unwrap();
+    receive(&mut kept);
+    network.apply(&Settings { tcp_keepalive_timeout: SOON, ..settings(1) });
+    assert!(closed(&mut kept));
+    until("both are counted", || counter(&network, "tcp4_idletimeout") == 2);
+}
+
+#[test]
+fn a_network_gets_no_more_than_its_share() {
+    let share = Settings { tcp_clients_per_network: 2, ..settings(2) };
+    let (network, server) = serve(&share);
+    let mut held: Vec<_> = (0..2).map(|_| connect(server)).collect();
+    for stream in &mut held {
+        stream.write_all(&framed(&message(ECHO, 1, 12))).unwrap();
+        receive(stream);
+    }
+    assert!(closed(&mut connect(server)));
+    assert_eq!(counter(&network, "tcp4_networkfull"), 1);
+    // Another network still has its own.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 9, 9, 9], 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    let mut other = std::net::TcpStream::from(socket);
+    other.write_all(&framed(&message(ECHO, 2, 12))).unwrap();
+    assert_eq!(receive(&mut other), message(ECHO, 2, 12));
+
+    network.apply(&Settings { tcp_clients_per_network: 3, ..share });
+    let mut third = connect(server);
+    third.write_all(&framed(&message(ECHO, 3, 12))).unwrap();
+    assert_eq!(receive(&mut third), message(ECHO, 3, 12));
 }
 
 #[test]

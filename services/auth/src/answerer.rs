@@ -144,6 +144,10 @@ impl Handler for Answerer {
         verdict
     }
 
+    fn keeps_alive(&self) -> bool {
+        self.scratch.facts().keepalive
+    }
+
     fn hand_over(&mut self, from: &Handle, message: &[u8]) -> Option<UnixStream> {
         match self.doors.hand_over(HandOver::Transfer, from, message) {
             Ok(stream) => Some(stream),

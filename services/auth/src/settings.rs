@@ -62,12 +62,23 @@ pub struct AuthSettings {
     /// TCP connections that may be open at a time. Further ones wait in the system's queue until one ends.
     #[schemars(range(min = 1, max = 60_000))]
     pub tcp_clients: u32,
+    /// TCP connections that may be open at a time from one network: the first 24 bits of an IPv4 address, the first 56 of
+    /// an IPv6 address. Further ones are closed at once.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub tcp_clients_per_network: u32,
     /// Milliseconds that a new connection may take to send its first whole query.
     #[schemars(range(min = 250, max = 120_000))]
     pub tcp_initial_timeout_ms: u32,
     /// Milliseconds that a connection may stay open without a further whole query.
     #[schemars(range(min = 250, max = 600_000))]
     pub tcp_idle_timeout_ms: u32,
+    /// The same for connections whose clients ask to be told (EDNS option edns-tcp-keepalive, RFC 7828).
+    #[schemars(range(min = 250, max = 6_553_500))]
+    pub tcp_keepalive_timeout_ms: u32,
+    /// Milliseconds, in steps of 100, that such clients are told; 0 tells them nothing. Best not above
+    /// tcp_keepalive_timeout_ms.
+    #[schemars(range(max = 6_553_500))]
+    pub tcp_advertised_timeout_ms: u32,
     /// Milliseconds that a client may take to accept answers that wait for it.
     #[schemars(range(min = 250, max = 120_000))]
     pub tcp_write_timeout_ms: u32,
@@ -129,7 +140,10 @@ impl Default for AuthSettings {
             authors: answer.authors,
             tcp_clients: u32::try_from(network.tcp_clients).unwrap_or(u32::MAX),
             tcp_initial_timeout_ms: milliseconds(network.tcp_initial_timeout),
+            tcp_clients_per_network: u32::try_from(network.tcp_clients_per_network).unwrap_or(u32::MAX),
             tcp_idle_timeout_ms: milliseconds(network.tcp_idle_timeout),
+            tcp_keepalive_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
+            tcp_advertised_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
             notify_acl: AccessList::everybody(),
             hand_overs_per_connection: number(network.relays_per_connection),
@@ -189,7 +203,7 @@ impl AuthSettings {
             udp_payload_size: self.udp_payload_size,
             minimal_responses: self.minimal_responses,
             minimal_any: self.minimal_any,
-            tcp_keepalive: u16::try_from(self.tcp_idle_timeout_ms / 100).unwrap_or(u16::MAX),
+            tcp_keepalive: u16::try_from(self.tcp_advertised_timeout_ms / 100).unwrap_or(u16::MAX),
             nsid: self.nsid.clone(),
             version: self.version.clone(),
             identity: self.identity.clone(),
@@ -205,7 +219,9 @@ impl AuthSettings {
             workers: self.workers.into(),
             tcp_clients: self.tcp_clients.into(),
             tcp_initial_timeout: milliseconds(self.tcp_initial_timeout_ms),
+            tcp_clients_per_network: self.tcp_clients_per_network.into(),
             tcp_idle_timeout: milliseconds(self.tcp_idle_timeout_ms),
+            tcp_keepalive_timeout: milliseconds(self.tcp_keepalive_timeout_ms),
             tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
             relays_per_connection: self.hand_overs_per_connection.into(),
             relays_per_worker: self.hand_overs_per_worker.into(),
@@ -234,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_the_idle_timeout_in_tenths_of_a_second() {
-        let (settings, _) = checked(json!({"tcp_idle_timeout_ms": 12_345})).unwrap();
+    fn clients_are_told_a_timeout_in_tenths_of_a_second() {
+        let (settings, _) = checked(json!({"tcp_advertised_timeout_ms": 12_345})).unwrap();
         assert_eq!(settings.answer().tcp_keepalive, 123);
     }
 

@@ -91,6 +91,8 @@ struct Connection<S, H> {
     relays: Relays,
     /// Nothing more is to be read.
     finished: bool,
+    /// The peer asked for it.
+    kept_alive: bool,
     _permit: Permit,
 }
 
@@ -108,6 +110,7 @@ impl<S, H> Connection<S, H> {
             output: None,
             relays: Relays::default(),
             finished: false,
+            kept_alive: false,
             _permit: permit,
         }
     }
@@ -127,6 +130,7 @@ impl<S, H> Connection<S, H> {
     fn wait_for_more(&self) {
         match self.relays.silent_since() {
             Some(since) => self.seat.enter_since(Phase::Relaying, since),
+            None if self.kept_alive => self.seat.enter(Phase::KeptAlive),
             None => self.seat.enter(Phase::Idle),
         }
     }
@@ -144,7 +148,7 @@ impl<S, H> Connection<S, H> {
             End::WriteFailed => &counters.sendfail,
             End::Framing => &counters.framing,
             End::TimedOut(Phase::Initial) => &counters.initialtimeout,
-            End::TimedOut(Phase::Idle) => &counters.idletimeout,
+            End::TimedOut(Phase::Idle | Phase::KeptAlive) => &counters.idletimeout,
             End::TimedOut(Phase::Writing) => &counters.writetimeout,
             End::Cut => &counters.relaycut,
         }
@@ -335,6 +339,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
             counters.received.add(1);
             let taken = PREFIX + message.len();
             let verdict = handler.answer(&self.handle, message, space);
+            self.kept_alive |= handler.keeps_alive();
             if let Verdict::Reply(length) | Verdict::HandOver(length) = verdict {
                 let length = u16::try_from(length).unwrap_or(u16::MAX);
                 *prefix = length.to_be_bytes();

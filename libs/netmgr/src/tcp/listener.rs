@@ -90,7 +90,11 @@ fn open<H: Handler + 'static>(
 ) -> io::Result<()> {
     let wildcard = listener.local.ip().is_unspecified();
     let local = if wildcard { stream.local_addr()? } else { listener.local };
-    permit.opened(&local);
+    if !permit.opened(&local, &peer) {
+        // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
+        worker.counters.tcp(&local).networkfull.add(1);
+        return Ok(());
+    }
     let handle = Handle { peer, local, transport: Transport::Tcp };
     tokio::task::spawn_local(connection::serve(Rc::clone(worker), stream, handle, permit));
     Ok(())

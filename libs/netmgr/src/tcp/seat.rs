@@ -17,6 +17,8 @@ pub(super) enum Phase {
     Initial,
     /// A further message.
     Idle,
+    /// A further message, on a connection that is to be kept alive.
+    KeptAlive,
     /// The peer to take replies.
     Writing,
     /// Another process to go on with an answer.
@@ -82,6 +84,7 @@ impl Seat {
         let allowed = match self.phase.get() {
             Phase::Initial => limits.initial(),
             Phase::Idle => limits.idle(),
+            Phase::KeptAlive => limits.keepalive(),
             Phase::Writing => limits.write(),
             Phase::Relaying => limits.relay(),
         };
@@ -154,11 +157,18 @@ mod tests {
             tcp_idle_timeout: Duration::from_secs(20),
             tcp_write_timeout: Duration::from_secs(30),
             relay_timeout: Duration::from_secs(40),
+            tcp_keepalive_timeout: Duration::from_secs(50),
             ..Settings::default()
         };
         let limits = Limits::new(&settings);
         let seats = Seats::default();
-        let phases = [(Phase::Initial, 10), (Phase::Idle, 20), (Phase::Writing, 30), (Phase::Relaying, 40)];
+        let phases = [
+            (Phase::Initial, 10),
+            (Phase::Idle, 20),
+            (Phase::Writing, 30),
+            (Phase::Relaying, 40),
+            (Phase::KeptAlive, 50),
+        ];
         for (phase, allowed) in phases {
             let (number, seat) = seats.take();
             seat.enter(phase);

@@ -23,10 +23,17 @@ pub(crate) const LONG: u8 = 2;
 /// The message with peer and local address as text behind its header.
 pub(crate) const WHERE: u8 = 3;
 
-pub(crate) struct Obedient;
+/// The message back, on a connection that is to be kept alive from there on.
+pub(crate) const KEEP: u8 = 4;
+
+#[derive(Default)]
+pub(crate) struct Obedient {
+    keeps: bool,
+}
 
 impl Handler for Obedient {
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
+        self.keeps = message[2] == KEEP;
         let length = match message[2] {
             MUTE => return Verdict::Silence,
             LONG => 60_000,
@@ -42,6 +49,10 @@ impl Handler for Obedient {
         };
         out[..12].copy_from_slice(&message[..12]);
         Verdict::Reply(length)
+    }
+
+    fn keeps_alive(&self) -> bool {
+        self.keeps
     }
 }
 
@@ -78,7 +89,7 @@ pub(crate) fn bound(kind: Type, address: &str) -> (OwnedFd, SocketAddr) {
 }
 
 pub(crate) fn start(sockets: Vec<OwnedFd>, settings: &Settings) -> Network {
-    Network::start(named(sockets), settings, |_| Obedient).unwrap()
+    Network::start(named(sockets), settings, |_| Obedient::default()).unwrap()
 }
 
 pub(crate) fn named(sockets: Vec<OwnedFd>) -> Vec<InheritedSocket> {
