@@ -9,6 +9,7 @@ pub mod message;
 pub mod name;
 pub mod rdata;
 pub mod rrtype;
+pub mod serial;
 
 pub use class::Class;
 pub use name::{Name, NameError, NameRef};

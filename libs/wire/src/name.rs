@@ -32,6 +32,9 @@ pub enum NameError {
     /// A label type other than plain (compression pointers count, where they are not allowed).
     #[error("compressed or unknown label type")]
     LabelType,
+    /// A compression pointer that leads nowhere, ahead or in a circle.
+    #[error("compression pointer that does not lead back")]
+    Pointer,
     /// The text lacks a final dot and there is no origin to complete it.
     #[error("name is relative and there is no origin")]
     Relative,

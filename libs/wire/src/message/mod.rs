@@ -5,10 +5,12 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub(crate) mod decompress;
 pub mod edns;
 pub mod header;
 pub mod keyed;
 pub mod query;
+pub mod records;
 pub mod suffix_hash;
 pub mod writer;
 
@@ -16,4 +18,5 @@ pub use edns::Edns;
 pub use header::{Header, Opcode, Rcode};
 pub use keyed::KeyedName;
 pub use query::{Query, QueryError, Question};
+pub use records::{ReadError, Record, ResponseReader, Scratch};
 pub use writer::{Full, NamePlaces, ResponseWriter, Section};

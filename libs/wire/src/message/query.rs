@@ -100,7 +100,8 @@ impl<'a> Query<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn split_from(body: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    /// Takes a question from the front of `body`; gives it and the octets behind it.
+    pub(super) fn split_from(body: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (name, rest) = NameRef::split_from(body).ok()?;
         let (&[a, b, c, d], rest) = rest.split_first_chunk()?;
         let octets = body.get(..name.octets().len() + 4)?;

@@ -9,6 +9,7 @@
 //! | are these octets (names uncompressed) data of that type? | [`validate`] |
 //! | where are the names, and may they be compressed? | [`names`] |
 //! | which record comes first, which two are the same? | [`canonical_cmp`] |
+//! | what do they look like with their names written out? | [`unpack`] |
 //! | text to octets | [`parse_text`], [`parse_line`] |
 //! | octets to text | [`write_text`], [`display`] |
 
@@ -18,17 +19,21 @@ mod field;
 mod fields;
 mod generic;
 mod names;
+mod soa;
 mod table;
 mod text;
 mod token;
+mod unpack;
 
 pub use canonical::canonical_cmp;
 pub use error::{RdataError, TextError};
 pub use fields::mnemonic::parse_rrtype;
 pub use fields::number::parse_ttl;
 pub use names::{NamePosition, Names, names};
+pub use soa::Soa;
 pub use text::{display, parse_line, parse_text, write_text};
 pub use token::{Token, split_line};
+pub use unpack::unpack;
 
 use crate::RrType;
 
