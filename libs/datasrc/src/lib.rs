@@ -7,6 +7,7 @@
 //! Reads and writes: the database file it is given and lock files beside it. Knows no bus and no sockets.
 //! What every engine must do is written down as a test against the trait: `tests/conformance.rs`.
 
+pub mod bulk;
 mod error;
 mod journal;
 pub mod master;

@@ -2,12 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tenon_datasrc::bulk::{Mended, Rrsets, SortedRecords, StoredRecord};
 use tenon_wire::RrType;
 use tenon_zone::{Problem, Severity as ZoneSeverity, ZoneChecker};
 
 use crate::findings::{Finding, Findings, Severity};
-use crate::records::{SortedRecords, StoredRecord};
-use crate::rrsets::{Mended, Rrsets};
 
 /// RRsets between two looks at whether to go on.
 const LOOK_EVERY: u64 = 1024;
@@ -87,21 +86,4 @@ pub fn serial(records: &SortedRecords) -> Option<u32> {
     let record = records.find(records.origin(), Some(RrType::SOA))?;
     let numbers = record.rdata.last_chunk::<20>().filter(|_| record.rrtype == RrType::SOA)?;
     numbers.first_chunk().map(|serial| u32::from_be_bytes(*serial))
-}
-
-/// Whether `new` comes before `old` in serial number arithmetic (RFC 1982).
-#[must_use]
-pub fn goes_back(old: u32, new: u32) -> bool {
-    new != old && new.wrapping_sub(old) >= 1 << 31
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serials_wrap() {
-        assert!(goes_back(2, 1) && goes_back(1, u32::MAX) && goes_back(0, 1 << 31));
-        assert!(!goes_back(1, 2) && !goes_back(u32::MAX, 0) && !goes_back(7, 7));
-    }
 }

@@ -4,13 +4,13 @@
 //! source and the bus; it writes one new version of each zone into the data source, and owns nothing.
 //!
 //! # The way of a zone
-//! text → records in memory ([`records`]) → sorted, in runs, beside the reading → RRsets ([`rrsets`]) → checked as a
+//! text → records in memory ([`tenon_datasrc::bulk`]) → sorted, in runs, beside the reading → RRsets → checked as a
 //! whole ([`check`]) and, at the same time, written into the store under a number that is not current ([`store`]) →
 //! one transaction makes it current → `ZoneChanged` on the bus ([`announce`]). Whatever fails or dies before that
 //! transaction leaves the zone as it was.
 //!
 //! # Memory
-//! A record takes its octets in wire form, owner included, and 39 octets besides. A zone of 3 million records takes
+//! See [`tenon_datasrc::bulk`]. A zone of 3 million records takes
 //! about 270 MB while it loads. Everything else is bounded.
 //!
 //! # Serials
@@ -29,10 +29,7 @@ pub mod load;
 pub mod outcome;
 pub mod print;
 pub mod progress;
-pub mod records;
-pub mod rrsets;
 pub mod run;
 pub mod signals;
-pub mod sort_key;
 pub mod store;
 pub mod zone_list;

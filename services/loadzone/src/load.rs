@@ -5,16 +5,17 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use tenon_datasrc::bulk::{Collector, SortedRecords, StoredRecord};
 use tenon_datasrc::master::{self, Item, Limits};
 use tenon_datasrc::sqlite::SqliteSource;
 use tenon_datasrc::{DataSource, Error, ZoneEntry};
 use tenon_wire::NameRef;
+use tenon_wire::serial::is_newer;
 
-use crate::check::{check, goes_back, serial};
+use crate::check::{check, serial};
 use crate::findings::{Finding, Findings, Severity};
 use crate::outcome::{Outcome, ZoneResult};
 use crate::progress::Progress;
-use crate::records::{Collector, SortedRecords};
 use crate::signals::Stop;
 use crate::store;
 use crate::zone_list::Job;
@@ -75,7 +76,7 @@ impl Loader<'_> {
         let summary = master::read_file(&job.file, origin, &Limits::default(), |item| {
             match item {
                 Item::Record(record) => {
-                    if !collector.add(&record) {
+                    if !collector.add(&stored(&record)) {
                         let reason = format!("{} is not in the zone {origin}", record.owner);
                         findings.add(Finding::at(Severity::Error, record.path, record.line, reason));
                         if findings.errors >= Limits::default().errors {
@@ -211,6 +212,18 @@ impl Loader<'_> {
     }
 }
 
+/// A record as it is kept.
+fn stored<'a>(record: &master::Record<'a>) -> StoredRecord<'a> {
+    StoredRecord {
+        owner: record.owner,
+        rrtype: record.rrtype,
+        ttl: record.ttl,
+        rdata: record.rdata,
+        file: u16::try_from(record.file.0).unwrap_or(u16::MAX),
+        line: record.line,
+    }
+}
+
 /// What there is to say about the step from one serial to another.
 fn judge_serial(zone: NameRef<'_>, old: u32, new: u32) -> Option<Finding> {
     if new == old {
@@ -219,7 +232,7 @@ fn judge_serial(zone: NameRef<'_>, old: u32, new: u32) -> Option<Finding> {
         );
         return Some(Finding::general(Severity::Warning, reason));
     }
-    goes_back(old, new).then(|| {
+    (!is_newer(new, old)).then(|| {
         let reason = format!(
             "{zone} serial {new} comes before serial {old}, which is stored (RFC 1982); is this an old file? \
              --force loads it, but secondaries will go on with the later one"

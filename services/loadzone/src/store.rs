@@ -3,15 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use tenon_datasrc::bulk::{self, SortedRecords};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_datasrc::{DataSource, Error, ZoneEntry, ZoneWriter};
+use tenon_datasrc::{Error, ZoneEntry, ZoneWriter};
 
 use crate::progress::Phase;
-use crate::records::SortedRecords;
-use crate::rrsets::Rrsets;
-
-/// RRsets between two looks at the clock and at whether to go on.
-const LOOK_EVERY: u64 = 4096;
 
 /// Opens the store, made if it is not there yet. With `many` zones to come, commits are not synced one by one.
 ///
@@ -52,16 +48,7 @@ pub fn is_same(
     records: &SortedRecords,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool, Error> {
-    let (mut rrsets, mut same) = (Rrsets::new(records), true);
-    source.read(entry, &mut |stored| {
-        same = rrsets.next_rrset().is_some_and(|(rrset, _)| {
-            rrset.owner.octets() == stored.owner.octets()
-                && (rrset.rrtype, rrset.ttl, rrset.rdatas) == (stored.rrtype, stored.ttl, stored.rdatas)
-        });
-        same = same && !(rrsets.rrsets.is_multiple_of(LOOK_EVERY) && stop());
-        if same { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(same && rrsets.next_rrset().is_none())
+    bulk::is_same(source, entry, records, &|| flow(stop))
 }
 
 /// Writes all RRsets as a new version that is not current yet; none when `stop` said to give up, and then nothing is
@@ -75,18 +62,14 @@ pub fn write<'s>(
     phase: &mut Phase,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Box<dyn ZoneWriter + 's>>, Error> {
-    let mut writer = source.begin(records.origin())?;
-    let mut rrsets = Rrsets::new(records);
-    while let Some((rrset, _)) = rrsets.next_rrset() {
-        writer.put(rrset)?;
-        if rrsets.rrsets.is_multiple_of(LOOK_EVERY) {
-            if stop() {
-                return Ok(None);
-            }
-            phase.set(rrsets.count);
-        }
-    }
-    Ok(if stop() { None } else { Some(writer) })
+    bulk::write(source, records, &mut |written| {
+        phase.set(written);
+        flow(stop)
+    })
+}
+
+fn flow(stop: &dyn Fn() -> bool) -> ControlFlow<()> {
+    if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tenon_datasrc::master;
 use tenon_wire::rdata::canonical_cmp;
 use tenon_wire::{Name, NameRef, RrType};
 
-use crate::sort_key::{SortKey, sort_key};
+use super::fixed_key::{FixedKey, fixed_key};
 
 /// Octets of one piece of packed records. A record is never cut in two.
 const PIECE: usize = 4 << 20;
@@ -26,6 +25,9 @@ const DATA_LENGTH_AT: usize = 12;
 const OWNER_LENGTH_AT: usize = 14;
 const HEADER: usize = 15;
 
+/// Octets that a record takes beside its owner and its data.
+pub const RECORD_OVERHEAD: usize = HEADER + size_of::<Place>();
+
 /// A record as it is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredRecord<'a> {
@@ -37,20 +39,20 @@ pub struct StoredRecord<'a> {
     pub ttl: u32,
     /// Record data.
     pub rdata: &'a [u8],
-    /// Number of the file it is in.
+    /// Number of the file it came from.
     pub file: u16,
-    /// Line in that file.
+    /// Line in that file, or its number where there are no lines; of two that are the same the lower one is kept.
     pub line: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    key: SortKey,
+    key: FixedKey,
     piece: u32,
     offset: u32,
 }
 
-/// Records that are being read.
+/// Records that are coming.
 pub struct Collector {
     origin: Name,
     origin_labels: usize,
@@ -73,7 +75,7 @@ struct Run {
 pub struct SortedRecords {
     runs: Vec<Run>,
     origin: Name,
-    /// The files that records are in.
+    /// The files that records came from.
     pub files: Arc<[PathBuf]>,
 }
 
@@ -92,8 +94,8 @@ impl Collector {
     }
 
     /// Takes a record; false when its owner is not in the zone.
-    pub fn add(&mut self, record: &master::Record<'_>) -> bool {
-        let Some(key) = sort_key(record.owner, self.origin.as_ref(), self.origin_labels) else {
+    pub fn add(&mut self, record: &StoredRecord<'_>) -> bool {
+        let Some(key) = fixed_key(record.owner, self.origin.as_ref(), self.origin_labels) else {
             return false;
         };
         if self.run.index.len() == self.limit {
@@ -133,7 +135,7 @@ impl Collector {
 }
 
 impl Run {
-    fn add(&mut self, key: SortKey, record: &master::Record<'_>) {
+    fn add(&mut self, key: FixedKey, record: &StoredRecord<'_>) {
         let (owner, rdata) = (record.owner.octets(), record.rdata);
         let needed = HEADER + owner.len() + rdata.len();
         if self.pieces.last().is_none_or(|piece| piece.capacity() - piece.len() < needed) {
@@ -145,7 +147,7 @@ impl Run {
         let Some(piece) = self.pieces.last_mut() else { return };
         self.index.push(Place { key, piece: number as u32, offset: piece.len() as u32 });
         piece.extend_from_slice(&record.line.to_be_bytes());
-        piece.extend_from_slice(&(record.file.0.min(u32::from(u16::MAX)) as u16).to_be_bytes());
+        piece.extend_from_slice(&record.file.to_be_bytes());
         piece.extend_from_slice(&record.rrtype.0.to_be_bytes());
         piece.extend_from_slice(&record.ttl.to_be_bytes());
         piece.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
@@ -228,7 +230,7 @@ impl SortedRecords {
     /// The first record of that owner, and of that type if there is one.
     #[must_use]
     pub fn find(&self, owner: NameRef<'_>, rrtype: Option<RrType>) -> Option<StoredRecord<'_>> {
-        let key = sort_key(owner, self.origin(), self.origin().label_count())?;
+        let key = fixed_key(owner, self.origin(), self.origin().label_count())?;
         let found = self.runs.iter().flat_map(|run| {
             let before = |place: &Place| {
                 place

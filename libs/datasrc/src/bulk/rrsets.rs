@@ -6,7 +6,7 @@ use tenon_wire::rdata::canonical_cmp;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
-use crate::records::{SortedRecords, StoredRecord};
+use super::records::{SortedRecords, StoredRecord};
 
 /// What was mended when records became an RRset, and where.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use tenon_wire::NameRef;
 
 /// The first 16 octets of a name's place in canonical order (RFC 4034 section 6.1). Names with different keys compare
 /// like their keys; names with the same key have to be compared themselves.
-pub type SortKey = [u64; 2];
+pub(super) type FixedKey = [u64; 2];
 
 const LENGTH: usize = 16;
 const MOST_LABELS: usize = 128;
@@ -14,7 +14,7 @@ const MOST_LABELS: usize = 128;
 /// Labels stand from the origin down, each in lower case and ended by a 0, so that a name comes before those below
 /// it; octets 0 and 1 inside labels give way (1 1 and 1 2), since labels may hold any octet.
 #[must_use]
-pub fn sort_key(name: NameRef<'_>, origin: NameRef<'_>, origin_labels: usize) -> Option<SortKey> {
+pub(super) fn fixed_key(name: NameRef<'_>, origin: NameRef<'_>, origin_labels: usize) -> Option<FixedKey> {
     let octets = name.octets();
     let mut starts = [0u8; MOST_LABELS];
     let (mut count, mut at) = (0, 0usize);
@@ -55,9 +55,9 @@ mod tests {
 
     use super::*;
 
-    fn key(text: &str, origin: &str) -> Option<SortKey> {
+    fn key(text: &str, origin: &str) -> Option<FixedKey> {
         let (name, origin): (Name, Name) = (text.parse().unwrap(), origin.parse().unwrap());
-        sort_key(name.as_ref(), origin.as_ref(), origin.as_ref().label_count())
+        fixed_key(name.as_ref(), origin.as_ref(), origin.as_ref().label_count())
     }
 
     #[test]
