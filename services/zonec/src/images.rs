@@ -84,10 +84,10 @@ impl Images {
         zones.binary_search_by(|zone| zone.origin.as_ref().cmp(&origin)).ok().and_then(|at| zones.get(at))
     }
 
-    /// Whether the manifest names any zone of that store.
+    /// Whether the manifest names any image of a zone of that store.
     #[must_use]
     pub fn has_zones_of(&self, storage: &str) -> bool {
-        self.manifest.zones.iter().any(|zone| zone.storage == storage)
+        self.manifest.zones.iter().any(|zone| zone.storage == storage && !zone.files.is_empty())
     }
 
     /// A name that no file ever had, for an image of these versions. [`Self::written`] ends the writing of it.

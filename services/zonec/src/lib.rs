@@ -1,6 +1,7 @@
 //! `tenon-zonec` compiles committed zones into images.
 //!
-//! Reads the stores (`/var/lib/tenon/primary/zones.sqlite`), writes image files and `MANIFEST` in
+//! Reads the stores (`/var/lib/tenon/primary/zones.sqlite` and `/var/lib/tenon/secondary/zones.sqlite`, which the first
+//! transfer makes; a zone in both is answered from the first and named as a fault), writes image files and `MANIFEST` in
 //! `/var/lib/tenon/images`, which it alone owns, and owns `org.tenon.Zonec1` on the bus.
 //!
 //! # Its task

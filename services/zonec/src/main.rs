@@ -21,6 +21,9 @@ struct CommandLine {
     /// The store of primary zones
     #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/primary/zones.sqlite")]
     primary: PathBuf,
+    /// The store of secondary zones
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/secondary/zones.sqlite")]
+    secondary: PathBuf,
     /// The zone manager's list of secondary zones that are not to be answered
     #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/zonemgr/UNAVAILABLE")]
     unavailable: PathBuf,
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
     }
     log::start("tenon-zonec");
     let committed = committed::read::<ZonecSettings>(&options.common.config_dir);
-    let places = vec![StorePlace { storage: "primary".into(), path: options.primary }];
+    let places = vec![StorePlace::primary(&options.primary), StorePlace::secondary(&options.secondary)];
     let (zonec, news) =
         Zonec::start(&options.images, places, &options.unavailable, committed.settings.clone());
     for (name, work) in [("reconcile", reconcile::run as fn(&Arc<Zonec>)), ("beside", reconcile::run_beside)]

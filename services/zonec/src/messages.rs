@@ -24,3 +24,5 @@ pub const IMAGE_MISSING: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0a";
 pub const LIST_BROKEN: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0b";
 /// Zones became available or unavailable.
 pub const AVAILABILITY: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0c";
+/// A zone is in both stores.
+pub const STORED_TWICE: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0d";

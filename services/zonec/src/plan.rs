@@ -62,8 +62,12 @@ impl Plan {
             let mut known = manifest.zones.iter().peekable();
             for entry in zones {
                 while known.next_if(|zone| zone.origin < entry.origin).is_some() {}
-                let known =
-                    known.peek().filter(|zone| zone.origin == entry.origin && zone.storage == *storage);
+                let known = known.peek().filter(|zone| zone.origin == entry.origin);
+                // The image of one whose own store cannot be read now stays as it is.
+                if known.is_some_and(|zone| !zone.files.is_empty() && !stored.contains_key(&zone.storage)) {
+                    continue;
+                }
+                let known = known.filter(|zone| zone.storage == *storage);
                 // A zone in two stores is that of the first.
                 if stored.len() > 1 && !seen.insert(&entry.origin) {
                     continue;
@@ -122,11 +126,23 @@ impl Plan {
     }
 }
 
+/// Zones that are in several stores.
+#[must_use]
+pub fn in_several(stored: &BTreeMap<String, Vec<ZoneEntry>>) -> Vec<&Name> {
+    let mut stores: Vec<&Vec<ZoneEntry>> = stored.values().collect();
+    stores.sort_by_key(|zones| zones.len());
+    let Some((fewest, others)) = stores.split_first() else { return Vec::new() };
+    let is_elsewhere = |origin: &&Name| others.iter().any(|zones| has(zones, origin));
+    fewest.iter().map(|entry| &entry.origin).filter(is_elsewhere).collect()
+}
+
+/// Whether a zone is among those of a store, which are in canonical order.
+fn has(zones: &[ZoneEntry], origin: &Name) -> bool {
+    zones.binary_search_by(|entry| entry.origin.cmp(origin)).is_ok()
+}
+
 /// Zones of the manifest that none of the stores has, of those whose own store was read.
 fn gone(stored: &BTreeMap<String, Vec<ZoneEntry>>, manifest: &Manifest) -> Vec<Name> {
-    let has = |zones: &Vec<ZoneEntry>, origin: &Name| {
-        zones.binary_search_by(|entry| entry.origin.cmp(origin)).is_ok()
-    };
     let is_gone = |zone: &&ManifestZone| {
         // Without files it stands there because the zone manager lists it.
         !zone.files.is_empty()
@@ -156,7 +172,7 @@ pub fn availability(
     }
     let has = |name: &Name| {
         manifest.zones.binary_search_by(|zone| zone.origin.cmp(name)).is_ok()
-            || stored.values().any(|zones| zones.binary_search_by(|entry| entry.origin.cmp(name)).is_ok())
+            || stored.values().any(|zones| self::has(zones, name))
     };
     let unloaded =
         listed.iter().filter(|(name, unavailable)| unavailable.cause == Cause::Unloaded && !has(name));
@@ -272,6 +288,35 @@ mod tests {
         let only = BTreeMap::from([("h.".parse().unwrap(), unloaded)]);
         assert!(availability(&only, &stored, &Manifest::default()).is_empty(), "it is loaded");
         assert_eq!(gone(&stored, &manifest), ["a.", "b.", "c."].map(|name| name.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_zone_in_two_stores_is_that_of_the_first_while_that_can_be_read() {
+        let both = |first: Vec<ZoneEntry>, second: Vec<ZoneEntry>| {
+            BTreeMap::from([("primary".to_owned(), first), ("secondary".to_owned(), second)])
+        };
+        let stored = both(vec![entry("a.", 5, 3)], vec![entry("a.", 9, 3), entry("b.", 9, 3)]);
+        let plan = |stored: &BTreeMap<String, Vec<ZoneEntry>>, zones: Vec<ManifestZone>| {
+            let manifest = Manifest { generation: 1, zones };
+            Plan::new(stored, &manifest, &BTreeSet::new(), &|_| false, &ZonecSettings::default())
+        };
+        let storages = |plan: &Plan| {
+            plan.single
+                .iter()
+                .map(|wanted| (wanted.storage.clone(), wanted.entry.version))
+                .collect::<Vec<_>>()
+        };
+        let wanted = [("primary".to_owned(), 5), ("secondary".to_owned(), 9)];
+        assert_eq!(storages(&plan(&stored, vec![])), wanted);
+        assert_eq!(in_several(&stored), [&"a.".parse().unwrap()]);
+        // The primary one goes: that of the other store takes its place.
+        let left = both(vec![], vec![entry("a.", 9, 3)]);
+        let after = plan(&left, vec![compiled("a.", 5, "x")]);
+        assert_eq!((storages(&after), after.gone.len()), (vec![("secondary".to_owned(), 9)], 0));
+        // The store of primary zones cannot be read: nothing changes.
+        let unread = BTreeMap::from([("secondary".to_owned(), vec![entry("a.", 9, 3)])]);
+        assert!(plan(&unread, vec![compiled("a.", 5, "x")]).is_empty());
+        assert!(in_several(&unread).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tenon_image::{Identity, ImageFile, unavailable};
 use tracing::{info, warn};
 
 use crate::messages;
-use crate::plan::{Plan, Wanted, availability};
+use crate::plan::{Plan, Wanted, availability, in_several};
 use crate::statistics::Statistics;
 use crate::store::Store;
 use crate::zonec::{Lane, Task, Zonec};
@@ -22,6 +22,9 @@ const CLEAR_EVERY: Duration = Duration::from_secs(60);
 const SHORT_WAIT: Duration = Duration::from_secs(5);
 /// What troubles with the zone manager's list are noted under.
 const LIST: &str = "unavailable";
+
+/// What the ledger calls zones that are in two stores.
+const CONFLICT: &str = "conflict";
 
 /// Compares and compiles for ever.
 pub fn run(zonec: &Arc<Zonec>) {
@@ -80,6 +83,15 @@ fn clear(zonec: &Zonec, store: &mut Store) {
     }
 }
 
+/// The change counter of a store; none when it cannot be read.
+fn counter(store: &mut Store) -> Option<u64> {
+    match store.with(|source| source.change_counter()) {
+        // A counter begins with 1.
+        Err(Error::NoStore { .. }) if store.place().may_be_absent => Some(0),
+        counter => counter.ok(),
+    }
+}
+
 /// What the main thread remembers between two looks.
 pub struct Reconciler {
     zonec: Arc<Zonec>,
@@ -100,8 +112,7 @@ impl Reconciler {
 
     /// Compares and compiles if there may be anything to do.
     pub fn look(&mut self) {
-        let counters: Vec<Option<u64>> =
-            self.stores.iter_mut().map(|store| store.with(|source| source.change_counter()).ok()).collect();
+        let counters: Vec<Option<u64>> = self.stores.iter_mut().map(counter).collect();
         let list = Identity::of(self.zonec.unavailable());
         let is_quiet = !self.zonec.take_hint()
             && list == self.list
@@ -124,6 +135,7 @@ impl Reconciler {
         let stored = self.read_stores();
         if stored.len() == self.stores.len() {
             self.forget_removed(&stored);
+            self.note_conflicts(&stored);
         }
         let plan = {
             let (settings, now) = (self.zonec.settings(), Instant::now());
@@ -164,7 +176,11 @@ impl Reconciler {
                     }
                     stored.insert(storage, zones);
                 }
-                Err(Error::NoStore { .. }) if !self.zonec.images().has_zones_of(&storage) => {}
+                Err(Error::NoStore { .. }) if !self.zonec.images().has_zones_of(&storage) => {
+                    if store.place().may_be_absent {
+                        stored.insert(storage, Vec::new());
+                    }
+                }
                 Err(error) => {
                     let reason = format!(
                         "the store of {storage} zones cannot be read, its zones stay as they are: {error}"
@@ -202,6 +218,24 @@ impl Reconciler {
             let stored: BTreeSet<_> = stored.values().flatten().map(|entry| &entry.origin).collect();
             ledger.forget_unless(|origin| stored.contains(origin));
         }
+    }
+
+    /// Names zones that are in both stores.
+    fn note_conflicts(&self, stored: &BTreeMap<String, Vec<ZoneEntry>>) {
+        let both = in_several(stored);
+        let Some(first) = both.first() else {
+            self.zonec.well(CONFLICT);
+            return;
+        };
+        let others = match both.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more zones)"),
+        };
+        let reason = format!(
+            "zone {first}{others} is stored as primary and as secondary; the primary one is answered. Remove the one that is \
+             not meant: `bindctl zone remove {first}`, or take it out of zonemgr/secondary_zones"
+        );
+        self.zonec.trouble(CONFLICT, messages::STORED_TWICE, reason);
     }
 
     /// Zones with files of their own; published in groups, since each manifest names all zones.

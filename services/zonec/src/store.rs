@@ -1,9 +1,11 @@
 //! The stores, opened when needed and again when they were replaced.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, Error, ZoneEntry};
+
+use crate::plan::SECONDARY;
 
 /// Zones read from a store at once.
 const PAGE: usize = 1000;
@@ -11,10 +13,26 @@ const PAGE: usize = 1000;
 /// One class of storage and where it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StorePlace {
-    /// Its name in the manifest: `primary`.
+    /// Its name in the manifest: `primary` or `secondary`. Of a zone in both the primary one is compiled.
     pub storage: String,
     /// The database file.
     pub path: PathBuf,
+    /// Whether it is nothing to worry about when there is none yet.
+    pub may_be_absent: bool,
+}
+
+impl StorePlace {
+    /// The store of primary zones.
+    #[must_use]
+    pub fn primary(path: &Path) -> Self {
+        Self { storage: "primary".into(), path: path.to_owned(), may_be_absent: false }
+    }
+
+    /// The store of secondary zones, which the first transfer makes.
+    #[must_use]
+    pub fn secondary(path: &Path) -> Self {
+        Self { storage: SECONDARY.into(), path: path.to_owned(), may_be_absent: true }
+    }
 }
 
 /// A thread's own handle on a store.

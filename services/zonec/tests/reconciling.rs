@@ -12,11 +12,13 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Place, name};
 use tenon_bus::ZoneEvent;
 use tenon_datasrc::DataSource;
+use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_image::{Catalog, ZoneState};
 use tenon_zonec::reconcile::{Reconciler, do_beside};
 use tenon_zonec::zonec::News;
@@ -32,11 +34,10 @@ struct Bench {
 
 impl Bench {
     fn start(place: &Place) -> Self {
-        Self::start_with(place, "primary")
+        Self::start_with(vec![StorePlace::primary(&place.database())], place)
     }
 
-    fn start_with(place: &Place, storage: &str) -> Self {
-        let stores = vec![StorePlace { storage: storage.into(), path: place.database() }];
+    fn start_with(stores: Vec<StorePlace>, place: &Place) -> Self {
         let settings = ZonecSettings { large_zone_records: 20_000, ..ZonecSettings::default() };
         let (zonec, news) = Zonec::start(&place.images(), stores, &place.unavailable(), settings);
         let reconciler = Reconciler::new(&zonec);
@@ -107,6 +108,40 @@ fn zones_come_change_and_go() {
     bench.events();
     bench.look();
     assert!(bench.events().is_empty(), "nothing changed, nothing is done");
+}
+
+#[test]
+fn two_stores_make_one_manifest_and_a_zone_in_both_is_named() {
+    let place = Place::new();
+    let stores = vec![StorePlace::primary(&place.database()), StorePlace::secondary(&place.secondary())];
+    let mut bench = Bench::start_with(stores, &place);
+    place.store("a.example.", 1, 3);
+    bench.look();
+    assert!(bench.faults().is_empty(), "the second store may be absent: {:?}", bench.faults());
+    let before = bench.zonec.statistics.reconciliations.load(Ordering::Relaxed);
+    bench.look();
+    let looks = bench.zonec.statistics.reconciliations.load(Ordering::Relaxed) - before;
+    assert_eq!(looks, 0, "nothing is compared while nothing changes");
+
+    let secondary = SqliteSource::open(&place.secondary(), Access::Create).unwrap();
+    common::store(&secondary, "b.example.", 7, 3);
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 1), ("b.example.", 7)]));
+    let storages: Vec<_> = place.manifest().zones.iter().map(|zone| zone.storage.clone()).collect();
+    assert_eq!(storages, ["primary", "secondary"]);
+
+    common::store(&secondary, "a.example.", 9, 3);
+    bench.look();
+    assert_eq!(place.served()["a.example."], 1, "the primary one wins");
+    let told = "a.example. is stored as primary and as secondary";
+    assert!(bench.faults()[0].contains(told), "{:?}", bench.faults());
+    place.source.remove(name("a.example.").as_ref()).unwrap();
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 9), ("b.example.", 7)]));
+    assert!(bench.faults().is_empty(), "{:?}", bench.faults());
+    secondary.remove(name("b.example.").as_ref()).unwrap();
+    bench.look();
+    assert_eq!(place.served(), zones([("a.example.", 9)]));
 }
 
 #[test]
@@ -285,7 +320,7 @@ fn replaced_versions_are_cleared_from_the_store() {
     bench.look();
     bench.beside();
     assert_eq!(place.source.clear_leftovers().unwrap(), 0, "nothing is left to clear");
-    assert_eq!(bench.zonec.statistics.leftovers.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(bench.zonec.statistics.leftovers.load(Ordering::Relaxed), 1);
 }
 
 #[test]
@@ -301,7 +336,7 @@ fn secondary_zones_are_withheld_and_given_back_as_the_zone_manager_says() {
         catalog.zones(None).map(|zone| (zone.origin.to_string(), zone.state)).collect()
     };
     let zone = |name: &str, state| (name.to_owned(), state);
-    let mut bench = Bench::start_with(&place, "secondary");
+    let mut bench = Bench::start_with(vec![StorePlace::secondary(&place.database())], &place);
     list("unloaded 1 b.\n");
     bench.look();
     bench.look();
@@ -317,7 +352,7 @@ fn secondary_zones_are_withheld_and_given_back_as_the_zone_manager_says() {
     assert_eq!(states(), [zone("a.", ZoneState::Expired), zone("b.", ZoneState::Serving)]);
     // A restart forgets nothing, and a list that cannot be read changes nothing.
     list("nonsense\n");
-    let mut bench = Bench::start_with(&place, "secondary");
+    let mut bench = Bench::start_with(vec![StorePlace::secondary(&place.database())], &place);
     bench.look();
     assert_eq!(states(), [zone("a.", ZoneState::Expired), zone("b.", ZoneState::Serving)]);
     assert!(bench.faults()[0].contains("line 1"), "{:?}", bench.faults());

@@ -17,7 +17,7 @@ use tenon_zonec::reconcile;
 use tenon_zonec::{StorePlace, Zonec, ZonecSettings};
 
 fn start(place: &Place) -> Arc<Zonec> {
-    let stores = vec![StorePlace { storage: "primary".into(), path: place.database() }];
+    let stores = vec![StorePlace::primary(&place.database())];
     let (zonec, _) = Zonec::start(&place.images(), stores, &place.unavailable(), ZonecSettings::default());
     for work in [reconcile::run as fn(&Arc<Zonec>), reconcile::run_beside] {
         let zonec = Arc::clone(&zonec);

@@ -46,6 +46,10 @@ impl Place {
     }
 
     /// The zone manager's list.
+    pub(crate) fn secondary(&self) -> PathBuf {
+        self.directory.path().join("secondary.sqlite")
+    }
+
     pub(crate) fn unavailable(&self) -> PathBuf {
         self.directory.path().join("UNAVAILABLE")
     }
