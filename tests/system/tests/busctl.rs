@@ -41,6 +41,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Zonec1", "/org/tenon/Zonec1"),
         ("org.tenon.Cfgmgr1", "/org/tenon/Cfgmgr1"),
         ("org.tenon.Collector1", "/org/tenon/Collector1"),
+        ("org.tenon.Xfrin1", "/org/tenon/Xfrin1"),
     ] {
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
@@ -61,6 +62,10 @@ fn calls_and_properties() {
         "call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 GetZone s nowhere.example.",
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Get sb auth/udp_payload_size false",
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Get sb auth/nothing false",
+        "call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 ListZones su '' 0",
+        "get-property org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Faults",
+        "call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Refresh 'sa(sq)b' example.org 1 0.0.0.0 53 false",
+        "call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 Get t 7",
         "get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Config1 Generation",
     ];
     let mut transcript = String::new();
@@ -100,6 +105,8 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Zonec1", "/org/tenon/Zonec1", &["Zonec1", "Config1", "Stats1"]),
         ("org.tenon.Cfgmgr1", "/org/tenon/Cfgmgr1", &["Cfgmgr1", "Config1", "Stats1"]),
         ("org.tenon.Collector1", "/org/tenon/Collector1", &["Collector1", "Config1", "Stats1"]),
+        ("org.tenon.Xfrin1", "/org/tenon/Xfrin1", &["Xfrin1", "Config1", "Stats1"]),
+        ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
     ] {
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {

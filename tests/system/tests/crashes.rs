@@ -91,8 +91,13 @@ fn cfgmgr_killed_while_committing() {
 fn every_part_killed_in_turn_comes_back() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
-    for unit in ["tenon-zonec.service", "tenon-cfgmgr.service", "tenon-stats.service", "tenon-auth@1.service"]
-    {
+    for unit in [
+        "tenon-zonec.service",
+        "tenon-cfgmgr.service",
+        "tenon-stats.service",
+        "tenon-xfrin.service",
+        "tenon-auth@1.service",
+    ] {
         let before = machine.kill(unit);
         machine.wait(&format!(
             "test $(systemctl show -P MainPID {unit}) -ne {before} && systemctl is-active {unit}"

@@ -1,0 +1,37 @@
+//! `tenon-xfrin` brings zones in from their primaries, on instruction only.
+//!
+//! Reads what primaries send; writes the store of secondary zones (`/var/lib/tenon/secondary/zones.sqlite`), which it
+//! alone writes; owns `org.tenon.Xfrin1` on the bus, and no socket but those that it opens to primaries.
+//!
+//! # Its task
+//! A job ([`xfrin::Order`]) goes over the primaries in their order. Each is asked for its serial over UDP ([`serial`]), over
+//! TCP when that gives no answer; the first one that has a newer version is asked for the whole zone ([`transfer`]). What
+//! comes ([`connection`], [`axfr`]) is kept in memory, sorted beside the coming, checked as a whole and written beside the
+//! current version ([`store`]); one transaction makes it current. Whatever fails, or a primary does wrong, before that
+//! leaves the version before and nothing else, and ends in a line of log, a counter, and the reason in the job.
+//!
+//! # Primaries that lie
+//! Nothing that a primary sends is believed: identifier, question, class, SOA records first and last, serial, sizes and
+//! times are checked, see [`axfr::AxfrError`] and [`connection::ConnectionError`]. Records that are not in the zone are
+//! left out and told, as NSD and Knot do. What a primary could make grow has a limit in [`settings`].
+//!
+//! # Turns
+//! Jobs wait for a place among the questions (`soa_queries`) and among the transfers (`transfers_per_primary`,
+//! `transfers_in`), in the order of asking. A zone has one job at most. Waiting costs no thread; a transfer has one of its
+//! own, and a second one for the check while it is stored.
+
+pub mod axfr;
+pub mod connection;
+pub mod messages;
+pub mod primary;
+pub mod quota;
+pub mod report;
+pub mod serial;
+pub mod settings;
+pub mod statistics;
+pub mod store;
+pub mod transfer;
+pub mod xfrin;
+
+pub use settings::XfrinSettings;
+pub use xfrin::Xfrin;

@@ -1,0 +1,218 @@
+//! Asks a primary which version of a zone it has: over UDP, and over TCP where that gives no answer.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tenon_wire::message::header::flag;
+use tenon_wire::message::{Rcode, ReadError, ResponseReader, Scratch, Section};
+use tenon_wire::rdata::Soa;
+use tenon_wire::{Class, NameRef, RrType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::primary::{Asked, NoAnswer, Primary, rcode};
+use crate::settings::XfrinSettings;
+use crate::statistics::{Statistics, by_family, count};
+
+/// Datagrams in answer to one try that are looked at; who sends more is no primary.
+const MOST_DATAGRAMS: u32 = 64;
+
+/// Why a primary told no serial.
+#[derive(Debug, thiserror::Error)]
+pub enum SerialError {
+    /// No answer at all.
+    #[error("no answer over UDP within {} s, and over TCP {tcp}", .waited.as_secs_f32())]
+    Silent {
+        /// How long it was waited for in all.
+        waited: Duration,
+        /// What went wrong over TCP.
+        tcp: TcpError,
+    },
+    /// No answer over TCP, where a cut answer sent us.
+    #[error("the answer over UDP was cut, and over TCP {0}")]
+    Tcp(TcpError),
+    /// An error.
+    #[error("it answered {0} when asked for the zone's SOA record")]
+    Refused(Rcode),
+    /// It does not serve the zone.
+    #[error("it is not authoritative for the zone")]
+    NotAuthoritative,
+    /// An answer without the record.
+    #[error("its answer holds no SOA record of the zone")]
+    NoSoa,
+    /// An answer that cannot be read.
+    #[error("it sent a malformed answer: {0}")]
+    Malformed(ReadError),
+}
+
+/// What went wrong over TCP.
+#[derive(Debug, thiserror::Error)]
+pub enum TcpError {
+    /// No connection.
+    #[error("no connection: {0}")]
+    Connect(io::Error),
+    /// The connection broke.
+    #[error("it broke off: {0}")]
+    Broke(io::Error),
+    /// Something else than an answer.
+    #[error("{0}")]
+    NoAnswer(NoAnswer),
+    /// Nothing in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Late(Duration),
+}
+
+/// What an answer says.
+enum Said {
+    Soa(Soa),
+    /// It did not fit.
+    Cut,
+}
+
+/// Asks for the zone's SOA record.
+///
+/// # Errors
+/// See [`SerialError`].
+pub async fn ask(
+    primary: Primary,
+    zone: NameRef<'_>,
+    settings: &XfrinSettings,
+    statistics: &Statistics,
+) -> Result<Soa, SerialError> {
+    let mut waited = Duration::ZERO;
+    for attempt in 0..settings.query_tries {
+        let asked = Asked::new(zone, RrType::SOA);
+        let patience = settings.query_timeout(attempt);
+        match tokio::time::timeout(patience, ask_over_udp(primary, &asked, statistics)).await {
+            Ok(Ok(answer)) => match read(&asked, &answer, false)? {
+                Said::Soa(soa) => return Ok(soa),
+                Said::Cut => return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only),
+            },
+            // Nobody listens there, or the way is blocked: TCP tells more than another try.
+            Ok(Err(_)) => break,
+            Err(_) => waited += patience,
+        }
+    }
+    let asked = Asked::new(zone, RrType::SOA);
+    over_tcp(primary, &asked, settings, statistics).await.map_err(|error| match error {
+        Failed::Tcp(tcp) => SerialError::Silent { waited, tcp },
+        Failed::Answer(error) => error,
+    })
+}
+
+/// The first datagram that is an answer, whatever it says; errors of the system end the waiting.
+async fn ask_over_udp(primary: Primary, asked: &Asked<'_>, statistics: &Statistics) -> io::Result<Vec<u8>> {
+    let any: SocketAddr = match primary.0 {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // A socket of its own for each try: a port of its own, which who would forge an answer must guess too.
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(primary.0).await?;
+    count(by_family(primary.0, &statistics.soa_queries_ipv4, &statistics.soa_queries_ipv6));
+    socket.send(&asked.message()).await?;
+    let mut buffer = vec![0; 4096];
+    for _ in 0..MOST_DATAGRAMS {
+        let length = socket.recv(&mut buffer).await?;
+        let answer = buffer.get(..length).unwrap_or_default();
+        match asked.answer(answer, false) {
+            Ok(_) => return Ok(answer.to_vec()),
+            // Perhaps forged; the true one may still come.
+            Err(_) => count(&statistics.responses_ignored),
+        }
+    }
+    std::future::pending().await
+}
+
+enum Failed {
+    Tcp(TcpError),
+    Answer(SerialError),
+}
+
+fn tcp_only(failed: Failed) -> SerialError {
+    match failed {
+        Failed::Tcp(error) => SerialError::Tcp(error),
+        Failed::Answer(error) => error,
+    }
+}
+
+async fn over_tcp(
+    primary: Primary,
+    asked: &Asked<'_>,
+    settings: &XfrinSettings,
+    statistics: &Statistics,
+) -> Result<Soa, Failed> {
+    count(&statistics.soa_queries_tcp);
+    let patience = settings.connect_timeout();
+    let answer = match tokio::time::timeout(patience, ask_over_tcp(primary, asked, statistics)).await {
+        Ok(answer) => answer.map_err(Failed::Tcp)?,
+        Err(_) => return Err(Failed::Tcp(TcpError::Late(patience))),
+    };
+    match read(asked, &answer, true).map_err(Failed::Answer)? {
+        Said::Soa(soa) => Ok(soa),
+        Said::Cut => Err(Failed::Answer(SerialError::NoSoa)),
+    }
+}
+
+async fn ask_over_tcp(
+    primary: Primary,
+    asked: &Asked<'_>,
+    statistics: &Statistics,
+) -> Result<Vec<u8>, TcpError> {
+    let mut stream = connect(primary, statistics).await.map_err(TcpError::Connect)?;
+    let message = asked.message();
+    let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let outcome = async {
+        stream.write_all(&[&length[..], &message].concat()).await?;
+        let length = stream.read_u16().await?;
+        let mut answer = vec![0; usize::from(length)];
+        stream.read_exact(&mut answer).await?;
+        Ok(answer)
+    };
+    let answer = outcome.await.map_err(TcpError::Broke);
+    count(&statistics.tcp_closed);
+    let answer = answer?;
+    asked.answer(&answer, false).map_err(TcpError::NoAnswer)?;
+    Ok(answer)
+}
+
+/// Connects, and counts it.
+///
+/// # Errors
+/// What the system says.
+pub async fn connect(primary: Primary, statistics: &Statistics) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(primary.0).await;
+    let (connected, failed) = (
+        by_family(primary.0, &statistics.tcp_connected_ipv4, &statistics.tcp_connected_ipv6),
+        by_family(primary.0, &statistics.tcp_connect_failed_ipv4, &statistics.tcp_connect_failed_ipv6),
+    );
+    count(if stream.is_ok() { connected } else { failed });
+    stream
+}
+
+/// What the answer says; its head was looked at before.
+fn read(asked: &Asked<'_>, answer: &[u8], is_tcp: bool) -> Result<Said, SerialError> {
+    let Ok(mut reader) = asked.answer(answer, false) else { return Err(SerialError::NoSoa) };
+    if rcode(&reader) != Rcode::NOERROR {
+        return Err(SerialError::Refused(rcode(&reader)));
+    }
+    if !is_tcp && reader.header.flags() & flag::TC != 0 {
+        return Ok(Said::Cut);
+    }
+    if reader.header.flags() & flag::AA == 0 {
+        return Err(SerialError::NotAuthoritative);
+    }
+    soa(asked, &mut reader)
+}
+
+fn soa(asked: &Asked<'_>, reader: &mut ResponseReader<'_>) -> Result<Said, SerialError> {
+    let mut scratch = Scratch::default();
+    while let Some(record) = reader.record(&mut scratch).map_err(SerialError::Malformed)? {
+        let is_soa = record.rrtype == RrType::SOA && record.class == Class::IN && record.owner == asked.zone;
+        if is_soa && record.section == Section::Answer {
+            return Soa::read(record.rdata).map(Said::Soa).ok_or(SerialError::NoSoa);
+        }
+    }
+    Err(SerialError::NoSoa)
+}

@@ -1,0 +1,133 @@
+//! What an operator can set.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_service::{Refusal, Settings};
+
+/// Settings of who transfers zones in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct XfrinSettings {
+    /// Transfers at a time; further ones wait. Each takes a connection, two processor cores while it stores, and the
+    /// memory that max_octets allows.
+    #[schemars(range(min = 1, max = 256))]
+    pub transfers_in: u32,
+    /// Transfers at a time from one address.
+    #[schemars(range(min = 1, max = 256))]
+    pub transfers_per_primary: u32,
+    /// Questions for a serial at a time; further ones wait.
+    #[schemars(range(min = 1, max = 1000))]
+    pub soa_queries: u32,
+    /// Jobs that may be waiting or running; further ones are refused.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub jobs: u32,
+    /// Milliseconds until a question for a serial over UDP is asked again; the second time it waits twice as long.
+    #[schemars(range(min = 50, max = 30_000))]
+    pub query_timeout_ms: u32,
+    /// How often a serial is asked for over UDP before TCP is tried.
+    #[schemars(range(min = 1, max = 5))]
+    pub query_tries: u32,
+    /// Seconds until an attempt to connect is given up.
+    #[schemars(range(min = 1, max = 120))]
+    pub connect_timeout_s: u32,
+    /// Seconds within which each message of a transfer must have come as a whole.
+    #[schemars(range(min = 1, max = 3600))]
+    pub idle_timeout_s: u32,
+    /// Seconds that a transfer may take in all.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub total_timeout_s: u32,
+    /// Most records of a zone.
+    #[schemars(range(min = 10, max = 1_000_000_000))]
+    pub max_records: u64,
+    /// Most octets of a zone: received, and of its records in memory, where each takes its names written out and 39
+    /// octets besides.
+    #[schemars(range(min = 100_000, max = 1_000_000_000_000_u64))]
+    pub max_octets: u64,
+}
+
+impl XfrinSettings {
+    /// Until an attempt to connect is given up.
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_s.into())
+    }
+
+    /// Within which each message must have come.
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_s.into())
+    }
+
+    /// For a transfer in all.
+    pub fn total_timeout(&self) -> Duration {
+        Duration::from_secs(self.total_timeout_s.into())
+    }
+
+    /// How long to wait for an answer over UDP, counted from the first try, 0.
+    pub fn query_timeout(&self, attempt: u32) -> Duration {
+        Duration::from_millis(self.query_timeout_ms.into()) * 2_u32.saturating_pow(attempt.min(8))
+    }
+}
+
+impl Default for XfrinSettings {
+    fn default() -> Self {
+        Self {
+            transfers_in: 10,
+            transfers_per_primary: 5,
+            soa_queries: 100,
+            jobs: 20_000,
+            query_timeout_ms: 1500,
+            query_tries: 2,
+            connect_timeout_s: 10,
+            idle_timeout_s: 60,
+            total_timeout_s: 14_400,
+            max_records: 20_000_000,
+            max_octets: 2_147_483_648,
+        }
+    }
+}
+
+impl Settings for XfrinSettings {
+    const COMPONENT: &'static str = "xfrin";
+
+    fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
+        if self.transfers_per_primary > self.transfers_in {
+            self.transfers_per_primary = self.transfers_in;
+            notes.push(format!(
+                "transfers_per_primary: lowered to {}, as there are no more transfers_in",
+                self.transfers_in
+            ));
+        }
+        if self.total_timeout_s < self.idle_timeout_s {
+            let reason =
+                format!("is below idle_timeout_s, {}: no message could come that late", self.idle_timeout_s);
+            return Err(Refusal::new("total_timeout_s", reason));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_stand_and_contradictions_do_not() {
+        let mut notes = Vec::new();
+        let defaults = XfrinSettings::default();
+        assert_eq!(defaults.clone().check(&mut notes), Ok(defaults.clone()));
+        assert!(notes.is_empty());
+        let few = XfrinSettings { transfers_in: 2, ..defaults.clone() };
+        assert_eq!(few.check(&mut notes).unwrap().transfers_per_primary, 2);
+        assert_eq!(notes.len(), 1);
+        let short = XfrinSettings { total_timeout_s: 30, ..defaults };
+        assert_eq!(short.check(&mut notes).unwrap_err().option, "total_timeout_s");
+    }
+
+    #[test]
+    fn patience_doubles() {
+        let settings = XfrinSettings::default();
+        assert_eq!(settings.query_timeout(0), Duration::from_millis(1500));
+        assert_eq!(settings.query_timeout(1), Duration::from_millis(3000));
+    }
+}

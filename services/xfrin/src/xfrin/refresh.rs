@@ -1,0 +1,281 @@
+//! One job: which primary has a newer version, and bringing that in.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tenon_bus::ZoneEvent;
+use tenon_service::jobs::OpenJob;
+use tenon_wire::serial::is_newer;
+use tokio::sync::oneshot;
+use tracing::{debug, info, warn};
+
+use super::{Order, Xfrin};
+use crate::messages;
+use crate::primary::Primary;
+use crate::report::{End, Report};
+use crate::serial;
+use crate::statistics::{Going, by_family, count, set};
+use crate::store::StoredZone;
+use crate::transfer::{Stored, Transfer, TransferError};
+
+/// What one primary came to.
+enum Tried {
+    /// It has nothing newer.
+    NotNewer {
+        /// Its serial, where that comes before ours.
+        older: Option<u32>,
+    },
+    /// Brought in.
+    Stored(Box<Stored>),
+    /// It did not work; another one may.
+    Failed {
+        reason: String,
+        /// It is known to have a newer version.
+        is_newer: bool,
+    },
+    /// It did not work, and another one will not help.
+    Hopeless(String),
+    /// Given up on request.
+    Cancelled,
+}
+
+impl Xfrin {
+    /// Does a job.
+    pub(super) async fn refresh(&self, job: &Arc<OpenJob>, order: &Order) -> Report {
+        let mut report = Report::default();
+        let zone = order.zone.clone();
+        let stored = match self.with_store(move |store| store.zone(zone.as_ref())).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                report.end = End::Failed(error.to_string());
+                return report;
+            }
+        };
+        report.soa = stored.as_ref().map(|stored| stored.soa);
+        let began = Instant::now();
+        let (mut missed_newer, mut current) = (false, None);
+        for &primary in &order.primaries {
+            match self.try_primary(job, order, primary, stored.as_ref()).await {
+                Tried::NotNewer { older } => {
+                    current.get_or_insert(primary);
+                    if let Some(older) = older {
+                        report
+                            .warnings
+                            .push(format!("{primary} has serial {older}, older than what is stored"));
+                    }
+                }
+                Tried::Stored(stored) => {
+                    self.take_over(&mut report, order, primary, *stored).await;
+                    break;
+                }
+                Tried::Failed { reason, is_newer } => {
+                    missed_newer |= is_newer;
+                    report.failures.push(format!("{primary}: {reason}"));
+                }
+                Tried::Hopeless(reason) => {
+                    report.failures.push(format!("{primary}: {reason}"));
+                    (missed_newer, current) = (true, None);
+                    break;
+                }
+                Tried::Cancelled => return report,
+            }
+        }
+        report.usec = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if report.end == End::Cancelled {
+            // A primary that is up to date makes good for others that are silent, but not for one that has more.
+            report.end = match current.filter(|_| !missed_newer) {
+                Some(primary) => {
+                    count(&self.statistics.zones_current);
+                    debug!("zone {} is current", order.zone);
+                    report.primary = Some(primary);
+                    End::Current
+                }
+                None => End::Failed(report.failures.join("; ")),
+            };
+        }
+        report
+    }
+
+    async fn try_primary(
+        &self,
+        job: &Arc<OpenJob>,
+        order: &Order,
+        primary: Primary,
+        stored: Option<&StoredZone>,
+    ) -> Tried {
+        let newer_than = stored.filter(|_| !order.force).map(|stored| stored.soa.serial);
+        if let Some(ours) = newer_than {
+            let asked = tokio::select! {
+                asked = self.ask_serial(job, order, primary) => asked,
+                () = job.cancelled() => return Tried::Cancelled,
+            };
+            match asked {
+                Err(error) => {
+                    let reason = error.to_string();
+                    count(&self.statistics.soa_queries_failed);
+                    self.tell_failure(order, primary, &reason);
+                    return Tried::Failed { reason, is_newer: false };
+                }
+                Ok(theirs) if is_newer(theirs, ours) => {}
+                Ok(theirs) => return self.not_newer(order, primary, theirs, ours),
+            }
+        }
+        match self.transfer(job, order, primary, newer_than).await {
+            Ok(stored) => Tried::Stored(Box::new(stored)),
+            Err(error) if error.is_cancelled() => {
+                error.count(&self.statistics);
+                Tried::Cancelled
+            }
+            Err(error) => {
+                error.count(&self.statistics);
+                let reason = error.to_string();
+                self.tell_failure(order, primary, &reason);
+                if error.is_ours() {
+                    return Tried::Hopeless(reason);
+                }
+                Tried::Failed { reason, is_newer: newer_than.is_some() }
+            }
+        }
+    }
+
+    async fn ask_serial(
+        &self,
+        job: &OpenJob,
+        order: &Order,
+        primary: Primary,
+    ) -> Result<u32, serial::SerialError> {
+        let _place = Arc::clone(&self.queries).enter().await;
+        job.enter(&format!("asking {primary}"), "", 0);
+        let _asking = Going::begin(&self.statistics.soa_queries_running);
+        let soa = serial::ask(primary, order.zone.as_ref(), &self.settings(), &self.statistics).await?;
+        Ok(soa.serial)
+    }
+
+    fn not_newer(&self, order: &Order, primary: Primary, theirs: u32, ours: u32) -> Tried {
+        if theirs == ours {
+            return Tried::NotNewer { older: None };
+        }
+        let zone = &order.zone;
+        count(&self.statistics.primaries_older);
+        warn!(
+            message_id = messages::PRIMARY_OLDER,
+            zone = %zone,
+            peer = %primary,
+            serial = theirs,
+            stored_serial = ours,
+            "zone {zone}: {primary} has serial {theirs}, which does not come after {ours}, which is stored"
+        );
+        Tried::NotNewer { older: Some(theirs) }
+    }
+
+    async fn transfer(
+        &self,
+        job: &Arc<OpenJob>,
+        order: &Order,
+        primary: Primary,
+        newer_than: Option<u32>,
+    ) -> Result<Stored, TransferError> {
+        let cancelled = || TransferError::Connection(crate::connection::ConnectionError::Cancelled);
+        let settings = self.settings();
+        let _places = tokio::select! {
+            places = self.enter_transfer(primary) => places,
+            () = job.cancelled() => return Err(cancelled()),
+        };
+        job.enter(&format!("connecting to {primary}"), "", 0);
+        count(by_family(primary.0, &self.statistics.axfr_requests_ipv4, &self.statistics.axfr_requests_ipv6));
+        let stream = tokio::select! {
+            connected = serial::connect(primary, &self.statistics) => connected.map_err(TransferError::Connect)?,
+            () = tokio::time::sleep(settings.connect_timeout()) => {
+                return Err(TransferError::ConnectLate(settings.connect_timeout()));
+            }
+            () = job.cancelled() => return Err(cancelled()),
+        };
+        let stream = stream.into_std().map_err(TransferError::Connect)?;
+        stream.set_nonblocking(false).map_err(TransferError::Connect)?;
+        let transfer = Transfer {
+            zone: order.zone.clone(),
+            newer_than,
+            job: Arc::clone(job),
+            store: self.store.clone(),
+            settings,
+            statistics: Arc::clone(&self.statistics),
+        };
+        self.on_thread(transfer, stream).await
+    }
+
+    async fn on_thread(
+        &self,
+        transfer: Transfer,
+        stream: std::net::TcpStream,
+    ) -> Result<Stored, TransferError> {
+        let (sender, receiver) = oneshot::channel();
+        let going_on = self.threads.begin();
+        let work = move || {
+            let outcome = transfer.run(stream);
+            // Whoever waits for the thread to end waits for everything that it holds to be let go.
+            drop(transfer);
+            drop(going_on);
+            let _ = sender.send(outcome);
+        };
+        std::thread::Builder::new().name("transfer".into()).spawn(work).map_err(TransferError::Thread)?;
+        receiver.await.unwrap_or(Err(TransferError::BrokeOff))
+    }
+
+    fn tell_failure(&self, order: &Order, primary: Primary, reason: &str) {
+        let zone = &order.zone;
+        warn!(
+            message_id = messages::TRANSFER_FAILED,
+            zone = %zone,
+            peer = %primary,
+            reason,
+            "zone {zone} could not be brought in from {primary}: {reason}"
+        );
+    }
+
+    async fn take_over(&self, report: &mut Report, order: &Order, primary: Primary, stored: Stored) {
+        let Stored { entry, soa, received, checked, times } = stored;
+        let (zone, serial) = (&order.zone, entry.serial);
+        let [receiving, all] = times.map(|time| time.as_secs_f64());
+        self.judge_store(None);
+        count(&self.statistics.transfers_done);
+        let usec = u64::try_from(times[1].as_micros()).unwrap_or(u64::MAX);
+        set(&self.statistics.last_axfr_usec, usec);
+        info!(
+            message_id = messages::TRANSFERRED,
+            zone = %zone,
+            peer = %primary,
+            serial,
+            records = entry.records,
+            messages = received.messages,
+            octets = received.octets,
+            warnings = checked.warnings,
+            usec,
+            "zone {zone} serial {serial} transferred from {primary}: {} records, {} octets in {} messages, received in \
+             {receiving:.3} s, stored after {all:.3} s",
+            entry.records, received.octets, received.messages
+        );
+        if received.ignored > 0 {
+            let ignored = received.ignored;
+            warn!(
+                message_id = messages::RECORDS_IGNORED,
+                zone = %zone,
+                peer = %primary,
+                records = ignored,
+                "zone {zone}: {ignored} records from {primary} are not in the zone, ignoring"
+            );
+            report.warnings.push(format!("{ignored} records that are not in the zone were left out"));
+        }
+        if checked.warnings > 0 {
+            report.warnings.push(format!(
+                "{} doubtful things in the zone, first {}",
+                checked.warnings,
+                checked.first()
+            ));
+        }
+        report.end = End::Transferred;
+        (report.soa, report.primary) = (Some(soa), Some(primary));
+        (report.octets, report.records) = (received.octets, entry.records);
+        self.tell(&ZoneEvent::Changed { zone: zone.to_string(), serial, cause: "transfer".into() }).await;
+        self.untidy.notify_one();
+    }
+}

@@ -1,0 +1,254 @@
+//! Knot, NSD and BIND of the distribution as primaries: what is stored is what they serve.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Bench, text};
+use serde_json::json;
+use tenon_bus::JobState;
+
+/// How long a peer may take to load its zones.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A name server of the distribution with zones; killed when dropped.
+struct Peer {
+    kind: &'static str,
+    process: Child,
+    address: SocketAddr,
+    _directory: tempfile::TempDir,
+}
+
+/// One zone: its name and its text.
+type Zone = (String, String);
+
+impl Peer {
+    /// None where it is not installed.
+    fn start(kind: &'static str, zones: &[Zone]) -> Option<Self> {
+        let program =
+            ["/usr/sbin", "/usr/bin"].iter().map(|place| Path::new(place).join(kind)).find(|p| p.exists());
+        let Some(program) = program else {
+            println!("{kind} is not installed: skipped");
+            return None;
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let address = free();
+        let files: Vec<(String, PathBuf)> = zones.iter().map(|zone| file(directory.path(), zone)).collect();
+        let config = directory.path().join("config");
+        fs::write(&config, configuration(kind, directory.path(), address, &files)).unwrap();
+        let mut command = Command::new(program);
+        match kind {
+            "knotd" => command.arg("-c").arg(&config),
+            "nsd" => command.arg("-d").arg("-c").arg(&config),
+            _ => command.arg("-f").arg("-n").arg("1").arg("-c").arg(&config),
+        };
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let command = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let process = command.spawn().unwrap();
+        let mut peer = Self { kind, process, address, _directory: directory };
+        peer.wait_for(&zones.last().unwrap().0);
+        Some(peer)
+    }
+
+    fn wait_for(&mut self, zone: &str) {
+        let began = Instant::now();
+        while !self.dig(&format!("{zone} SOA +norecurse")).contains("ANSWER: 1") {
+            let log = || fs::read_to_string(self._directory.path().join("log")).unwrap_or_default();
+            assert!(began.elapsed() < START_PATIENCE, "{} does not answer: {}", self.kind, log());
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("{} ended ({status}): {}", self.kind, log());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn dig(&self, arguments: &str) -> String {
+        let port = self.address.port().to_string();
+        let mut dig = Command::new("dig");
+        dig.args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5"]).args(arguments.split(' '));
+        String::from_utf8_lossy(&dig.output().unwrap().stdout).into_owned()
+    }
+
+    /// The zone as `owner ttl TYPE rdata`, sorted, by a transfer of somebody else's.
+    fn records(&self, zone: &str) -> Vec<String> {
+        let text = self.dig(&format!("{zone} AXFR +noall +answer +onesoa +nosplit"));
+        let line = |line: &str| {
+            let mut words = line.split_whitespace();
+            let (owner, ttl, _class, rrtype) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            Some(format!("{owner} {ttl} {rrtype} {}", words.collect::<Vec<_>>().join(" ")))
+        };
+        let mut records: Vec<String> = text.lines().filter_map(line).collect();
+        records.sort();
+        records
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free() -> SocketAddr {
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+fn file(directory: &Path, (zone, text): &Zone) -> (String, PathBuf) {
+    let path = directory.join(format!("{zone}zone"));
+    fs::write(&path, text).unwrap();
+    (zone.clone(), path)
+}
+
+fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(String, PathBuf)]) -> String {
+    let (port, directory) = (address.port(), directory.display());
+    let mut text = match kind {
+        "knotd" => format!(
+            "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n\
+             database:\n  storage: {directory}\n\
+             acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
+             template:\n  - id: default\n    acl: all\n    journal-content: none\n    zonefile-sync: -1\nzone:\n"
+        ),
+        "nsd" => format!(
+            "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  server-count: 1\n  pidfile: \"\"\n  \
+             database: \"\"\n  zonesdir: \"{directory}\"\n  xfrdir: \"{directory}\"\n  \
+             zonelistfile: \"{directory}/zone.list\"\n  xfrdfile: \"{directory}/xfrd.state\"\n\
+             remote-control:\n  control-enable: no\n"
+        ),
+        _ => format!(
+            "options {{ directory \"{directory}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
+             pid-file none; session-keyfile \"{directory}/session.key\"; recursion no; allow-transfer {{ any; }}; \
+             notify no; transfers-out 100; tcp-clients 500; }};\ncontrols {{ }};\n"
+        ),
+    };
+    for (zone, path) in zones {
+        let path = path.display();
+        let _ = match kind {
+            "knotd" => writeln!(text, "  - domain: {zone}\n    file: {path}"),
+            "nsd" => writeln!(
+                text,
+                "zone:\n  name: \"{zone}\"\n  zonefile: \"{path}\"\n  provide-xfr: 127.0.0.1 NOKEY"
+            ),
+            _ => writeln!(text, "zone \"{zone}\" {{ type primary; file \"{path}\"; }};"),
+        };
+    }
+    text
+}
+
+/// A zone with one of each kind of name in record data, aliases, a wildcard, a delegation, and types that are unknown.
+fn host_zone(serial: u32) -> Zone {
+    let mut text = format!(
+        "$ORIGIN example.com.\n$TTL 3600\n\
+         @ SOA ns1 hostmaster {serial} 7200 3600 1209600 300\n@ NS ns1\n@ NS ns.elsewhere.example.\n\
+         ns1 A 192.0.2.1\nns1 AAAA 2001:db8::1\n@ MX 10 Mail\nMail A 192.0.2.25\n\
+         www 60 A 192.0.2.80\nwww 60 AAAA 2001:db8::80\nalias CNAME www\n*.wild TXT \"any\" \"thing\"\n\
+         a.deep.name A 192.0.2.3\nsub NS ns.sub\nsub NS ns.elsewhere.example.\nns.sub A 192.0.2.53\n\
+         _sip._tcp SRV 1 2 5060 www\nptr PTR www\nrp RP admin.example.com. www\nold DNAME new.example.net.\n\
+         naptr NAPTR 100 10 \"S\" \"SIP+D2U\" \"\" _sip._tcp\n\
+         ca CAA 0 issue \"ca.example.net\"\ntlsa TLSA 3 1 1 {digest}\n\
+         unknown TYPE65280 \\# 4 0A000001\n",
+        digest = "ab".repeat(32),
+    );
+    for number in 0..1000 {
+        let _ = writeln!(
+            text,
+            "h{number:04} A 198.51.100.{}\nh{number:04} TXT \"{}\"",
+            number % 256,
+            "x".repeat(number % 200)
+        );
+    }
+    ("example.com.".to_owned(), text)
+}
+
+fn delegations(count: u32) -> Zone {
+    let mut text = "tld. 3600 SOA ns1.tld. admin.tld. 1 7200 3600 1209600 300\ntld. 3600 NS ns1.tld.\nns1.tld. 3600 A 198.51.100.1\n".to_owned();
+    for number in 0..count {
+        let name = format!("d{:08x}.tld.", number.wrapping_mul(0x9E37_79B1));
+        let _ = writeln!(
+            text,
+            "{name} 86400 NS ns1.{name}\n{name} 86400 NS ns2.hoster.net.\nns1.{name} 86400 A 198.18.0.1"
+        );
+    }
+    ("tld.".to_owned(), text)
+}
+
+fn small(number: u32) -> Zone {
+    let zone = format!("z{number}.test.");
+    let text = format!(
+        "{zone} 60 SOA ns.{zone} h.{zone} {serial} 7200 3600 1209600 300\n{zone} 60 NS ns.{zone}\nns.{zone} 60 A 192.0.2.1\n",
+        serial = number + 1
+    );
+    (zone, text)
+}
+
+async fn what_is_served_is_stored(kind: &'static str) {
+    let bench = Bench::start(json!({})).await;
+    let Some(peer) = Peer::start(kind, &[delegations(100_000), host_zone(7)]) else { return };
+    for zone in ["example.com.", "tld."] {
+        let began = Instant::now();
+        let status = bench.refresh(zone, &[peer.address]).await;
+        assert_eq!(status.state, JobState::Done, "{kind}: {}", status.reason());
+        assert_eq!(text(&status, "outcome"), "transferred", "{kind}");
+        println!("{kind}: {zone} {} records stored after {:?}", text(&status, "records"), began.elapsed());
+        let (stored, served) = (bench.records(zone), peer.records(zone));
+        assert_eq!(stored.len(), served.len(), "{kind} {zone}");
+        let differs = stored.iter().zip(&served).find(|(stored, served)| stored != served);
+        assert_eq!(differs, None, "{kind} {zone}");
+        assert_eq!(text(&status, "records"), served.len().to_string(), "{kind} {zone}");
+        let status = bench.refresh(zone, &[peer.address]).await;
+        assert_eq!(text(&status, "outcome"), "current", "{kind} {zone}");
+    }
+    let refused = bench.refresh("not.there.", &[peer.address]).await;
+    assert_eq!(refused.state, JobState::Failed);
+    println!("{kind}: a zone that it does not have: {}", refused.reason());
+}
+
+#[tokio::test]
+async fn from_knot() {
+    what_is_served_is_stored("knotd").await;
+}
+
+#[tokio::test]
+async fn from_nsd() {
+    what_is_served_is_stored("nsd").await;
+}
+
+#[tokio::test]
+async fn from_bind() {
+    what_is_served_is_stored("named").await;
+}
+
+#[tokio::test]
+async fn a_thousand_small_zones_at_once_from_each() {
+    let zones: Vec<Zone> = (0..1000).map(small).collect();
+    for kind in ["knotd", "nsd", "named"] {
+        let bench = Bench::start(json!({})).await;
+        let Some(peer) = Peer::start(kind, &zones) else { continue };
+        let began = Instant::now();
+        let mut jobs = Vec::new();
+        for (zone, _) in &zones {
+            jobs.push(bench.xfrin.refresh(zone, &[peer.address], false).await.unwrap());
+        }
+        for job in jobs {
+            let status = bench.ended(job).await;
+            assert_eq!(text(&status, "outcome"), "transferred", "{kind}: {}", status.reason());
+        }
+        println!("{kind}: 1,000 zones stored after {:?}", began.elapsed());
+        assert_eq!(bench.xfrin.state().await.unwrap().zone_count, 1000);
+        assert_eq!(bench.records("z77.test."), peer.records("z77.test."), "{kind}");
+        assert_eq!(bench.serial("z999.test."), Some(1000));
+    }
+}
