@@ -129,7 +129,9 @@ impl ZoneChecker {
     /// What depends on where the RRset is: apex, delegation, below one of them.
     fn check_place(&mut self, rrset: RrsetRef<'_>, report: Report<'_>) {
         let is_apex = rrset.owner == self.origin.as_ref();
-        if let Some(dname) = self.dname.as_ref().filter(|dname| dname.as_ref() != rrset.owner) {
+        if let Some(dname) = self.dname.as_ref().filter(|dname| dname.as_ref() != rrset.owner)
+            && !(*dname == self.origin && is_hashed(rrset))
+        {
             problem(rrset, ProblemKind::BelowDname { dname: dname.clone() }, report);
         }
         match rrset.rrtype {
@@ -262,6 +264,17 @@ fn check_data(rrset: RrsetRef<'_>, report: Report<'_>) {
     };
     if count > 1 {
         problem(rrset, several, report);
+    }
+}
+
+/// NSEC3 records and their signatures: their owners are no names to ask for, and a DNAME record does not hide them
+/// (RFC 5155 section 7.2.8).
+fn is_hashed(rrset: RrsetRef<'_>) -> bool {
+    let covers_hashed = |record: &[u8]| record.starts_with(&RrType::NSEC3.0.to_be_bytes());
+    match rrset.rrtype {
+        RrType::NSEC3 => true,
+        RrType::RRSIG => rrset.rdatas.iter().all(covers_hashed),
+        _ => false,
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Expected {
     /// Codes of extended errors.
     errors: Vec<u16>,
     nsid: Option<String>,
+    /// Code and octets in hex of other options, in their order.
+    options: Vec<(u16, String)>,
 }
 
 /// A record that is wanted.
@@ -47,6 +49,10 @@ impl Expected {
             "+" => self.records[2].push(Pattern::read(rest, number)),
             "ede" => self.errors.push(rest.parse().unwrap()),
             "nsid" => self.nsid = Some(rest.to_owned()),
+            "option" => {
+                let (code, hex) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.options.push((code.parse().unwrap(), hex.to_owned()));
+            }
             _ if self.head.is_empty() => line.trim_end().clone_into(&mut self.head),
             _ => panic!("line {number}: neither a record (>, ~, +) nor ede nor nsid"),
         }
@@ -69,9 +75,9 @@ impl Expected {
             }
             left.iter().for_each(|record| writeln!(text, "too much {mark} {}", show(record)).unwrap());
         }
-        let (errors, nsid) = options(message);
-        if errors != self.errors || nsid != self.nsid {
-            let _ = writeln!(text, "options: extended errors {errors:?}, nsid {nsid:?}");
+        let found = Options::of(message);
+        if (&found.errors, &found.nsid, &found.others) != (&self.errors, &self.nsid, &self.options) {
+            let _ = writeln!(text, "{found:?}");
         }
         (!text.is_empty()).then_some(text)
     }
@@ -170,16 +176,31 @@ pub(crate) fn seen(message: &Message) -> String {
     text
 }
 
-/// Codes of extended errors, and the name of the server.
-fn options(message: &Message) -> (Vec<u16>, Option<String>) {
-    let (mut errors, mut nsid) = (Vec::new(), None);
-    for (code, option) in message.edns.iter().flat_map(|edns| edns.options().as_ref().iter()) {
-        let data = Vec::<u8>::try_from(option).unwrap();
-        match u16::from(*code) {
-            15 => errors.push(u16::from_be_bytes([data[0], data[1]])),
-            3 => nsid = Some(String::from_utf8(data).unwrap()),
-            other => panic!("option {other}"),
+/// What the OPT record says.
+#[derive(Debug, Default)]
+struct Options {
+    /// Codes of extended errors.
+    errors: Vec<u16>,
+    /// The server's name.
+    nsid: Option<String>,
+    /// Code and octets in hex.
+    others: Vec<(u16, String)>,
+}
+
+impl Options {
+    fn of(message: &Message) -> Self {
+        let mut options = Self::default();
+        for (code, option) in message.edns.iter().flat_map(|edns| edns.options().as_ref().iter()) {
+            let data = Vec::<u8>::try_from(option).unwrap();
+            match u16::from(*code) {
+                15 => options.errors.push(u16::from_be_bytes([data[0], data[1]])),
+                3 => options.nsid = Some(String::from_utf8(data).unwrap()),
+                other => {
+                    let hex = data.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02x}"));
+                    options.others.push((other, hex));
+                }
+            }
         }
+        options
     }
-    (errors, nsid)
 }

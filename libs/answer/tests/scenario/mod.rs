@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod expected;
-mod signer;
 
 use hickory_proto::op::Message;
-use tenon_answer::{AnswerSettings, Transport};
+use tenon_answer::{AnswerSettings, CookieSecrets, Transport};
+use tenon_test_signer::Denial;
 use tenon_wire::{Name, RrType};
 
 use crate::support::Server;
@@ -35,7 +35,7 @@ pub(crate) struct Outcome {
 /// Which block the lines belong to.
 enum Block {
     None,
-    Zone(signer::Denial),
+    Zone(Denial),
     Question,
 }
 
@@ -67,7 +67,7 @@ impl Scenario {
             "zone" => {
                 let (origin, words) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.zones.push((origin.to_owned(), String::new()));
-                Block::Zone(signer::Denial::read(words))
+                Block::Zone(Denial::read(words))
             }
             "set" => {
                 self.set(rest, line);
@@ -99,6 +99,12 @@ impl Scenario {
             "nsid" => value.clone_into(&mut self.settings.nsid),
             "version" => value.clone_into(&mut self.settings.version),
             "identity" => value.clone_into(&mut self.settings.identity),
+            "require_cookies" => self.settings.require_cookies = value_of_switch(),
+            "cookie_secrets" => {
+                let mut secrets = value.split(' ').map(|secret| octets(secret).try_into().unwrap());
+                let current = secrets.next().unwrap();
+                self.settings.cookie_secrets = Some(CookieSecrets { current, others: secrets.collect() });
+            }
             _ => panic!("line {line}: no setting {name}"),
         }
     }
@@ -128,7 +134,12 @@ fn is_empty(line: &str) -> bool {
     line.trim().is_empty() || line.starts_with(';')
 }
 
-/// The query that `NAME TYPE [CLASS] [do] [noedns] [tcp] [cd] [rd] [nsid] [size=N]` describes.
+/// Octets written in hex.
+fn octets(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
+/// The query that `NAME TYPE [CLASS] [do] [noedns] [tcp] [cd] [rd] [nsid] [option=CODE:HEX] [size=N]` describes.
 fn message(text: &str) -> (Transport, Vec<u8>) {
     let mut words = text.split_whitespace();
     let (name, rrtype) = (words.next().unwrap(), words.next().unwrap());
@@ -143,10 +154,17 @@ fn message(text: &str) -> (Transport, Vec<u8>) {
             "cd" => flags |= 0x0010,
             "CH" => class = 3,
             "HS" => class = 4,
-            "nsid" => options = vec![0, 3, 0, 0],
+            "nsid" => options.extend([0, 3, 0, 0]),
+            _ if word.starts_with("option=") => {
+                let (code, data) = word["option=".len()..].split_once(':').unwrap();
+                let data = octets(data);
+                options.extend(code.parse::<u16>().unwrap().to_be_bytes());
+                options.extend((data.len() as u16).to_be_bytes());
+                options.extend(data);
+            }
             _ => {
-                let octets = word.strip_prefix("size=").unwrap_or_else(|| panic!("{text}: {word}"));
-                size = octets.parse().unwrap();
+                let number = word.strip_prefix("size=").unwrap_or_else(|| panic!("{text}: {word}"));
+                size = number.parse().unwrap();
             }
         }
     }

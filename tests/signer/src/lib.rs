@@ -1,5 +1,8 @@
 //! Makes a zone look signed: denial records as they must be, signatures that sign nothing.
 
+// Helpers of tests fail like tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -10,13 +13,20 @@ use tenon_wire::rdata::display;
 use tenon_wire::{Name, NameRef, RrType};
 
 /// How a zone proves that something does not exist.
-pub(crate) enum Denial {
+pub enum Denial {
     /// It is not signed.
     None,
     /// `nsec`
     Nsec,
     /// `nsec3 ITERATIONS SALT [optout]`, the salt in hex or `-`
-    Nsec3 { iterations: u16, salt: String, opt_out: bool },
+    Nsec3 {
+        /// Further rounds of hashing.
+        iterations: u16,
+        /// In hex, `-` for none.
+        salt: String,
+        /// Unsigned delegations have no records, and all records the flag.
+        opt_out: bool,
+    },
 }
 
 type Nodes = BTreeMap<Name, BTreeSet<RrType>>;
@@ -24,7 +34,9 @@ type Nodes = BTreeMap<Name, BTreeSet<RrType>>;
 const TIMES: &str = "20400101000000 20200101000000 1";
 
 impl Denial {
-    pub(crate) fn read(words: &str) -> Self {
+    /// Reads the words behind the name of a zone in a scenario (docs/scenarios.md).
+    #[must_use]
+    pub fn read(words: &str) -> Self {
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             [] => Self::None,
             ["nsec"] => Self::Nsec,
@@ -38,7 +50,8 @@ impl Denial {
     }
 
     /// The whole text of the zone, signed.
-    pub(crate) fn sign(&self, origin: &str, text: &str) -> String {
+    #[must_use]
+    pub fn sign(&self, origin: &str, text: &str) -> String {
         if matches!(self, Self::None) {
             return text.to_owned();
         }
