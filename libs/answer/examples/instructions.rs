@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use data_encoding::{BASE32HEX_NOPAD, BASE64};
 use sha1::{Digest as _, Sha1};
-use support::{Server, query};
+use support::{Server, asker, query};
 use tenon_answer::{Transport, respond};
 use tenon_wire::{Name, RrType};
 
@@ -50,10 +50,10 @@ fn counted(server: &mut Server, questions: &[Vec<u8>]) {
 
 #[inline(never)]
 fn measured(server: &mut Server, questions: &[Vec<u8>]) {
-    let mut response = [0; 4096];
+    let (mut response, asker) = ([0; 4096], asker(Transport::Udp));
     for question in questions {
         let Server { catalog, settings, scratch, .. } = server;
-        black_box(respond(catalog, settings, Transport::Udp, question, &mut response, scratch));
+        black_box(respond(catalog, settings, &asker, question, &mut response, scratch));
     }
 }
 

@@ -14,6 +14,8 @@ use tenon_answer::{AnswerSettings, Outcome, Scratch, Transport, respond};
 use tenon_image::{Catalog, Manifest};
 use tenon_wire::{Name, RrType};
 
+use common::asker;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [directory, queries, rest @ ..] = arguments.as_slice() else {
@@ -37,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (mut octets, mut rcodes) = (0, [0u64; 6]);
         let start = Instant::now();
         for query in &messages {
-            let outcome = respond(&catalog, &settings, Transport::Udp, query, &mut response, &mut scratch);
+            let outcome =
+                respond(&catalog, &settings, &asker(Transport::Udp), query, &mut response, &mut scratch);
             if let Outcome::Reply(length) | Outcome::HandOver(length) = outcome {
                 octets += length;
             }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use tenon_answer::{AnswerSettings, Outcome, Scratch, Transport, respond};
 use tenon_image::{Catalog, Manifest};
 
+use common::asker;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [list, directory, port, rest @ ..] = arguments.as_slice() else {
@@ -36,8 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut query, mut response, mut scratch) = ([0; 65535], [0; 65535], Scratch::new());
     loop {
         let (length, peer) = socket.recv_from(&mut query)?;
-        let outcome =
-            respond(&catalog, &settings, Transport::Udp, &query[..length], &mut response, &mut scratch);
+        let outcome = respond(
+            &catalog,
+            &settings,
+            &asker(Transport::Udp),
+            &query[..length],
+            &mut response,
+            &mut scratch,
+        );
         if let Outcome::Reply(length) | Outcome::HandOver(length) = outcome {
             socket.send_to(&response[..length], peer)?;
         }
@@ -51,7 +59,7 @@ fn stream_of(mut stream: TcpStream, catalog: &Catalog, settings: &AnswerSettings
         stream.read_exact(&mut length)?;
         let query = &mut query[..u16::from_be_bytes(length) as usize];
         stream.read_exact(query)?;
-        match respond(catalog, settings, Transport::Tcp, query, &mut response[2..], &mut scratch) {
+        match respond(catalog, settings, &asker(Transport::Tcp), query, &mut response[2..], &mut scratch) {
             Outcome::Reply(length) | Outcome::HandOver(length) => {
                 response[..2].copy_from_slice(&(length as u16).to_be_bytes());
                 stream.write_all(&response[..length + 2])?;

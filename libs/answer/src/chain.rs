@@ -1,7 +1,7 @@
 //! Going on at the target of an alias: CNAME (RFC 1034 section 3.6.2) and DNAME (RFC 6672).
 
 use tenon_image::rrset::{RECORD_HEAD, Target};
-use tenon_image::{Lookup, RrsetView};
+use tenon_image::{Lookup, Node, RrsetView};
 use tenon_wire::message::{Full, Rcode, Section};
 use tenon_wire::{NameRef, RrType};
 
@@ -69,6 +69,12 @@ impl Search<'_, '_, '_> {
             return Ok(Step::Done(Rcode::NOERROR));
         }
         self.follow(hash)
+    }
+
+    /// True when the DNAME of a node was written for an earlier name of the chain.
+    pub(crate) fn has_dname(&self, node: &Node<'_>) -> Result<bool, Failure> {
+        let node = node.relative_name()?.as_ptr() as usize;
+        Ok(self.dnames.iter().any(|(known, _)| *known == node))
     }
 
     /// Writes a DNAME, unless an earlier name of the chain led to it; gives the place of its target.

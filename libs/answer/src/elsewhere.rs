@@ -13,7 +13,7 @@ use crate::records::{Failure, Owner, Record};
 use crate::response::Responder;
 use crate::search::Search;
 
-impl Responder<'_> {
+impl Responder<'_, '_> {
     /// AXFR or IXFR. Over a stream the request is handed over when the zone is served; what is written is for the case
     /// that nobody takes it.
     pub(crate) fn transfer(
@@ -21,7 +21,7 @@ impl Responder<'_> {
         question: &Question<'_>,
         writer: &mut ResponseWriter<'_>,
     ) -> (Rcode, Option<ExtendedError>) {
-        if (self.transport, question.rrtype) == (Transport::Udp, RrType::AXFR) {
+        if (self.asker.transport, question.rrtype) == (Transport::Udp, RrType::AXFR) {
             // There is no AXFR in datagrams (RFC 5936 section 4.2).
             return (Rcode::NOTIMP, None);
         }
@@ -34,7 +34,7 @@ impl Responder<'_> {
         if !zone.is_usable() {
             return (Rcode::SERVFAIL, Some(self.unavailable(question)));
         }
-        if self.transport == Transport::Tcp {
+        if self.asker.transport == Transport::Tcp {
             self.scratch.facts.hand_over = Some(HandOver::Transfer);
             return (Rcode::SERVFAIL, Some(ExtendedError::NoService));
         }

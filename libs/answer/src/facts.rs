@@ -2,6 +2,8 @@
 
 use tenon_wire::RrType;
 
+use crate::cookie::Presented;
+
 /// Facts about one query and its response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Facts {
@@ -11,6 +13,8 @@ pub struct Facts {
     pub rcode: u16,
     /// Type asked for; none when the question could not be read.
     pub qtype: Option<RrType>,
+    /// What the client's cookie came to; none without one, and where cookies are off.
+    pub cookie: Option<Presented>,
     /// The response was truncated.
     pub truncated: bool,
     /// The query had an OPT record.

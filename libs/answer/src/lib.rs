@@ -1,23 +1,28 @@
 //! Query in, response out, over zone images.
 //!
-//! A pure function of a catalog, the settings and the octets of a query: no socket, no bus, no lock, no allocation,
+//! A pure function of a catalog, the settings, who asks when, and the octets of a query: no socket, no bus, no lock, no allocation,
 //! no system call, no log. What a worker wants to count it finds in [`Scratch::facts`] afterwards.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod chain;
 mod chaos;
+pub mod cookie;
 mod denial;
 mod elsewhere;
 mod extended_error;
 pub mod facts;
 mod nsec3;
+mod options;
 mod records;
 mod response;
 pub mod scratch;
 mod search;
 pub mod settings;
 
+use std::net::IpAddr;
+
+pub use cookie::CookieSecrets;
 pub use facts::Facts;
 pub use response::{refuse, respond};
 pub use scratch::Scratch;
@@ -30,6 +35,17 @@ pub enum Transport {
     Udp,
     /// Any stream: up to 65535 octets.
     Tcp,
+}
+
+/// Who asks, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// How the query came.
+    pub transport: Transport,
+    /// Whence; an IPv4 address as such, however the socket shows it.
+    pub address: IpAddr,
+    /// Seconds since 1970, modulo 2^32: for the times in cookies.
+    pub seconds: u32,
 }
 
 /// What is to be done with a query.

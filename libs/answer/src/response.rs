@@ -1,15 +1,16 @@
 //! From a query's octets to a response's: what is refused at once, and the frame around an answer.
 
 use tenon_image::{Catalog, Cause, ZoneImage};
-use tenon_wire::message::edns::{OPTION_HEAD, option};
 use tenon_wire::message::header::{HEADER, flag};
 use tenon_wire::message::{Edns, Header, Opcode, Query, QueryError, Question, Rcode, ResponseWriter};
 use tenon_wire::{Class, RrType};
 
+use crate::cookie::Presented;
 use crate::extended_error::ExtendedError;
 use crate::facts::Facts;
+use crate::options::{Options, ZoneOptions};
 use crate::search::Search;
-use crate::{AnswerSettings, Outcome, Scratch, Transport, chaos};
+use crate::{AnswerSettings, Asker, Outcome, Scratch, Transport, chaos};
 
 /// Smallest response size that every client takes (RFC 1035 section 4.2.1, RFC 6891 section 6.2.5).
 const MIN_UDP: u16 = 512;
@@ -18,33 +19,33 @@ const MIN_UDP: u16 = 512;
 pub fn respond(
     catalog: &Catalog,
     settings: &AnswerSettings,
-    transport: Transport,
+    asker: &Asker,
     query: &[u8],
     response: &mut [u8],
     scratch: &mut Scratch,
 ) -> Outcome {
     scratch.facts = Facts::default();
-    let responder = Responder { catalog, settings, transport, scratch: &mut *scratch };
-    let length = match Query::read(query) {
+    let (received, refusal) = match Query::read(query) {
         Ok(Query { header, question, edns }) => {
-            let received = Received { header, question: Some(question), edns };
-            responder.answer(&received, &question, response)
+            (Received { header, question: Some(question), edns }, Rcode::NOERROR)
         }
         Err(QueryError::Ignore) => return Outcome::Silence,
         Err(QueryError::Malformed { header, question, edns }) => {
-            responder.refuse(&Received { header, question, edns }, response, Rcode::FORMERR)
+            (Received { header, question, edns }, Rcode::FORMERR)
         }
         Err(QueryError::Opcode { header, question, edns, whole: true })
             if header.opcode() == Opcode::NOTIFY =>
         {
-            responder.take_notice(&Received { header, question, edns }, response)
+            (Received { header, question, edns }, Rcode::NOERROR)
         }
         Err(QueryError::Opcode { header, edns, .. }) => {
             let rcode = if header.opcode() == Opcode::NOTIFY { Rcode::FORMERR } else { Rcode::NOTIMP };
-            responder.refuse(&Received { header, question: None, edns }, response, rcode)
+            (Received { header, question: None, edns }, rcode)
         }
     };
-    match (length, scratch.facts.hand_over) {
+    let options = Options::asked(settings, asker, received.edns.as_ref());
+    let responder = Responder { catalog, settings, asker, options, received, scratch: &mut *scratch };
+    match (responder.respond(response, refusal), scratch.facts.hand_over) {
         (None, _) => Outcome::Silence,
         (Some(length), None) => Outcome::Reply(length),
         (Some(length), Some(_)) => Outcome::HandOver(length),
@@ -70,79 +71,102 @@ impl Received<'_> {
     fn is_bad_version(&self) -> bool {
         self.edns.is_some_and(|edns| edns.version > 0)
     }
+
+    /// Nothing but an OPT record: the form in which a cookie can be asked for (RFC 7873 section 5.4).
+    fn is_without_question(&self) -> bool {
+        self.header.opcode() == Opcode::QUERY && self.header.counts() == [0, 0, 0, 1] && self.edns.is_some()
+    }
 }
 
 /// One query being answered.
-pub(crate) struct Responder<'a> {
+pub(crate) struct Responder<'a, 'm> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) settings: &'a AnswerSettings,
-    pub(crate) transport: Transport,
+    pub(crate) asker: &'a Asker,
     pub(crate) scratch: &'a mut Scratch,
+    options: Options<'a>,
+    received: Received<'m>,
 }
 
-impl Responder<'_> {
-    fn answer(
-        mut self,
-        received: &Received<'_>,
-        question: &Question<'_>,
-        response: &mut [u8],
-    ) -> Option<usize> {
-        let mut writer = self.begin(received, response)?;
-        if received.is_bad_version() {
-            return Some(self.finish(received, writer, Rcode::BADVERS, None));
+impl Responder<'_, '_> {
+    /// Writes the response; none when the buffer is too small. `refusal` says why the query is not answered, if it is not.
+    fn respond(mut self, response: &mut [u8], refusal: Rcode) -> Option<usize> {
+        let mut writer = self.begin(response)?;
+        let (rcode, error) = match self.at_once(refusal) {
+            Some(rcode) => (rcode, None),
+            None if self.received.header.opcode() == Opcode::NOTIFY => {
+                let question = self.received.question;
+                (self.notice(question.as_ref(), &mut writer), None)
+            }
+            None => match self.received.question {
+                Some(question) => self.answer(&question, &mut writer),
+                None => (Rcode::NOERROR, None),
+            },
+        };
+        Some(self.finish(writer, rcode, error))
+    }
+
+    /// The response code of what is not looked up.
+    fn at_once(&mut self, refusal: Rcode) -> Option<Rcode> {
+        let about_cookies = self.received.is_without_question() && self.options.presented.is_some();
+        let refusal = if about_cookies { Rcode::NOERROR } else { refusal };
+        match refusal {
+            Rcode::FORMERR => return Some(Rcode::FORMERR),
+            _ if self.received.is_bad_version() => return Some(Rcode::BADVERS),
+            Rcode::NOERROR => {}
+            other => return Some(other),
         }
-        let (rcode, error) = match question.class {
-            Class::IN => self.internet(received, question, &mut writer),
-            Class::CH => (chaos::respond(self.settings, question, &mut writer), None),
-            _ => (Rcode::REFUSED, None),
+        if self.options.is_malformed {
+            return Some(Rcode::FORMERR);
+        }
+        let wanted = match self.options.presented {
+            None | Some(Presented::Valid) => false,
+            Some(Presented::Invalid) if about_cookies => true,
+            Some(_) => {
+                self.received.header.opcode() == Opcode::QUERY
+                    && self.asker.transport == Transport::Udp
+                    && self.settings.require_cookies
+                    && !about_cookies
+            }
         };
-        Some(self.finish(received, writer, rcode, error))
-    }
-
-    /// A response without records; none when the buffer is too small.
-    fn refuse(mut self, received: &Received<'_>, response: &mut [u8], rcode: Rcode) -> Option<usize> {
-        let writer = self.begin(received, response)?;
-        let bad_version = received.is_bad_version() && rcode == Rcode::NOTIMP;
-        Some(self.finish(received, writer, if bad_version { Rcode::BADVERS } else { rcode }, None))
-    }
-
-    fn take_notice(mut self, received: &Received<'_>, response: &mut [u8]) -> Option<usize> {
-        let mut writer = self.begin(received, response)?;
-        let rcode = if received.is_bad_version() {
-            Rcode::BADVERS
-        } else {
-            self.notice(received.question.as_ref(), &mut writer)
-        };
-        Some(self.finish(received, writer, rcode, None))
+        wanted.then_some(Rcode::BADCOOKIE)
     }
 
     /// Notes what is known of the query, and writes header and question.
-    fn begin<'b>(&mut self, received: &Received<'_>, response: &'b mut [u8]) -> Option<ResponseWriter<'b>> {
-        let Received { header, question, edns } = received;
+    fn begin<'b>(&mut self, response: &'b mut [u8]) -> Option<ResponseWriter<'b>> {
+        let Received { header, question, edns } = &self.received;
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
         self.scratch.facts = Facts {
             opcode: header.opcode().0,
             qtype: question.map(|question| question.rrtype),
             edns: edns.is_some(),
             dnssec_ok,
-            keepalive: self.transport == Transport::Tcp
-                && edns.is_some_and(|edns| edns.has_option(option::KEEPALIVE)),
+            keepalive: self.options.asks_for_keepalive,
+            cookie: self.options.presented,
             ..Facts::default()
         };
         let limit = self.limit(edns.as_ref());
         let mut writer = ResponseWriter::new(response, limit, *header, question.as_ref()).ok()?;
         if edns.is_some() {
-            let nsid = Self::nsid(self.settings, received).map_or(0, |nsid| OPTION_HEAD + nsid.len());
-            let keepalive = self.keepalive().map_or(0, |time| OPTION_HEAD + time.len());
-            let options = nsid + keepalive;
-            writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, options).ok()?;
+            writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, self.options.room()).ok()?;
         }
         Some(writer)
     }
 
+    fn answer(
+        &mut self,
+        question: &Question<'_>,
+        writer: &mut ResponseWriter<'_>,
+    ) -> (Rcode, Option<ExtendedError>) {
+        match question.class {
+            Class::IN => self.internet(question, writer),
+            Class::CH => (chaos::respond(self.settings, question, writer), None),
+            _ => (Rcode::REFUSED, None),
+        }
+    }
+
     fn internet(
         &mut self,
-        received: &Received<'_>,
         question: &Question<'_>,
         writer: &mut ResponseWriter<'_>,
     ) -> (Rcode, Option<ExtendedError>) {
@@ -150,8 +174,8 @@ impl Responder<'_> {
             return self.transfer(question, writer);
         }
         self.look_up(question);
-        let dnssec = received.edns.is_some_and(|edns| edns.dnssec_ok);
-        let minimal_any = self.transport == Transport::Udp && self.settings.minimal_any;
+        let dnssec = self.received.edns.is_some_and(|edns| edns.dnssec_ok);
+        let minimal_any = self.asker.transport == Transport::Udp && self.settings.minimal_any;
         let rcode = Search::new(
             self.catalog,
             self.settings,
@@ -187,41 +211,22 @@ impl Responder<'_> {
     }
 
     /// Notes what the response is, and completes it.
-    fn finish(
-        self,
-        received: &Received<'_>,
-        writer: ResponseWriter<'_>,
-        rcode: Rcode,
-        error: Option<ExtendedError>,
-    ) -> usize {
-        let nsid = Self::nsid(self.settings, received);
-        let keepalive = self.keepalive();
+    fn finish(self, writer: ResponseWriter<'_>, rcode: Rcode, error: Option<ExtendedError>) -> usize {
+        let zone = match &self.received.question {
+            Some(question) if !matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::BADCOOKIE) => {
+                self.options.of_zone(self.catalog, question, self.scratch)
+            }
+            _ => ZoneOptions::default(),
+        };
         let facts = &mut self.scratch.facts;
         facts.rcode = rcode.0;
         facts.truncated = writer.has_flags(flag::TC);
         facts.authoritative = writer.has_flags(flag::AA);
-        let options = [
-            nsid.map(|nsid| (option::NSID, nsid)),
-            keepalive.as_ref().map(|time| (option::KEEPALIVE, time.as_slice())),
-            error.map(ExtendedError::option),
-        ];
-        writer.finish(rcode, options.into_iter().flatten())
-    }
-
-    /// How long the connection may be idle, for a client on TCP that asks (RFC 7828 section 3.3.2).
-    fn keepalive(&self) -> Option<[u8; 2]> {
-        let told = self.scratch.facts.keepalive && self.settings.tcp_keepalive > 0;
-        told.then(|| self.settings.tcp_keepalive.to_be_bytes())
-    }
-
-    /// What the client is told of the server's name, if it asks and is to know.
-    fn nsid<'s>(settings: &'s AnswerSettings, received: &Received<'_>) -> Option<&'s [u8]> {
-        let asked = received.edns.is_some_and(|edns| edns.has_option(option::NSID));
-        (asked && !settings.nsid.is_empty()).then_some(settings.nsid.as_bytes())
+        writer.finish(rcode, self.options.all(&zone, error))
     }
 
     fn limit(&self, edns: Option<&Edns<'_>>) -> usize {
-        match (self.transport, edns) {
+        match (self.asker.transport, edns) {
             (Transport::Tcp, _) => usize::from(u16::MAX),
             (Transport::Udp, None) => usize::from(MIN_UDP),
             (Transport::Udp, Some(edns)) => {

@@ -117,7 +117,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         let lookup = zone.find(&self.scratch.name)?;
         let node = lookup.node;
         if node.is(kind::CUT) && !(lookup.exact && self.qtype == RrType::DS) {
-            return self.referral(zone, &node, lookup.labels);
+            return self.referral(zone, &node, lookup.labels, None);
         }
         self.writer.set_flags(flag::AA);
         if lookup.exact {
@@ -132,7 +132,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
                 if self.chain == 0 {
                     self.writer.clear_flags(flag::AA);
                 }
-                self.referral(zone, &wildcard, self.scratch.name.labels())
+                self.referral(zone, &wildcard, self.scratch.name.labels(), Some(&lookup))
             }
             Some(wildcard) => self.node(zone, &lookup, &wildcard, true),
             None => {
@@ -155,8 +155,10 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         wild: bool,
     ) -> Result<Step, Failure> {
         let found = match self.qtype {
-            RrType::ANY => self.any(node)?,
+            RrType::ANY => self.any(node, wild)?,
             RrType::RRSIG => self.all_signatures(node)?,
+            // The alias that led here says what the question is after.
+            RrType::DNAME if !wild && self.has_dname(node)? => return Ok(Step::Done(Rcode::NOERROR)),
             qtype => match node.rrset(qtype)? {
                 Some(rrset) => Some((self.answer(&rrset)?, rrset)),
                 // NSEC may stand beside a CNAME (RFC 4035 section 2.5), so its absence says something of the name itself.
@@ -198,11 +200,11 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
     }
 
     /// Everything at the name; over UDP one RRset will do (RFC 8482 section 4.1).
-    fn any(&mut self, node: &Node<'c>) -> Result<Option<(Written, RrsetView<'c>)>, Failure> {
+    fn any(&mut self, node: &Node<'c>, wild: bool) -> Result<Option<(Written, RrsetView<'c>)>, Failure> {
         let mut last = None;
         for rrset in node.rrsets() {
             let rrset = rrset?;
-            if rrset.records > 0 {
+            if rrset.records > 0 && !(rrset.rrtype == RrType::DNAME && !wild && self.has_dname(node)?) {
                 last = Some((self.answer(&rrset)?, rrset));
                 if self.minimal_any {
                     break;
@@ -254,8 +256,15 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         Ok(())
     }
 
-    /// A delegation: its name servers, their addresses, and whether it is signed (RFC 4035 section 3.1.4).
-    fn referral(&mut self, zone: &'c ZoneImage, cut: &Node<'c>, labels: usize) -> Result<Step, Failure> {
+    /// A delegation: its name servers, their addresses, and whether it is signed (RFC 4035 section 3.1.4); by a wildcard
+    /// also that nothing is closer.
+    fn referral(
+        &mut self,
+        zone: &'c ZoneImage,
+        cut: &Node<'c>,
+        labels: usize,
+        wild: Option<&Lookup<'c>>,
+    ) -> Result<Step, Failure> {
         self.late_proofs()?;
         let servers = cut.rrset(RrType::NS)?.ok_or(Failure::Fault)?;
         let (owner, section) = (Owner::Suffix(labels), Section::Authority);
@@ -263,15 +272,30 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             self.write(&Record { owner, rrset: &servers, ttl: servers.ttl, signed: false, section })?;
         self.scratch.facts.referral = self.chain == 0;
         if self.dnssec {
-            match cut.rrset(RrType::DS)? {
-                Some(ds) => {
-                    self.write(&Record { owner, rrset: &ds, ttl: ds.ttl, signed: true, section })?;
+            let ds = self.signers(zone, cut)?;
+            if let Some(ds) = &ds {
+                self.write(&Record { owner, rrset: ds, ttl: ds.ttl, signed: true, section })?;
+            }
+            match (ds, wild) {
+                (Some(_), None) => {}
+                (None, None) => self.deny_signature(zone, cut, labels)?,
+                (Some(_), Some(encloser)) => {
+                    self.deny_closer(zone, encloser)?;
+                    self.late_proofs()?;
                 }
-                None => self.deny_signature(zone, cut, labels)?,
+                (None, Some(encloser)) => self.deny_type(zone, encloser, cut, true)?,
             }
         }
         self.addresses(zone, &servers, written, labels)?;
         Ok(Step::Done(Rcode::NOERROR))
+    }
+
+    /// The DS records of a delegation; none where the zone is not signed, as nobody could check them.
+    fn signers(&self, zone: &'c ZoneImage, cut: &Node<'c>) -> Result<Option<RrsetView<'c>>, Failure> {
+        let Some(ds) = cut.rrset(RrType::DS)? else { return Ok(None) };
+        let signed =
+            ds.signatures > 0 || zone.apex()?.rrset(RrType::SOA)?.is_some_and(|soa| soa.signatures > 0);
+        Ok(signed.then_some(ds))
     }
 
     /// What is not needed but welcome: addresses of names in the answer, and unless responses are to be minimal the

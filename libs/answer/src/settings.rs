@@ -1,5 +1,7 @@
 //! What an operator can choose about answers.
 
+use crate::CookieSecrets;
+
 /// The options of answering; the workers share them, unchanged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnswerSettings {
@@ -12,6 +14,10 @@ pub struct AnswerSettings {
     /// How long a TCP connection may be idle, told to clients that ask (RFC 7828); in units of 100 milliseconds, 0 for
     /// not told.
     pub tcp_keepalive: u16,
+    /// What cookies are made with (RFC 7873, RFC 9018); none for no cookies.
+    pub cookie_secrets: Option<CookieSecrets>,
+    /// Answer over UDP with BADCOOKIE when a client that speaks of cookies has none of ours that is good.
+    pub require_cookies: bool,
     /// What the NSID option says (RFC 5001); 0 to 128 octets, none for no option.
     pub nsid: String,
     /// Answer to `version.bind` and `version.server`, class CH; 0 to 255 octets, none for REFUSED.
@@ -29,6 +35,8 @@ impl Default for AnswerSettings {
             minimal_responses: true,
             minimal_any: true,
             tcp_keepalive: 0,
+            cookie_secrets: None,
+            require_cookies: false,
             nsid: String::new(),
             version: String::new(),
             identity: String::new(),

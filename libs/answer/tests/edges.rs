@@ -232,3 +232,27 @@ fn questions_about_the_server() {
     server.settings.version.push('x');
     assert_eq!(ask(&mut server, names[0].0, 16, 3), (2, vec![]), "too long for a string");
 }
+
+#[test]
+fn a_cookie_can_be_asked_for_without_a_question() {
+    let mut server = Server::new(&[("example.", ZONE)]);
+    let opt = |data: &[u8]| {
+        let mut octets = vec![0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0];
+        octets.extend([data.len() as u8 + 4, 0, 10, 0, data.len() as u8]);
+        octets.extend(data);
+        octets
+    };
+    let rcode = |server: &mut Server, data: &[u8]| {
+        let response = server.raw(Transport::Udp, &opt(data)).unwrap();
+        (server.facts().rcode, response.len())
+    };
+    assert_eq!(rcode(&mut server, &[1; 8]).0, 1, "cookies are off");
+    let secrets = tenon_answer::CookieSecrets { current: [9; 16], others: Vec::new() };
+    server.settings.cookie_secrets = Some(secrets);
+    let response = server.raw(Transport::Udp, &opt(&[1; 8])).unwrap();
+    assert_eq!((server.facts().rcode, response.len()), (0, 12 + 11 + 4 + 24));
+    let both = response[27..].to_vec();
+    assert_eq!(rcode(&mut server, &both), (0, 51), "ours");
+    assert_eq!(rcode(&mut server, &[[1; 8], [2; 8], [3; 8]].concat()), (23, 51), "not ours");
+    assert_eq!(rcode(&mut server, &[1; 7]).0, 1, "too short");
+}

@@ -4,7 +4,7 @@
 mod support;
 
 use hickory_proto::op::Message;
-use support::{Server, query, show};
+use support::{Server, asker, query, show};
 use tenon_answer::facts::HandOver;
 use tenon_answer::{Outcome, Transport, refuse, respond};
 use tenon_image::Cause;
@@ -24,8 +24,14 @@ fn secondary() -> Server {
 /// What the response says, after the service that the request is for.
 fn ask(server: &mut Server, transport: Transport, query: &[u8]) -> (Option<HandOver>, String) {
     let mut response = vec![0; 65_535];
-    let outcome =
-        respond(&server.catalog, &server.settings, transport, query, &mut response, &mut server.scratch);
+    let outcome = respond(
+        &server.catalog,
+        &server.settings,
+        &asker(transport),
+        query,
+        &mut response,
+        &mut server.scratch,
+    );
     let (handed_over, length) = match outcome {
         Outcome::HandOver(length) => (true, length),
         Outcome::Reply(length) => (false, length),

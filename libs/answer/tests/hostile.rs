@@ -5,7 +5,7 @@ mod support;
 
 use hickory_proto::op::Message;
 use proptest::prelude::*;
-use support::{Server, query};
+use support::{Server, asker, query};
 use tenon_answer::{Outcome, Transport, respond};
 use tenon_wire::RrType;
 
@@ -72,7 +72,14 @@ fn answering_allocates_nothing() {
         for _ in 0..1000 {
             for query in &queries {
                 for transport in [Transport::Udp, Transport::Tcp] {
-                    respond(&server.catalog, &settings, transport, query, &mut response, &mut server.scratch);
+                    respond(
+                        &server.catalog,
+                        &settings,
+                        &asker(transport),
+                        query,
+                        &mut response,
+                        &mut server.scratch,
+                    );
                 }
             }
         }
@@ -88,7 +95,7 @@ proptest! {
         let mut server = Server::new(&[("example.", ZONE)]);
         let transport = if tcp { Transport::Tcp } else { Transport::Udp };
         let mut response = vec![0; room];
-        let outcome = respond(&server.catalog, &server.settings, transport, &octets, &mut response, &mut server.scratch);
+        let outcome = respond(&server.catalog, &server.settings, &asker(transport), &octets, &mut response, &mut server.scratch);
         if let Outcome::Reply(length) | Outcome::HandOver(length) = outcome {
             prop_assert!(length <= room);
         }

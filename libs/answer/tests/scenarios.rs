@@ -36,6 +36,7 @@ macro_rules! scenarios {
 scenarios! {
     additional 15,
     aliases 14,
+    cookies 11,
     delegations 15,
     dname 20,
     edns 11,
@@ -46,6 +47,7 @@ scenarios! {
     qtypes 16,
     truncation 7,
     wildcards 29,
+    zone_options 9,
 }
 
 #[test]

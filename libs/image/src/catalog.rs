@@ -14,6 +14,8 @@ use crate::manifest::{ImageFile, Manifest, ManifestZone};
 use crate::unavailable::{Cause, Unavailable};
 use crate::zone::ZoneImage;
 
+/// The store of zones that are edited here, as the manifest calls it.
+const PRIMARY: &str = "primary";
 /// The store of zones whose originals are elsewhere, as the manifest calls it.
 const SECONDARY: &str = "secondary";
 
@@ -248,7 +250,7 @@ impl Opener<'_> {
             (served.state, served.reason) = (state, reason.to_owned());
             return (served, ZoneImage::unavailable(&zone.origin, cause));
         }
-        let current = match self.image(&zone.origin, &zone.files) {
+        let current = match self.image(zone, &zone.files) {
             Ok(image) => return (served, image),
             Err(reason) => reason,
         };
@@ -257,7 +259,7 @@ impl Opener<'_> {
             served.state = ZoneState::Faulty;
             return (served, ZoneImage::faulty(&zone.origin));
         };
-        match self.image(&zone.origin, &previous.files) {
+        match self.image(zone, &previous.files) {
             Ok(image) => {
                 served.state = ZoneState::Previous;
                 (served.serial, served.version) = (previous.serial, previous.version);
@@ -272,13 +274,14 @@ impl Opener<'_> {
         }
     }
 
-    fn image(&mut self, origin: &Name, files: &[ImageFile]) -> Result<ZoneImage, String> {
+    fn image(&mut self, zone: &ManifestZone, files: &[ImageFile]) -> Result<ZoneImage, String> {
         if files.is_empty() {
             return Err("the manifest names no file for it".to_owned());
         }
         let maps = files.iter().map(|file| self.file(file)).collect::<Result<Vec<_>, _>>()?;
         let name = files.first().map_or("", |file| &file.name);
-        ZoneImage::open(origin, &maps).map_err(|fault| format!("{name}: {fault}"))
+        ZoneImage::open(&zone.origin, zone.storage == PRIMARY, &maps)
+            .map_err(|fault| format!("{name}: {fault}"))
     }
 
     fn file(&mut self, file: &ImageFile) -> Result<Arc<ImageMap>, String> {

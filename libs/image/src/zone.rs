@@ -27,6 +27,8 @@ pub struct ZoneImage {
     /// The origin in lower case, for comparing.
     folded: Box<[u8]>,
     labels: usize,
+    /// The store of primary zones is where it came from.
+    primary: bool,
     /// Newest first; the base is last. Empty for a faulty zone.
     parts: Vec<Part>,
     /// Why there are no answers, unless it is that there is no usable image.
@@ -61,7 +63,7 @@ pub struct HashedLookup<'a> {
 
 impl ZoneImage {
     /// Finds the zone in its files, base first.
-    pub(crate) fn open(origin: &Name, files: &[Arc<ImageMap>]) -> Result<Self, Fault> {
+    pub(crate) fn open(origin: &Name, primary: bool, files: &[Arc<ImageMap>]) -> Result<Self, Fault> {
         let key = KeyedName::new(origin.as_ref());
         let mut parts = Vec::with_capacity(files.len());
         for map in files.iter().rev() {
@@ -73,6 +75,7 @@ impl ZoneImage {
             origin: origin.clone(),
             folded: key.octets().into(),
             labels: key.labels(),
+            primary,
             parts,
             unavailable: None,
         })
@@ -84,6 +87,7 @@ impl ZoneImage {
             origin: origin.clone(),
             folded: key.octets().into(),
             labels: key.labels(),
+            primary: false,
             parts: Vec::new(),
             unavailable: None,
         }
@@ -115,6 +119,12 @@ impl ZoneImage {
     #[must_use]
     pub const fn labels(&self) -> usize {
         self.labels
+    }
+
+    /// True when this is where the zone is edited: its version here is the newest there is.
+    #[must_use]
+    pub const fn is_primary(&self) -> bool {
+        self.primary
     }
 
     /// False when there is nothing to answer from.

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tenon_acl::Action;
 use tenon_answer::facts::HandOver;
-use tenon_answer::{Outcome, Scratch, Transport, refuse, respond};
+use tenon_answer::{Asker, Outcome, Scratch, Transport, refuse, respond};
 use tenon_netmgr::{Handle, Handler, RelayFailure, Verdict};
 use tracing::error;
 
@@ -35,6 +36,8 @@ pub(crate) struct Answerer {
     counters: Arc<WorkerCounters>,
     doors: Doors,
     troubles: Reporter,
+    /// Seconds since 1970 when the batch began.
+    seconds: u32,
 }
 
 impl Answerer {
@@ -45,7 +48,7 @@ impl Answerer {
         troubles: Reporter,
     ) -> Self {
         let current = publisher.load_full();
-        Self { publisher, current, scratch: Scratch::new(), counters, doors, troubles }
+        Self { publisher, current, scratch: Scratch::new(), counters, doors, troubles, seconds: 0 }
     }
 
     /// Keeps an error in this program to the query that trips it: otherwise one datagram, sent again and again, could
@@ -121,6 +124,8 @@ impl Answerer {
 
 impl Handler for Answerer {
     fn batch_begins(&mut self) {
+        // Modulo 2^32, as the times in cookies are; a clock before 1970 is wrong anyhow.
+        self.seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as u32);
         let latest = self.publisher.load();
         if !Arc::ptr_eq(&latest, &self.current) {
             self.current = Arc::clone(&latest);
@@ -129,9 +134,10 @@ impl Handler for Answerer {
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
         let transport = transport(from);
+        let asker = Asker { transport, address: from.peer.ip().to_canonical(), seconds: self.seconds };
         let Published { catalog, answer, .. } = &*self.current;
         let scratch = &mut self.scratch;
-        let respond = AssertUnwindSafe(|| respond(catalog, answer, transport, message, out, scratch));
+        let respond = AssertUnwindSafe(|| respond(catalog, answer, &asker, message, out, scratch));
         let Ok(outcome) = catch_unwind(respond) else { return self.failed(from, message) };
         let verdict = match outcome {
             Outcome::Reply(length) => Verdict::Reply(length),

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tenon_answer::AnswerSettings;
 use tenon_bus::{Bus, ZoneEvent, names};
 use tenon_netmgr::{InheritedSocket, Network, NetworkError, ServedSocket};
 use tenon_service::{BusEvent, Committed, Component, CounterDefinition, Daemon, Refusal, Running};
@@ -17,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use crate::answerer::Answerer;
+use crate::cookie_file::CookieFile;
 use crate::doors::Doors;
 use crate::messages;
 use crate::settings::AuthSettings;
@@ -36,6 +38,7 @@ pub struct Instance {
     number: u32,
     zones: Arc<Zones>,
     network: Network,
+    cookies: CookieFile,
     workers: Arc<Mutex<Vec<Arc<WorkerCounters>>>>,
     troubles: Mutex<Troubles>,
     /// Somebody says that the manifest may have changed.
@@ -54,10 +57,11 @@ impl Instance {
         number: u32,
         images: &Path,
         doors: Doors,
+        cookies: CookieFile,
         sockets: Vec<InheritedSocket>,
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
-        let (zones, hints) = Zones::open(images, settings.answer(), settings.notify_acl.clone());
+        let (zones, hints) = Zones::open(images, answer(settings, &cookies), settings.notify_acl.clone());
         let (reporter, troubles) = Troubles::new();
         let workers = Arc::new(Mutex::new(Vec::new()));
         let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
@@ -76,7 +80,7 @@ impl Instance {
         );
         let (hint, changed) = (Notify::new(), Notify::new());
         let troubles = Mutex::new(troubles);
-        let instance = Arc::new(Self { number, zones, network, workers, troubles, hint, changed });
+        let instance = Arc::new(Self { number, zones, network, cookies, workers, troubles, hint, changed });
         instance.inspect_idly(hints);
         Ok(instance)
     }
@@ -229,11 +233,16 @@ impl Instance {
     }
 }
 
+/// What the workers answer by; reads the secrets of cookies.
+fn answer(settings: &AuthSettings, cookies: &CookieFile) -> AnswerSettings {
+    AnswerSettings { cookie_secrets: settings.cookies.then(|| cookies.read()), ..settings.answer() }
+}
+
 impl Component for Instance {
     type Settings = AuthSettings;
 
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
-        self.zones.set_answer(settings.answer(), settings.notify_acl.clone());
+        self.zones.set_answer(answer(settings, &self.cookies), settings.notify_acl.clone());
         self.network.apply(&settings.network());
         Ok(())
     }

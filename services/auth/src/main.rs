@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use tenon_auth::{AuthSettings, Doors, Instance, sockets};
+use tenon_auth::{AuthSettings, CookieFile, Doors, Instance, sockets};
 use tenon_service::{CommonOptions, committed, log};
 
 /// Answer DNS queries from compiled zone images, on sockets that the service manager passes on
@@ -23,6 +23,9 @@ struct CommandLine {
     /// Directory of the sockets of the services that take transfers and notices
     #[arg(long, value_name = "DIRECTORY", default_value = "/run/tenon")]
     doors: PathBuf,
+    /// Secrets of DNS cookies, one of 32 hexadecimal digits a line, the one in use first; without it one is made up
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/auth/cookie-secrets")]
+    cookie_secrets: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -39,8 +42,13 @@ fn main() -> ExitCode {
         Err(error) => return sockets::unusable(&error.to_string()),
     };
     let committed = committed::read::<AuthSettings>(&options.common.config_dir);
+    let cookies = match CookieFile::new(&options.cookie_secrets) {
+        Ok(cookies) => cookies,
+        Err(error) => return sockets::unusable(&format!("no random numbers: {error}")),
+    };
     let doors = Doors::in_directory(&options.doors);
-    let started = Instance::start(options.instance, &options.images, doors, sockets, &committed.settings);
+    let started =
+        Instance::start(options.instance, &options.images, doors, cookies, sockets, &committed.settings);
     let instance = match started {
         Ok(instance) => instance,
         Err(error) => return sockets::unusable(&error.to_string()),

@@ -24,3 +24,5 @@ pub const TRANSFER_BROKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20a";
 pub const NOTICE_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20b";
 /// A notice was refused by the access list.
 pub const NOTICE_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20c";
+/// The file of cookie secrets cannot be used.
+pub const COOKIE_SECRETS_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2c1";

@@ -47,6 +47,14 @@ pub struct AuthSettings {
     /// Answer questions for all types of a name (ANY) over UDP with one of them, so that they do not pay as a way to
     /// flood others. Over TCP the answer is whole.
     pub minimal_any: bool,
+    /// Give clients that speak of DNS cookies one of this server's, so that neither side can be fooled by forged
+    /// addresses. Servers that share an address need the same secrets: `/var/lib/tenon/auth/cookie-secrets`, one of 32
+    /// hexadecimal digits a line; the first makes cookies, all are good, so that secrets can be changed one server after
+    /// the other. The file is read at start and with every change of a setting; without it each process makes up its own.
+    pub cookies: bool,
+    /// Answer over UDP only to clients that do not speak of cookies at all or have a good one of this server; others get
+    /// one with the code BADCOOKIE and ask again. For times of floods with forged addresses.
+    pub require_cookies: bool,
     /// Name of this server for clients that ask for it with each query (NSID); empty for none.
     #[schemars(length(max = 128))]
     pub nsid: String,
@@ -134,6 +142,8 @@ impl Default for AuthSettings {
             udp_payload_size: answer.udp_payload_size,
             minimal_responses: answer.minimal_responses,
             minimal_any: answer.minimal_any,
+            cookies: true,
+            require_cookies: answer.require_cookies,
             nsid: answer.nsid,
             version: answer.version,
             identity: answer.identity,
@@ -196,7 +206,7 @@ impl Settings for AuthSettings {
 }
 
 impl AuthSettings {
-    /// What the workers' answers depend on.
+    /// What the workers' answers depend on, less the secrets of cookies, which are no setting.
     #[must_use]
     pub fn answer(&self) -> AnswerSettings {
         AnswerSettings {
@@ -204,6 +214,8 @@ impl AuthSettings {
             minimal_responses: self.minimal_responses,
             minimal_any: self.minimal_any,
             tcp_keepalive: u16::try_from(self.tcp_advertised_timeout_ms / 100).unwrap_or(u16::MAX),
+            cookie_secrets: None,
+            require_cookies: self.require_cookies,
             nsid: self.nsid.clone(),
             version: self.version.clone(),
             identity: self.identity.clone(),

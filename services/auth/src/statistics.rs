@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenon_answer::{Facts, Transport};
+use tenon_answer::{Facts, Transport, cookie::Presented};
 use tenon_netmgr::Network;
 use tenon_service::{CounterDefinition, CounterKind};
 use tenon_wire::RrType;
@@ -51,6 +51,9 @@ worker_counters! {
     opcode_other: "Messages with any other opcode.";
     edns: "Queries with EDNS.";
     dnssec_ok: "Queries that ask for DNSSEC records.";
+    cookies_client: "Queries of clients that speak of cookies and have none of this server yet.";
+    cookies_valid: "Queries with a good cookie of this server.";
+    cookies_invalid: "Queries with a cookie that is too old or not this server's.";
     qtype_a: "Queries for A.";
     qtype_aaaa: "Queries for AAAA.";
     qtype_ns: "Queries for NS.";
@@ -74,6 +77,7 @@ worker_counters! {
     rcode_refused: "Answers with code REFUSED.";
     rcode_notauth: "Answers with code NOTAUTH.";
     rcode_badvers: "Answers with code BADVERS.";
+    rcode_badcookie: "Answers with code BADCOOKIE.";
     rcode_other: "Answers with any other code.";
     transfer_requests: "Requests for a zone transfer.";
     handed_over: "Requests for a zone transfer that were for tenon-xfrout; its answers are not counted here.";
@@ -126,6 +130,9 @@ impl WorkerCounters {
         for (holds, count) in [
             (facts.edns, &self.edns),
             (facts.dnssec_ok, &self.dnssec_ok),
+            (facts.cookie == Some(Presented::Client), &self.cookies_client),
+            (facts.cookie == Some(Presented::Valid), &self.cookies_valid),
+            (facts.cookie == Some(Presented::Invalid), &self.cookies_invalid),
             (facts.truncated, &self.truncated),
             (facts.authoritative, &self.authoritative),
             (facts.referral, &self.referrals),
@@ -165,6 +172,7 @@ impl WorkerCounters {
             5 => &self.rcode_refused,
             9 => &self.rcode_notauth,
             16 => &self.rcode_badvers,
+            23 => &self.rcode_badcookie,
             _ => &self.rcode_other,
         }
     }

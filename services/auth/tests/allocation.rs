@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::zones::publish;
 use common::{PATIENCE, bound, client, question, until};
 use socket2::Type;
-use tenon_auth::{AuthSettings, Doors, Instance};
+use tenon_auth::{AuthSettings, CookieFile, Doors, Instance};
 use tenon_netmgr::InheritedSocket;
 
 struct Counting;
@@ -47,7 +47,9 @@ fn answering_allocates_nothing() {
     let named = |fd: socket2::Socket| InheritedSocket { name: "test".to_owned(), fd: fd.into() };
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
     let doors = Doors::in_directory(directory.path());
-    let instance = Instance::start(1, directory.path(), doors, sockets, &AuthSettings::default()).unwrap();
+    let cookies = CookieFile::new(&directory.path().join("cookie-secrets")).unwrap();
+    let settings = AuthSettings::default();
+    let instance = Instance::start(1, directory.path(), doors, cookies, sockets, &settings).unwrap();
     until("the idle pass is over", || instance.zones().figures().inspections > 0);
 
     let client = client();

@@ -15,7 +15,7 @@ use common::zones::{image, zone};
 use common::{PATIENCE, bound, client, question, until};
 use serde_json::{Value, json};
 use socket2::Type;
-use tenon_auth::{AuthSettings, Doors, Instance};
+use tenon_auth::{AuthSettings, CookieFile, Doors, Instance};
 use tenon_handover::{END, Kind, Request, Transport};
 use tenon_image::{Manifest, ManifestZone};
 use tenon_netmgr::InheritedSocket;
@@ -52,7 +52,8 @@ impl House {
             .map(|fd| InheritedSocket { name: "test".to_owned(), fd: fd.into() });
         let settings: AuthSettings = serde_json::from_value(settings).unwrap();
         let doors = Doors::in_directory(scratch.path());
-        let instance = Instance::start(1, scratch.path(), doors, sockets.into(), &settings).unwrap();
+        let cookies = CookieFile::new(&scratch.path().join("cookie-secrets")).unwrap();
+        let instance = Instance::start(1, scratch.path(), doors, cookies, sockets.into(), &settings).unwrap();
         Self { instance, server, scratch }
     }
 

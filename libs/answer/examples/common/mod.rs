@@ -3,10 +3,16 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use tenon_answer::{Asker, Transport};
 use tenon_datasrc::master::{Item, Limits, read_file};
 use tenon_image::{ImageBuilder, Manifest, ManifestZone, ZoneSummary};
 use tenon_wire::{Name, RrType};
 use tenon_zone::{RdataList, RrsetRef};
+
+/// Somebody who asks; for cookies, which the examples do not have.
+pub(crate) fn asker(transport: Transport) -> Asker {
+    Asker { transport, address: std::net::Ipv4Addr::LOCALHOST.into(), seconds: 0 }
+}
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use hickory_proto::op::Message;
 use tempfile::TempDir;
-use tenon_answer::{AnswerSettings, Facts, Outcome, Scratch, Transport, respond};
+use tenon_answer::{AnswerSettings, Asker, Facts, Outcome, Scratch, Transport, respond};
 use tenon_datasrc::master::{Item, Limits, read_text};
 use tenon_image::{Catalog, Cause, ImageBuilder, ImageFile, Manifest, ManifestZone, Unavailable};
 use tenon_wire::message::Rcode;
@@ -85,7 +85,14 @@ impl Server {
     /// The octets of the response.
     pub(crate) fn raw(&mut self, transport: Transport, query: &[u8]) -> Option<Vec<u8>> {
         let mut response = vec![0; 65535];
-        match respond(&self.catalog, &self.settings, transport, query, &mut response, &mut self.scratch) {
+        match respond(
+            &self.catalog,
+            &self.settings,
+            &asker(transport),
+            query,
+            &mut response,
+            &mut self.scratch,
+        ) {
             Outcome::Reply(length) | Outcome::HandOver(length) => Some(response[..length].to_vec()),
             Outcome::Silence => None,
         }
@@ -126,6 +133,11 @@ fn add_zone(builder: &mut ImageBuilder, origin: &Name, text: &str) {
         builder.add(RrsetRef { owner: owner.as_ref(), rrtype: *rrtype, ttl: *ttl, rdatas }).unwrap();
     }
     builder.end_zone().unwrap();
+}
+
+/// A client at 192.0.2.1, ten thousand seconds after the beginning of 1970.
+pub(crate) fn asker(transport: Transport) -> Asker {
+    Asker { transport, address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(), seconds: 10_000 }
 }
 
 /// A query with RD clear; `edns` is none or the DO bit.

@@ -13,10 +13,16 @@ pub const OPTION_HEAD: usize = 4;
 pub mod option {
     /// Name server identifier (RFC 5001).
     pub const NSID: u16 = 3;
+    /// How long a secondary may still serve a zone (RFC 7314).
+    pub const EXPIRE: u16 = 9;
+    /// Cookies of client and server (RFC 7873).
+    pub const COOKIE: u16 = 10;
     /// How long a TCP connection may be idle (RFC 7828).
     pub const KEEPALIVE: u16 = 11;
     /// Extended DNS error (RFC 8914).
     pub const EXTENDED_ERROR: u16 = 15;
+    /// Version of the zone that answered (RFC 9660).
+    pub const ZONE_VERSION: u16 = 19;
 }
 
 /// What the OPT record of a query says.

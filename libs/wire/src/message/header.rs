@@ -55,6 +55,8 @@ impl Rcode {
     pub const NOTAUTH: Self = Self(9);
     /// EDNS version not supported (RFC 6891 section 9).
     pub const BADVERS: Self = Self(16);
+    /// The server wants a cookie of its own first (RFC 7873 section 5.2.3).
+    pub const BADCOOKIE: Self = Self(23);
 }
 
 impl fmt::Display for Rcode {
@@ -69,6 +71,7 @@ impl fmt::Display for Rcode {
             Self::YXDOMAIN => f.write_str("YXDOMAIN"),
             Self::NOTAUTH => f.write_str("NOTAUTH"),
             Self::BADVERS => f.write_str("BADVERS"),
+            Self::BADCOOKIE => f.write_str("BADCOOKIE"),
             Self(code) => write!(f, "RCODE{code}"),
         }
     }
