@@ -8,6 +8,7 @@
 pub mod dig;
 pub mod flood;
 pub mod machine;
+pub mod peer;
 pub mod zones;
 
 pub use machine::{Bus, Machine};

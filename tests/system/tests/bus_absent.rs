@@ -4,7 +4,7 @@ use crate::zones::{load, serial};
 use std::time::Duration;
 use tenon_system_tests::{Machine, zones};
 
-const OTHERS: &str = "tenon-zonec.service tenon-cfgmgr.service tenon-stats.service tenon-listen.path";
+const OTHERS: &str = "tenon-zonec.service tenon-cfgmgr.service tenon-stats.service tenon-xfrin.service tenon-zonemgr.service tenon-listen.path";
 
 #[test]
 fn auth_answers_and_restarts_without_bus_and_services_and_reconciles_when_they_are_back() {
@@ -40,8 +40,14 @@ fn auth_answers_and_restarts_without_bus_and_services_and_reconciles_when_they_a
 fn the_bus_restarted_under_everything_is_not_noticed() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
-    let units =
-        ["tenon-auth@1.service", "tenon-zonec.service", "tenon-cfgmgr.service", "tenon-stats.service"];
+    let units = [
+        "tenon-auth@1.service",
+        "tenon-zonec.service",
+        "tenon-cfgmgr.service",
+        "tenon-stats.service",
+        "tenon-xfrin.service",
+        "tenon-zonemgr.service",
+    ];
     let before = units.map(|unit| machine.main_pid(unit));
     machine.must("systemctl restart dbus.service");
     for name in ["org.tenon.Auth1.Instance1", "org.tenon.Zonec1", "org.tenon.Cfgmgr1", "org.tenon.Collector1"]
@@ -63,7 +69,7 @@ fn the_same_under_dbus_broker() {
         "busctl call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 GetZone s example.com.",
     );
     let metrics = machine.must("curl -sS --fail http://127.0.0.1:9153/metrics");
-    for component in ["auth", "zonec", "cfgmgr", "stats"] {
+    for component in ["auth", "zonec", "cfgmgr", "stats", "xfrin", "zonemgr"] {
         let up =
             metrics.lines().find(|line| line.starts_with(&format!("tenon_up{{component=\"{component}\"")));
         assert!(up.is_some_and(|line| line.ends_with(" 1")), "{component}: {metrics}");

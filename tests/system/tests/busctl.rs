@@ -42,6 +42,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Cfgmgr1", "/org/tenon/Cfgmgr1"),
         ("org.tenon.Collector1", "/org/tenon/Collector1"),
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1"),
+        ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1"),
     ] {
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
@@ -66,6 +67,10 @@ fn calls_and_properties() {
         "get-property org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Faults",
         "call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Refresh 'sa(sq)b' example.org 1 0.0.0.0 53 false",
         "call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 Get t 7",
+        "get-property org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 ZoneCount",
+        "call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 ListZones su '' 0",
+        "call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 GetZone s example.com",
+        "call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 Refresh s example.com",
         "get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Config1 Generation",
     ];
     let mut transcript = String::new();
@@ -107,6 +112,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Collector1", "/org/tenon/Collector1", &["Collector1", "Config1", "Stats1"]),
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1", &["Xfrin1", "Config1", "Stats1"]),
         ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
+        ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1", &["Zonemgr1", "Config1", "Stats1"]),
     ] {
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {

@@ -12,6 +12,7 @@ fn exposure_of_every_unit() {
         ("tenon-cfgmgr.service", 1.5),
         ("tenon-stats.service", 1.5),
         ("tenon-xfrin.service", 1.5),
+        ("tenon-zonemgr.service", 1.5),
         ("tenon-listen@change.service", 1.5),
     ] {
         let said = machine.text(&format!("systemd-analyze security --no-pager {unit} | tail -1"));
@@ -54,6 +55,8 @@ fn an_ordinary_user_reads_and_does_not_write() {
         "busctl introspect org.tenon.Zonec1 /org/tenon/Zonec1",
         "busctl introspect org.tenon.Collector1 /org/tenon/Collector1",
         "busctl introspect org.tenon.Xfrin1 /org/tenon/Xfrin1",
+        "busctl introspect org.tenon.Zonemgr1 /org/tenon/Zonemgr1",
+        "busctl call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 ListZones su '' 0",
         "busctl call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 List tu 0 0",
         "busctl introspect org.tenon.Auth1.Instance1 /org/tenon/Auth1",
     ] {
@@ -69,6 +72,8 @@ fn an_ordinary_user_reads_and_does_not_write() {
         "busctl call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Commit s x",
         "busctl call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Refresh 'sa(sq)b' example.org 1 127.0.0.1 53 false",
         "busctl call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Remove s example.com",
+        "busctl call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 Retransfer s example.com",
+        "bindctl zone add new.test --primary 127.0.0.1",
         "busctl call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 Cancel t 1",
     ] {
         let output = as_nobody(writing);

@@ -11,6 +11,7 @@ mod installation;
 mod listen;
 mod restarts;
 mod scale;
+mod secondaries;
 mod settings;
 mod statistics;
 mod zones;
