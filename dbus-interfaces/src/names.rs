@@ -51,6 +51,13 @@ pub const ZONEMGR_PATH: &str = "/org/tenon/Zonemgr1";
 /// Interface of the zone manager.
 pub const ZONEMGR_INTERFACE: &str = "org.tenon.Zonemgr1";
 
+/// Bus name of the service that gives zones to secondaries.
+pub const XFROUT: &str = "org.tenon.Xfrout1";
+/// The object of the service that gives zones to secondaries.
+pub const XFROUT_PATH: &str = "/org/tenon/Xfrout1";
+/// Interface of the service that gives zones to secondaries.
+pub const XFROUT_INTERFACE: &str = "org.tenon.Xfrout1";
+
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.

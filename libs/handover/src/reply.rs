@@ -1,6 +1,7 @@
 //! The taker's side: the answer on its way back.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -38,6 +39,18 @@ impl Reply {
         self.stream.write_all(&END).await
     }
 
+    /// The same for a thread that may block. Each write waits `idle` at most for the client to read on, and none goes
+    /// on after `deadline`.
+    ///
+    /// # Errors
+    /// The connection cannot be changed.
+    pub fn into_blocking(self, idle: Duration, deadline: Instant) -> io::Result<BlockingReply> {
+        let stream = self.stream.into_std()?;
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(Some(idle.max(Duration::from_millis(1))))?;
+        Ok(BlockingReply { stream, deadline })
+    }
+
     /// Ends when the giver closed the connection: the client went, or the giver did.
     pub async fn gone(&self) {
         let mut octet = [0; 1];
@@ -51,5 +64,71 @@ impl Reply {
                 Ok(_) | Err(_) => return,
             }
         }
+    }
+}
+
+/// The answer on its way back, written by a thread that may block. See [`Reply::into_blocking`].
+#[derive(Debug)]
+pub struct BlockingReply {
+    stream: std::os::unix::net::UnixStream,
+    deadline: Instant,
+}
+
+impl BlockingReply {
+    /// Sends messages that already have their two-octet lengths before them.
+    ///
+    /// # Errors
+    /// The client or the giver is gone; [`io::ErrorKind::TimedOut`] when the client stopped reading or took too long.
+    pub fn send(&mut self, mut framed: &[u8]) -> io::Result<()> {
+        while !framed.is_empty() {
+            if Instant::now() >= self.deadline {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long in all"));
+            }
+            match self.stream.write(framed) {
+                Ok(written) => framed = framed.get(written..).unwrap_or(&[]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that the answer is whole.
+    ///
+    /// # Errors
+    /// As of [`BlockingReply::send`].
+    pub fn finish(mut self) -> io::Result<()> {
+        self.send(&END)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_stops_reading_or_dawdles_ends_the_answer() {
+        let (taker, giver) = UnixStream::pair().unwrap();
+        let idle = Duration::from_millis(50);
+        let hour = Instant::now() + Duration::from_secs(3600);
+        let mut reply = Reply::new(taker).into_blocking(idle, hour).unwrap();
+        let error =
+            tokio::task::spawn_blocking(move || reply.send(&vec![0; 64 << 20])).await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (io::ErrorKind::TimedOut, "the client stopped reading")
+        );
+        drop(giver);
+
+        let (taker, _giver) = UnixStream::pair().unwrap();
+        let mut reply = Reply::new(taker).into_blocking(idle, Instant::now()).unwrap();
+        assert_eq!(reply.send(b"x").unwrap_err().to_string(), "it took too long in all");
+        let (taker, giver) = UnixStream::pair().unwrap();
+        drop(giver);
+        let mut reply = Reply::new(taker).into_blocking(idle, hour).unwrap();
+        assert_eq!(reply.send(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

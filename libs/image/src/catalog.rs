@@ -142,6 +142,13 @@ impl Catalog {
         self.zones.get(at)
     }
 
+    /// What is asked of one zone, by its exact name.
+    #[must_use]
+    pub fn image(&self, origin: NameRef<'_>) -> Option<&ZoneImage> {
+        let at = self.zones.binary_search_by(|zone| zone.origin.as_ref().cmp(&origin)).ok()?;
+        self.images.get(at)
+    }
+
     /// The zone with the longest name at or above `name`; strictly above it when `above` is set, as DS records are
     /// with the parent (RFC 4035 section 3.1.4.1), unless only the zone itself is served.
     #[inline]

@@ -143,6 +143,17 @@ impl<'a> Node<'a> {
         Ok(None)
     }
 
+    /// Octets that the node takes in its image, the gap behind it not counted.
+    pub(crate) fn length(&self) -> Result<usize, Fault> {
+        let mut rrsets = self.rrsets();
+        while rrsets.next_entry()?.is_some() {}
+        if rrsets.body > self.octets.len() {
+            Err(Fault("a node ends behind its end"))
+        } else {
+            Ok(rrsets.body)
+        }
+    }
+
     /// The RRsets, types ascending.
     #[must_use]
     pub const fn rrsets(&self) -> Rrsets<'a> {

@@ -5,7 +5,7 @@
 /// The image says something that cannot be: a question that meets it is answered SERVFAIL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Fault(pub(crate) &'static str);
+pub struct Fault(pub &'static str);
 
 const SHORT: Fault = Fault("an offset points behind its end");
 

@@ -9,9 +9,11 @@ use data_encoding::BASE32_DNSSEC;
 use tenon_wire::message::KeyedName;
 use tenon_wire::{Name, NameRef};
 
+use crate::catalog::BodyFault;
 use crate::file::ImageMap;
 use crate::format::ZoneEntry;
 use crate::node::{Node, NodeRef, kind};
+use crate::nodes::Nodes;
 use crate::octets::Fault;
 use crate::order::{canonical_key, canonical_order};
 use crate::part::PartView;
@@ -20,8 +22,8 @@ use crate::unavailable::Cause;
 /// Names up to so many labels below the apex are looked for from the apex down, so that a delegation is met first.
 const SHALLOW: usize = 2;
 
-/// A zone that can be asked.
-#[derive(Debug)]
+/// A zone that can be asked. Copies share the mapped files, which stay mapped for as long as one exists.
+#[derive(Clone, Debug)]
 pub struct ZoneImage {
     origin: Name,
     /// The origin in lower case, for comparing.
@@ -35,7 +37,7 @@ pub struct ZoneImage {
     unavailable: Option<Cause>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     map: Arc<ImageMap>,
     entry: ZoneEntry,
@@ -145,6 +147,28 @@ impl ZoneImage {
     fn base(&self) -> Result<(PartView<'_>, &ZoneEntry), Fault> {
         let part = self.parts.last().ok_or(Fault("no image of the zone can be used"))?;
         Ok((PartView::new(part.map.octets(), &part.entry, self.labels)?, &part.entry))
+    }
+
+    /// Every node of the zone, once: its own name first, then in canonical order; of a layered zone newest layer first.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn nodes(&self) -> Result<Nodes<'_>, Fault> {
+        let counts = self.parts.iter().map(|part| part.entry.nodes);
+        let parts = self.views().zip(counts).map(|(view, count)| Ok((view?.nodes, count)));
+        Ok(Nodes::new(self, parts.collect::<Result<_, _>>()?))
+    }
+
+    /// Reads the files of the zone through and compares their checksums, unless that was done since they were mapped. A
+    /// pack is read as a whole, the zones of others included.
+    ///
+    /// # Errors
+    /// The first file that is damaged.
+    pub fn verify_bodies(&self) -> Result<(), BodyFault> {
+        self.parts.iter().try_for_each(|part| {
+            let file = || part.map.file().name.clone();
+            part.map.verify_bodies(&mut || ()).map_err(|reason| BodyFault { file: file(), reason })
+        })
     }
 
     /// The node of a reference found in this zone.
@@ -375,7 +399,7 @@ impl ZoneImage {
     }
 
     /// True when one of the `age` newest files says something about the name.
-    fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
+    pub(crate) fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
         let mut octets = [0; 255];
         let whole = relative.len() + self.origin().octets().len();
         let (head, tail) = octets

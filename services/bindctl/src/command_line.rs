@@ -131,6 +131,11 @@ pub enum ZoneCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         wait: u64,
     },
+    /// Tell the servers of a zone its serial now (NOTIFY), whether they know it or not
+    Notify {
+        /// The zone's name
+        zone: String,
+    },
     /// Ask the primaries of a secondary zone now whether they have a newer version
     Refresh {
         /// The zone's name

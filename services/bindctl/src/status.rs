@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tenon_bus::{
     Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Collector1, CollectorState, Config1, Systemd,
-    Unit, UnitDetails, Xfrin1, XfrinState, Zonec1, ZonecState, Zonemgr1, ZonemgrState, names,
+    Unit, UnitDetails, Xfrin1, XfrinState, Xfrout1, XfroutState, Zonec1, ZonecState, Zonemgr1, ZonemgrState,
+    names,
 };
 use tenon_image::Manifest;
 
@@ -28,6 +29,7 @@ struct Report {
     stats: Option<CollectorState>,
     zonemgr: Option<ZonemgrState>,
     xfrin: Option<XfrinState>,
+    xfrout: Option<XfroutState>,
     /// From the file that daemons read; absent when nothing was ever committed.
     committed_generation: Option<u64>,
     /// From the file that auth trusts; absent when nothing was ever compiled.
@@ -146,6 +148,10 @@ impl Report {
         if let Some(faults) = self.xfrin.as_ref().map(|xfrin| xfrin.faults.clone()) {
             self.note_faults("xfrin", &faults);
         }
+        self.xfrout = self.note_absence("tenon-xfrout", Xfrout1::new(bus).state().await);
+        if let Some(faults) = self.xfrout.as_ref().map(|xfrout| xfrout.faults.clone()) {
+            self.note_faults("xfrout", &faults);
+        }
         self.note_costs();
     }
 
@@ -203,6 +209,12 @@ impl Report {
                  expires",
             );
         }
+        if absent(names::XFROUT) {
+            costs.push(
+                "tenon-xfrout is not on the bus: secondaries are not told of changes; a request for a transfer starts it, \
+                 unless its socket is stopped too",
+            );
+        }
         self.problems.extend(costs.into_iter().map(str::to_owned));
     }
 
@@ -233,6 +245,12 @@ impl Report {
         }
         if let Some(zonemgr) = self.zonemgr.as_ref().filter(|zonemgr| zonemgr.zone_count > 0) {
             output.line(&format!("secondary {}", secondary_line(zonemgr)))?;
+        }
+        if let Some(xfrout) = self.xfrout.as_ref() {
+            output.line(&format!(
+                "xfrout    {} transfers on their way, {} notices unanswered",
+                xfrout.running_transfers, xfrout.pending_notifies
+            ))?;
         }
         match self.cfgmgr.as_ref().map(|cfgmgr| cfgmgr.generation).or(self.committed_generation) {
             None | Some(0) => output.line("settings  the defaults; nothing was committed yet")?,
@@ -311,7 +329,7 @@ mod tests {
     fn every_absence_is_told_with_its_cost() {
         let mut report = Report { bus_reachable: true, ..Report::default() };
         report.note_costs();
-        assert_eq!(report.problems.len(), 6);
+        assert_eq!(report.problems.len(), 7);
         report.problems.clear();
         report.names = vec![
             names::auth(2),
@@ -320,6 +338,7 @@ mod tests {
             names::COLLECTOR.into(),
             names::ZONEMGR.into(),
             names::XFRIN.into(),
+            names::XFROUT.into(),
         ];
         report.note_costs();
         assert!(report.problems.is_empty(), "{:?}", report.problems);

@@ -1,6 +1,7 @@
 //! `bindctl zone`: zones as they are stored, compiled and answered.
 
 mod change;
+mod notify;
 mod secondary;
 mod waiting;
 
@@ -72,6 +73,7 @@ pub(crate) async fn run(session: &mut Session, command: ZoneCommand) -> Result<(
                 change::remove(session, &zone, wait).await
             }
         }
+        ZoneCommand::Notify { zone } => notify::notify(session, &zone_name(&zone)?).await,
         ZoneCommand::Refresh { zone, wait } => {
             secondary::look(session, &zone_name(&zone)?, false, wait).await
         }

@@ -43,6 +43,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Collector1", "/org/tenon/Collector1"),
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1"),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1"),
+        ("org.tenon.Xfrout1", "/org/tenon/Xfrout1"),
     ] {
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
@@ -72,6 +73,10 @@ fn calls_and_properties() {
         "call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 GetZone s example.com",
         "call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 Refresh s example.com",
         "get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Config1 Generation",
+        "call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Transfers",
+        "call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Notify s example.com",
+        "call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Notify s nowhere.example.",
+        "get-property org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 RunningTransfers PendingNotifies Faults",
     ];
     let mut transcript = String::new();
     for call in calls {
@@ -113,6 +118,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1", &["Xfrin1", "Config1", "Stats1"]),
         ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1", &["Zonemgr1", "Config1", "Stats1"]),
+        ("org.tenon.Xfrout1", "/org/tenon/Xfrout1", &["Xfrout1", "Config1", "Stats1"]),
     ] {
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {

@@ -1,0 +1,360 @@
+//! Takes requests from tenon-auth and answers them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tenon_acl::Action;
+use tenon_handover::{Kind, Reply, Request, Transport};
+use tenon_image::ZoneImage;
+use tenon_wire::message::Rcode;
+use tenon_wire::message::edns::flags_kept;
+use tenon_wire::{Name, NameRef};
+use tokio::net::{UnixListener, UnixStream};
+use tracing::{info, warn};
+
+use crate::messages;
+use crate::reply::{Asked, refusal};
+use crate::request::{BadRequest, TransferKind, TransferQuery};
+use crate::settings::Rules;
+use crate::statistics::{Statistics, add};
+use crate::stream::{Opening, Sent, StreamError, axfr, soa_alone};
+use crate::transfers::{Place, Transfers};
+use crate::zones::Zones;
+
+/// Extended errors (RFC 8914 section 5.2).
+mod extended {
+    pub(super) const NOT_READY: u16 = 14;
+    pub(super) const PROHIBITED: u16 = 18;
+    pub(super) const NOT_AUTHORITATIVE: u16 = 20;
+}
+
+/// Takes requests.
+#[derive(Debug)]
+pub struct Taker {
+    zones: Arc<Zones>,
+    transfers: Arc<Transfers>,
+    rules: Arc<RwLock<Arc<Rules>>>,
+    statistics: Arc<Statistics>,
+}
+
+/// What is done about a request.
+enum Verdict {
+    Silence,
+    Answer(Vec<u8>),
+    Transfer(Transfer),
+}
+
+/// A transfer that may begin.
+struct Transfer {
+    image: ZoneImage,
+    zone: Name,
+    kind: TransferKind,
+    serial: u32,
+}
+
+impl Taker {
+    /// Takes requests for these zones.
+    pub const fn new(
+        zones: Arc<Zones>,
+        transfers: Arc<Transfers>,
+        rules: Arc<RwLock<Arc<Rules>>>,
+        statistics: Arc<Statistics>,
+    ) -> Self {
+        Self { zones, transfers, rules, statistics }
+    }
+
+    /// Takes what comes through the door, for ever.
+    pub async fn accept(self: Arc<Self>, door: UnixListener) {
+        loop {
+            match door.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&self).take(stream))),
+                // Out of descriptors, mostly: those who wait stay in the door.
+                Err(error) => {
+                    warn!("cannot take a request: {error}; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn take(self: Arc<Self>, mut stream: UnixStream) {
+        let request = match tenon_handover::receive(&mut stream).await {
+            Ok(request) if request.kind == Kind::Transfer => request,
+            Ok(request) => return self.unreadable(&format!("it is a {:?}, not a transfer", request.kind)),
+            Err(error) => return self.unreadable(&error.to_string()),
+        };
+        add(&self.statistics.requests, 1);
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let reply = Reply::new(stream);
+        // A new manifest is read on a thread that may block.
+        let (taker, asked, list) = (Arc::clone(&self), request.clone(), Arc::clone(&rules));
+        let considering = tokio::task::spawn_blocking(move || taker.consider(&asked, &list));
+        let Ok(verdict) = considering.await else { return };
+        // Errors: whoever asked is gone, and nobody is left to be told.
+        let _gone = match verdict {
+            Verdict::Silence => reply.finish().await,
+            Verdict::Answer(message) => send(reply, &message).await,
+            Verdict::Transfer(transfer) => self.transfer(reply, request, transfer, &rules).await,
+        };
+    }
+
+    fn unreadable(&self, reason: &str) {
+        add(&self.statistics.requests_unreadable, 1);
+        warn!("a request cannot be taken: {reason}");
+    }
+
+    /// Decides, in this order: whether it makes sense, the key, the access list, the zone, the serial.
+    fn consider(&self, request: &Request, rules: &Rules) -> Verdict {
+        let query = match TransferQuery::read(&request.message, request.transport) {
+            Ok(query) => query,
+            Err(bad) => return self.makes_no_sense(request.peer, &bad),
+        };
+        let name = query.question.name;
+        if let Some(signature) = &query.signature {
+            add(&self.statistics.requests_bad_key, 1);
+            let reason = "it is signed with a key that is not known";
+            log_impossible(name, request.peer, query.kind, reason);
+            return Verdict::Answer(refusal(asked(&query), Rcode::NOTAUTH, None, Some(signature)));
+        }
+        if let Some(verdict) = self.rejected(request, &query, rules) {
+            return verdict;
+        }
+        // tenon-auth may serve a newer version already, of which the client knows.
+        self.zones.reconcile();
+        let catalog = self.zones.catalog();
+        let (Some(served), Some(image)) = (catalog.zone(name), catalog.image(name)) else {
+            add(&self.statistics.requests_notauth, 1);
+            log_impossible(name, request.peer, query.kind, "there is no such zone here");
+            let extended = Some(extended::NOT_AUTHORITATIVE);
+            return Verdict::Answer(refusal(asked(&query), Rcode::NOTAUTH, extended, None));
+        };
+        if !image.is_usable() {
+            return self.unavailable(request.peer, &query, &served.reason);
+        }
+        let current = matches!(query.kind, TransferKind::Ixfr { serial } if !is_newer(served.serial, serial));
+        if current || request.transport == Transport::Udp {
+            add(&self.statistics.ixfr_current, u64::from(current));
+            return match soa_alone(image, opening(&query)) {
+                Ok(message) => Verdict::Answer(message),
+                Err(error) => self.unavailable(request.peer, &query, &error.to_string()),
+            };
+        }
+        let (image, zone) = (image.clone(), served.origin.clone());
+        Verdict::Transfer(Transfer { image, zone, kind: query.kind, serial: served.serial })
+    }
+
+    fn makes_no_sense(&self, peer: SocketAddr, bad: &BadRequest<'_>) -> Verdict {
+        add(&self.statistics.requests_formerr, 1);
+        info!(
+            message_id = messages::NOT_POSSIBLE,
+            peer = %peer,
+            reason = bad.reason,
+            "transfer for {peer} refused with {}: {}", bad.rcode, bad.reason
+        );
+        let Some(header) = bad.header else { return Verdict::Silence };
+        let asked = Asked { header, question: bad.question, edns: bad.edns };
+        Verdict::Answer(refusal(asked, bad.rcode, None, None))
+    }
+
+    /// What the access list has against it.
+    fn rejected(&self, request: &Request, query: &TransferQuery<'_>, rules: &Rules) -> Option<Verdict> {
+        let (list, option) = rules.transfer_acl(query.question.name);
+        let Request { peer, local, transport, .. } = *request;
+        let decision = list.decide(&tenon_acl::Request { peer, local, transport });
+        if decision.action == Action::Accept {
+            return None;
+        }
+        warn!(
+            message_id = messages::REJECTED,
+            zone = %query.question.name,
+            peer = %peer,
+            acl_rule = %decision.named(&option),
+            "{} of {} for {peer} {} by xfrout/{}",
+            query.kind.as_str(),
+            query.question.name,
+            if decision.action == Action::Drop { "dropped" } else { "rejected" },
+            decision.named(&option)
+        );
+        if decision.action == Action::Drop {
+            add(&self.statistics.requests_dropped, 1);
+            return Some(Verdict::Silence);
+        }
+        add(&self.statistics.requests_rejected, 1);
+        let extended = Some(extended::PROHIBITED);
+        Some(Verdict::Answer(refusal(asked(query), Rcode::REFUSED, extended, None)))
+    }
+
+    fn unavailable(&self, peer: SocketAddr, query: &TransferQuery<'_>, reason: &str) -> Verdict {
+        add(&self.statistics.requests_unavailable, 1);
+        warn!(
+            message_id = messages::UNAVAILABLE,
+            zone = %query.question.name,
+            peer = %peer,
+            reason,
+            "{} of {} for {peer} answered SERVFAIL: {reason}", query.kind.as_str(), query.question.name
+        );
+        Verdict::Answer(refusal(asked(query), Rcode::SERVFAIL, Some(extended::NOT_READY), None))
+    }
+
+    /// Waits for a place and sends the zone.
+    async fn transfer(
+        self: Arc<Self>,
+        reply: Reply,
+        request: Request,
+        transfer: Transfer,
+        rules: &Rules,
+    ) -> io::Result<()> {
+        let Transfer { image, zone, kind, serial } = transfer;
+        let place = tokio::select! {
+            place = self.transfers.place(zone.clone(), request.peer, kind, serial, rules) => place,
+            () = reply.gone() => return Ok(()),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(reason) => {
+                add(&self.statistics.requests_over_quota, 1);
+                warn!(
+                    message_id = messages::OVER_QUOTA,
+                    zone = %zone,
+                    peer = %request.peer,
+                    reason = %reason,
+                    "{} of {zone} for {} refused: {reason}", kind.as_str(), request.peer
+                );
+                let Ok(query) = TransferQuery::read(&request.message, request.transport) else {
+                    return Ok(());
+                };
+                return send(reply, &refusal(asked(&query), Rcode::REFUSED, None, None)).await;
+            }
+        };
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let deadline = Instant::now() + seconds(rules.settings.total_timeout_s);
+        let idle = seconds(rules.settings.idle_timeout_s);
+        // As many threads as there are places.
+        let sending =
+            tokio::task::spawn_blocking(move || self.send(reply, &request, &image, &place, idle, deadline));
+        sending.await.unwrap_or(Ok(()))
+    }
+
+    /// Sends the zone, on a thread that may block.
+    fn send(
+        &self,
+        reply: Reply,
+        request: &Request,
+        image: &ZoneImage,
+        place: &Place,
+        idle: Duration,
+        deadline: Instant,
+    ) -> io::Result<()> {
+        if let Err(fault) = image.verify_bodies() {
+            self.zones.condemn(fault);
+            // Dropping the reply before anything was sent makes tenon-auth answer SERVFAIL.
+            self.failed(place, "its image is damaged");
+            return Ok(());
+        }
+        let Ok(query) = TransferQuery::read(&request.message, request.transport) else { return Ok(()) };
+        let mut reply = reply.into_blocking(idle, deadline)?;
+        let mut counted = Sent::default();
+        let outcome = axfr(image, opening(&query), &mut |messages, sent| {
+            reply.send(messages)?;
+            self.progress(place, counted, sent);
+            counted = sent;
+            Ok(())
+        });
+        match outcome.and_then(|sent| Ok(reply.finish().map(|()| sent)?)) {
+            Ok(sent) => self.done(place, sent),
+            Err(error) => {
+                let timed_out =
+                    matches!(&error, StreamError::Io(error) if error.kind() == io::ErrorKind::TimedOut);
+                add(&self.statistics.transfers_timed_out, u64::from(timed_out));
+                self.failed(place, &error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self, place: &Place, before: Sent, now: Sent) {
+        let statistics = &self.statistics;
+        add(&statistics.transfer_messages, now.messages - before.messages);
+        add(&statistics.transfer_records, now.records - before.records);
+        add(&statistics.transfer_octets, now.octets - before.octets);
+        place.running.progress(now.records, now.octets);
+    }
+
+    fn done(&self, place: &Place, sent: Sent) {
+        add(&self.statistics.transfers_done, 1);
+        let Sent { messages, records, octets } = sent;
+        let (running, seconds) = (&place.running, seconds_since(place.running.started_usec));
+        info!(
+            message_id = messages::TRANSFERRED,
+            zone = %running.zone,
+            peer = %running.peer,
+            serial = running.serial,
+            messages,
+            records,
+            octets,
+            seconds,
+            "{} of {} serial {} for {}: {records} records in {messages} messages, {octets} octets, {seconds:.3} s",
+            running.kind.as_str(),
+            running.zone,
+            running.serial,
+            running.peer
+        );
+    }
+
+    fn failed(&self, place: &Place, reason: &str) {
+        add(&self.statistics.transfers_failed, 1);
+        let (running, seconds) = (&place.running, seconds_since(place.running.started_usec));
+        warn!(
+            message_id = messages::TRANSFER_FAILED,
+            zone = %running.zone,
+            peer = %running.peer,
+            serial = running.serial,
+            seconds,
+            reason,
+            "{} of {} serial {} for {} broke off: {reason}",
+            running.kind.as_str(),
+            running.zone,
+            running.serial,
+            running.peer
+        );
+    }
+}
+
+async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
+    reply.send(message).await?;
+    reply.finish().await
+}
+
+fn log_impossible(zone: NameRef<'_>, peer: SocketAddr, kind: TransferKind, reason: &str) {
+    info!(
+        message_id = messages::NOT_POSSIBLE,
+        zone = %zone,
+        peer = %peer,
+        reason,
+        "{} of {zone} for {peer} answered NOTAUTH: {reason}", kind.as_str()
+    );
+}
+
+const fn asked<'a>(query: &TransferQuery<'a>) -> Asked<'a> {
+    Asked { header: query.header, question: Some(query.question), edns: query.edns }
+}
+
+fn opening<'a>(query: &TransferQuery<'a>) -> Opening<'a> {
+    Opening {
+        id: query.header.id(),
+        flags: flags_kept(query.header.flags()),
+        question: query.question.octets,
+        edns: query.edns.map(|edns| edns.dnssec_ok),
+    }
+}
+
+/// Whether serial `a` is newer than `b` (RFC 1982 section 3.2).
+const fn is_newer(a: u32, b: u32) -> bool {
+    a != b && a.wrapping_sub(b) < 1 << 31
+}
+
+fn seconds_since(usec: u64) -> f64 {
+    Duration::from_micros(tenon_service::now_usec().saturating_sub(usec)).as_secs_f64()
+}
