@@ -2,7 +2,7 @@
 //!
 //! The XML files beside this crate are the contract; here is what a Rust program calls. A [`Bus`] is a connection;
 //! each proxy ([`Config1`], [`Stats1`], [`Auth1`], [`Zonec1`], [`Cfgmgr1`],
-//! [`Collector1`], [`Xfrin1`], [`Jobs1`]) is one object of one peer, and shows types
+//! [`Collector1`], [`Cmdctl1`], [`Xfrin1`], [`Jobs1`]) is one object of one peer, and shows types
 //! of its own only. The bus library itself is seen in [`server`] alone, which daemons use to serve objects.
 //!
 //! Looking never starts anything: every call carries no-auto-start, except the verbs of [`Cfgmgr1`], which an
@@ -11,6 +11,7 @@
 mod auth;
 mod bus;
 mod cfgmgr;
+mod cmdctl;
 mod collector;
 mod config;
 mod error;
@@ -18,6 +19,7 @@ mod jobs;
 pub mod names;
 mod peer;
 pub mod server;
+pub mod services;
 mod stats;
 mod systemd;
 mod value;
@@ -30,6 +32,7 @@ mod zones;
 pub use auth::{Auth1, AuthState, AuthZone, AuthZoneDetails, Listener};
 pub use bus::{Bus, OwnerChange, OwnerChanges};
 pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, Edit, HistoryEntry, Unconfirmed};
+pub use cmdctl::{Cmdctl1, CmdctlState};
 pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
 pub use error::BusError;

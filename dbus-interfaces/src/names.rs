@@ -58,6 +58,13 @@ pub const XFROUT_PATH: &str = "/org/tenon/Xfrout1";
 /// Interface of the service that gives zones to secondaries.
 pub const XFROUT_INTERFACE: &str = "org.tenon.Xfrout1";
 
+/// Bus name of the REST door.
+pub const CMDCTL: &str = "org.tenon.Cmdctl1";
+/// The object of the REST door.
+pub const CMDCTL_PATH: &str = "/org/tenon/Cmdctl1";
+/// Interface of the REST door.
+pub const CMDCTL_INTERFACE: &str = "org.tenon.Cmdctl1";
+
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.

@@ -1,0 +1,229 @@
+//! The accounts: who may come in, and for what.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use crate::messages;
+use crate::password;
+use crate::watched::{self, Identity};
+
+/// Largest file that is read, in octets.
+const FILE_LIMIT: u64 = 1 << 20;
+/// Most characters of an account's name; tenon-cfgmgr takes no longer ones as authors.
+const NAME: usize = 64;
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Look at everything that is shown.
+    Read,
+    /// Commit settings.
+    Commit,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Hash of its password in PHC form; none: tokens only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Its tokens.
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+}
+
+/// A token of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// SHA-256 of the token in hexadecimal.
+    pub sha256: String,
+    /// Until when it is good, in microseconds since the epoch; 0 for ever.
+    pub expires_usec: u64,
+}
+
+/// All accounts, as in the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// The accounts.
+    pub accounts: Vec<Account>,
+}
+
+/// Why accounts were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The name will not do.
+    #[error("\"{0}\": an account's name has 1 to {NAME} letters, digits and . _ - @")]
+    Name(String),
+    /// There is one already.
+    #[error("there is an account {0} already")]
+    Exists(String),
+    /// There is none.
+    #[error("there is no account {0}")]
+    Unknown(String),
+    /// No hash could be made.
+    #[error(transparent)]
+    Hash(#[from] password::HashError),
+    /// The file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+}
+
+impl Accounts {
+    /// Reads the file; no file is no account.
+    pub fn read(path: &Path) -> Result<Self, AccountError> {
+        let at = |error| AccountError::File { path: path.to_owned(), error };
+        match watched::read(path, FILE_LIMIT) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(at(error)),
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| at(error.into())),
+        }
+    }
+
+    /// Replaces the file.
+    pub fn write(&self, path: &Path) -> Result<(), AccountError> {
+        let at = |error| AccountError::File { path: path.to_owned(), error };
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| at(error.into()))?;
+        text.push(b'\n');
+        watched::replace(path, &text, 0o600).map_err(at)
+    }
+
+    /// Adds an account.
+    pub fn add(&mut self, name: &str, password: &str, scopes: Vec<Scope>) -> Result<(), AccountError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+        if name.is_empty() || name.len() > NAME || !name.chars().all(plain) {
+            return Err(AccountError::Name(name.to_owned()));
+        }
+        if self.named(name).is_some() {
+            return Err(AccountError::Exists(name.to_owned()));
+        }
+        let password = Some(password::hash(password)?);
+        self.accounts.push(Account { name: name.to_owned(), password, scopes, tokens: Vec::new() });
+        Ok(())
+    }
+
+    /// Adds a token to an account, and forgets those that are no longer good.
+    pub fn add_token(&mut self, name: &str, token: &str, expires_usec: u64) -> Result<(), AccountError> {
+        let now = tenon_service::now_usec();
+        let account = self.accounts.iter_mut().find(|account| account.name == name);
+        let account = account.ok_or_else(|| AccountError::Unknown(name.to_owned()))?;
+        account.tokens.retain(|token| token.is_good(now));
+        account.tokens.push(Token { sha256: password::fingerprint(token), expires_usec });
+        Ok(())
+    }
+
+    /// Removes an account with its tokens.
+    pub fn remove(&mut self, name: &str) -> Result<(), AccountError> {
+        let before = self.accounts.len();
+        self.accounts.retain(|account| account.name != name);
+        if self.accounts.len() == before { Err(AccountError::Unknown(name.to_owned())) } else { Ok(()) }
+    }
+
+    /// The account of a name.
+    pub fn named(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// The account of a token that is good at a time.
+    pub fn with_token(&self, token: &str, now_usec: u64) -> Option<&Account> {
+        let sha256 = password::fingerprint(token);
+        let good = |token: &Token| token.sha256 == sha256 && token.is_good(now_usec);
+        self.accounts.iter().find(|account| account.tokens.iter().any(good))
+    }
+}
+
+impl Token {
+    fn is_good(&self, now_usec: u64) -> bool {
+        self.expires_usec == 0 || now_usec < self.expires_usec
+    }
+}
+
+/// The accounts of a file, read again when it was replaced.
+#[derive(Debug)]
+pub struct AccountsFile {
+    path: PathBuf,
+    read: Mutex<(Option<Identity>, Result<Arc<Accounts>, String>)>,
+}
+
+impl AccountsFile {
+    /// The accounts of this file.
+    pub fn new(path: PathBuf) -> Self {
+        let file = Self { path, read: Mutex::new((None, Ok(Arc::default()))) };
+        let _ = file.now();
+        file
+    }
+
+    /// The accounts now; the reason when they cannot be read, and then nobody may come in.
+    pub fn now(&self) -> Result<Arc<Accounts>, String> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let identity = Identity::of(&self.path);
+        if identity != read.0 {
+            *read = (identity, self.read_now());
+        }
+        read.1.clone()
+    }
+
+    fn read_now(&self) -> Result<Arc<Accounts>, String> {
+        Accounts::read(&self.path).map(Arc::new).map_err(|reason| {
+            error!(
+                message_id = messages::ACCOUNTS_BROKEN,
+                reason = %reason,
+                "the accounts cannot be read: {reason}; nobody is let in"
+            );
+            reason.to_string()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_kept_and_their_changes_seen() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("accounts.json");
+        let file = AccountsFile::new(path.clone());
+        assert!(file.now().unwrap().accounts.is_empty());
+        let mut accounts = Accounts::default();
+        accounts.add("alice", "open sesame", vec![Scope::Read, Scope::Commit]).unwrap();
+        accounts.add_token("alice", "old", 5).unwrap();
+        accounts.add_token("alice", "token", 0).unwrap();
+        accounts.write(&path).unwrap();
+        let seen = file.now().unwrap();
+        assert_eq!(*seen, accounts);
+        assert_eq!(seen.with_token("token", 10).map(|account| account.name.as_str()), Some("alice"));
+        assert!(seen.with_token("old", 10).is_none() && seen.with_token("other", 10).is_none());
+        std::fs::write(&path, "{").unwrap();
+        assert!(file.now().unwrap_err().contains("accounts.json"));
+    }
+
+    #[test]
+    fn names_are_plain_and_unique() {
+        let mut accounts = Accounts::default();
+        for name in ["", "two words", "x:y", "ä", &"x".repeat(65)] {
+            assert!(matches!(accounts.add(name, "p", Vec::new()), Err(AccountError::Name(_))), "{name}");
+        }
+        accounts.add("a", "p", Vec::new()).unwrap();
+        assert!(matches!(accounts.add("a", "p", Vec::new()), Err(AccountError::Exists(_))));
+        accounts.remove("a").unwrap();
+        assert!(matches!(accounts.remove("a"), Err(AccountError::Unknown(_))));
+        assert!(matches!(accounts.add_token("a", "t", 0), Err(AccountError::Unknown(_))));
+    }
+}

@@ -1,0 +1,107 @@
+//! The service as a whole.
+
+pub mod bus;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tenon_service::listeners::{Listeners, Told};
+use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
+
+use crate::accounts::AccountsFile;
+use crate::api::Api;
+use crate::certificate::{Certificate, Files};
+use crate::gate::Gate;
+use crate::messages;
+use crate::server::Server;
+use crate::settings::CmdctlSettings;
+use crate::statistics::Statistics;
+
+/// Name of the file of accounts in the state directory.
+pub const ACCOUNTS: &str = "accounts.json";
+
+const TOLD: Told =
+    Told { what: "HTTPS", listening: messages::LISTENING, not_listening: messages::NOT_LISTENING };
+
+/// The service.
+pub struct Door {
+    listeners: Listeners,
+    certificate: Arc<Certificate>,
+    gate: Arc<Gate>,
+    api: Api,
+    server: Arc<Server>,
+    statistics: Arc<Statistics>,
+}
+
+/// Why the service cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// No random numbers.
+    #[error("the system has no random numbers")]
+    Random,
+    /// No TLS.
+    #[error("no TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Door {
+    /// The service with these settings and the accounts of a state directory; opens its sockets, as far as they can be.
+    pub fn new(settings: &CmdctlSettings, state: &Path) -> Result<Self, DoorError> {
+        let statistics = Arc::new(Statistics::default());
+        let accounts = AccountsFile::new(state.join(ACCOUNTS));
+        let gate = Gate::new(accounts, settings.failures_per_minute, statistics.clone());
+        let gate = Arc::new(gate.map_err(|_| DoorError::Random)?);
+        let certificate = Arc::new(Certificate::new(files(settings)));
+        let api = Api::new(statistics.clone());
+        let server = Server::new(
+            api.clone().router(),
+            gate.clone(),
+            certificate.clone(),
+            Arc::new(settings.clone()),
+            statistics.clone(),
+        )?;
+        let listeners = Listeners::new(&settings.addresses(), TOLD);
+        Ok(Self { listeners, certificate, gate, api, server: Arc::new(server), statistics })
+    }
+
+    /// Answers, for ever.
+    pub async fn run(&self, bus: CurrentBus) {
+        self.api.set_bus(bus);
+        let serve = |listener| tokio::spawn(self.server.clone().accept(listener)).abort_handle();
+        self.listeners.run(serve).await;
+    }
+
+    /// What is wrong, one sentence each.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = self.listeners.faults();
+        faults.extend(self.certificate.fault());
+        faults.extend(self.gate.accounts().err().map(|reason| format!("accounts: {reason}")));
+        faults
+    }
+}
+
+impl Component for Door {
+    type Settings = CmdctlSettings;
+
+    fn apply(&self, _: u64, settings: &CmdctlSettings) -> Result<(), Refusal> {
+        let before = self.listeners.addresses();
+        self.listeners.replace(&settings.addresses())?;
+        if let Err(reason) = self.certificate.set_files(files(settings)) {
+            // A refusal leaves the settings before in force.
+            let before: Vec<_> = before.iter().filter_map(|address| address.parse().ok()).collect();
+            self.listeners.replace(&before)?;
+            return Err(Refusal::new("certificate_file", reason.to_string()));
+        }
+        self.gate.set_failures(settings.failures_per_minute);
+        self.server.set(Arc::new(settings.clone()));
+        Ok(())
+    }
+
+    fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
+        self.statistics.values()
+    }
+}
+
+fn files(settings: &CmdctlSettings) -> Files {
+    Files { certificate: settings.certificate_file.clone(), key: settings.key_file.clone() }
+}

@@ -1,0 +1,170 @@
+//! What went wrong, as a document (RFC 9457).
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tenon_bus::BusError;
+use utoipa::ToSchema;
+
+use crate::gate::Denied;
+
+/// A problem document.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Which kind of problem: `tag:tenon.invalid,2026:` and the word of `error`.
+    #[schema(example = "tag:tenon.invalid,2026:Rejected")]
+    r#type: String,
+    /// The kind in a few words.
+    title: String,
+    /// The status, as in the answer's first line.
+    #[schema(example = 422)]
+    status: u16,
+    /// What went wrong here: which option, and why.
+    #[schema(example = "auth/workers: 2000 is above the maximum, 1000")]
+    detail: String,
+    /// The D-Bus error that the service answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "org.tenon.Error.Rejected")]
+    error: Option<String>,
+    /// The service that is not there or does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "tenon-cfgmgr")]
+    service: Option<String>,
+    #[serde(skip)]
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            r#type: format!("tag:tenon.invalid,2026:{kind}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            error: None,
+            service: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// The bus is not there.
+    pub fn no_bus(reason: &str) -> Self {
+        let mut problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "NoBus", "the message bus is not there", reason);
+        problem.service = Some("dbus".into());
+        problem
+    }
+
+    /// What a service answered, or that it did not.
+    pub fn from_service(service: &str, error: BusError) -> Self {
+        let text = match &error {
+            BusError::ServiceUnknown(_) => format!("{service} does not run"),
+            error => error.to_string(),
+        };
+        let (status, kind, title) = kind(&error);
+        let named =
+            matches!(status, StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT)
+                || kind == "ApplyFailed";
+        if error.is_bus_down() {
+            return Self::no_bus(&text);
+        }
+        let mut problem = Self::new(status, kind, title, text);
+        problem.error = named.then(|| format!("org.tenon.Error.{kind}"));
+        problem.service = (!named).then(|| service.to_owned());
+        problem
+    }
+
+    /// An option or generation that a change names is not a missing page.
+    #[must_use]
+    pub fn of_a_change(mut self) -> Self {
+        if self.status == StatusCode::NOT_FOUND.as_u16() {
+            self.status = StatusCode::UNPROCESSABLE_ENTITY.as_u16();
+        }
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What went wrong.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+fn kind(error: &BusError) -> (StatusCode, &'static str, &'static str) {
+    use StatusCode as S;
+    match error {
+        BusError::NotReachable(_) | BusError::Disconnected(_) => (S::SERVICE_UNAVAILABLE, "NoBus", "no bus"),
+        BusError::ServiceUnknown(_) => {
+            (S::SERVICE_UNAVAILABLE, "ServiceMissing", "the service that would have to answer is not there")
+        }
+        BusError::NoReply(_) => (S::GATEWAY_TIMEOUT, "NoReply", "the service did not answer in time"),
+        BusError::AccessDenied(_) => (S::FORBIDDEN, "AccessDenied", "tenon-cmdctl may not do this"),
+        BusError::NoSuchZone(_) => (S::NOT_FOUND, "NoSuchZone", "no such zone"),
+        BusError::NoSuchOption(_) => (S::NOT_FOUND, "NoSuchOption", "no such option"),
+        BusError::NoSuchComponent(_) => (S::NOT_FOUND, "NoSuchComponent", "no such component"),
+        BusError::NoSuchCounter(_) => (S::NOT_FOUND, "NoSuchCounter", "no such counter"),
+        BusError::NoSuchGeneration(_) => (S::NOT_FOUND, "NoSuchGeneration", "no such generation"),
+        BusError::InvalidValue(_) => (S::UNPROCESSABLE_ENTITY, "InvalidValue", "a value does not fit"),
+        BusError::Rejected(_) => {
+            (S::UNPROCESSABLE_ENTITY, "Rejected", "an owner of the settings refused; nothing changed")
+        }
+        BusError::Conflict(_) => (S::CONFLICT, "Conflict", "the options were changed meanwhile"),
+        BusError::ConfirmationPending(_) => {
+            (S::CONFLICT, "ConfirmationPending", "another commit waits for its confirmation")
+        }
+        BusError::ApplyFailed(_) => (
+            S::INTERNAL_SERVER_ERROR,
+            "ApplyFailed",
+            "the settings could not be put into force; those before are in force again",
+        ),
+        _ => (S::BAD_GATEWAY, "Unexpected", "the service answered something unexpected"),
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let who = |kind, detail| Self::new(StatusCode::UNAUTHORIZED, kind, "who are you?", detail);
+        let mut problem = match denied {
+            Denied::Missing => {
+                who("NoAccount", "name an account: Basic with its password, or Bearer with a token")
+            }
+            Denied::Wrong => who("NotAdmitted", "no such account, or wrong password or token"),
+            Denied::Limited(wait) => {
+                let wait = wait.as_secs().saturating_add(1);
+                let detail = format!("too many wrong passwords; come again in {wait} s");
+                let mut problem =
+                    Self::new(StatusCode::TOO_MANY_REQUESTS, "Limited", "too many wrong passwords", detail);
+                problem.headers.insert(RETRY_AFTER, wait.into());
+                problem
+            }
+            Denied::Broken(reason) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "AccountsBroken",
+                "the accounts cannot be read",
+                reason,
+            ),
+        };
+        if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
+            let schemes = HeaderValue::from_static("Basic realm=\"tenon\", charset=\"UTF-8\", Bearer");
+            problem.headers.insert(WWW_AUTHENTICATE, schemes);
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, headers) = (self.status(), self.headers.clone());
+        let mut response = (status, headers, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}

@@ -1,0 +1,186 @@
+//! Processes of the tests: the door, and the real configuration manager behind it.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tenon_bus::{Bus, names};
+use tenon_private_bus::PrivateBus;
+
+/// Nothing here takes long; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The password of alice, who may all, and of rita, who may look.
+pub(crate) const PASSWORD: &str = "open sesame, please";
+
+/// A process; killed when dropped.
+pub(crate) struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A bus with a door on it.
+pub(crate) struct Bench {
+    pub(crate) daemon: PrivateBus,
+    pub(crate) bus: Bus,
+    pub(crate) address: SocketAddr,
+    door: Option<Process>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Bench {
+    /// A door with these settings more than its address and files.
+    pub(crate) async fn start(settings: Value) -> Self {
+        let daemon = PrivateBus::start().unwrap();
+        let address = free_address();
+        let place = |name: &str| daemon.directory().join(name);
+        for name in ["config/generations", "schema", "cmdctl"] {
+            std::fs::create_dir_all(place(name)).unwrap();
+        }
+        let mut own = json!({
+            "listen_on": [{"address": "127.0.0.1", "port": address.port()}],
+            "certificate_file": place("cmdctl/certificate.pem"),
+            "key_file": place("cmdctl/key.pem"),
+        });
+        own.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let generation = json!({"generation": 1, "committed_usec": 1, "author": "root", "comment": "",
+            "settings": {"cmdctl": own}});
+        std::fs::write(place("config/generations/00000001.json"), generation.to_string()).unwrap();
+        std::os::unix::fs::symlink("generations/00000001.json", place("config/current")).unwrap();
+        let schema = Command::new(DOOR).arg("--print-schema").output().unwrap().stdout;
+        std::fs::write(place("schema/cmdctl.json"), schema).unwrap();
+        let bus = Bus::at(&daemon.address()).await.unwrap();
+        let mut bench = Self { daemon, bus, address, door: None };
+        for (name, more) in [("alice", &[][..]), ("rita", &["--read-only"])] {
+            bench.account(&[&["--add-account", name, "--password-stdin"], more].concat());
+        }
+        let door = bench.program(Path::new(DOOR), &["--state-dir", "cmdctl", "--config-dir", "config"]);
+        bench.door = Some(door);
+        bench.wait_for(names::CMDCTL, true).await;
+        bench
+    }
+
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.daemon.directory().join(name)
+    }
+
+    /// The configuration manager, to which this user is the door's.
+    pub(crate) async fn cfgmgr(&self) -> Process {
+        let test = std::env::current_exe().unwrap();
+        let path = test.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr");
+        assert!(
+            path.exists(),
+            "{} is not built; run `cargo test -p tenon-cmdctl` as a whole",
+            path.display()
+        );
+        let me = Command::new("id").arg("--user").arg("--name").output().unwrap().stdout;
+        let me = String::from_utf8(me).unwrap();
+        let arguments = ["--config-dir", "config", "--schema-dir", "schema", "--door-user", me.trim()];
+        let process = self.program(&path, &arguments);
+        self.wait_for(names::CFGMGR, true).await;
+        process
+    }
+
+    /// Runs the account tool; what it printed.
+    pub(crate) fn account(&self, arguments: &[&str]) -> String {
+        use std::io::Write;
+        let mut tool = Command::new(DOOR)
+            .arg("--state-dir")
+            .arg(self.place("cmdctl"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(tool.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+        let output = tool.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn program(&self, path: &Path, arguments: &[&str]) -> Process {
+        let process = Command::new(path)
+            .args(arguments)
+            .current_dir(self.daemon.directory())
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
+            .env("TENON_LOG", "off")
+            .stdin(Stdio::null())
+            .spawn();
+        Process(process.unwrap())
+    }
+
+    pub(crate) async fn wait_for(&self, name: &str, present: bool) {
+        let began = Instant::now();
+        while self.bus.is_present(name).await.unwrap() != present {
+            assert!(began.elapsed() < PATIENCE, "{name} present: not {present}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Asks as alice.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.curl(path, &["--user", &format!("alice:{PASSWORD}")]).await
+    }
+
+    /// Posts a commit as somebody.
+    pub(crate) async fn commit(&self, account: &str, body: &str) -> Reply {
+        let user = format!("{account}:{PASSWORD}");
+        let arguments = ["--user", &user, "--header", "content-type: application/json", "--data", body];
+        self.curl("/v1/config/commit", &arguments).await
+    }
+
+    /// What a real client gets. Its certificate is checked against the file.
+    pub(crate) async fn curl(&self, path: &str, arguments: &[&str]) -> Reply {
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "60", "--include"]);
+        curl.args(["--write-out", "\n%{http_code}"])
+            .arg("--cacert")
+            .arg(self.place("cmdctl/certificate.pem"));
+        let url = format!("https://localhost:{}{path}", self.address.port());
+        let output = curl.args(arguments).arg("--ipv4").arg(url).output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (text, status) = text.rsplit_once('\n').unwrap();
+        let (headers, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        // "100 Continue" comes before the answer.
+        let (headers, body) = match body.split_once("\r\n\r\n") {
+            Some((more, rest)) if headers.contains(" 100") => (more, rest),
+            _ => (headers, body),
+        };
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let headers = if headers.is_empty() { errors } else { headers.to_owned() };
+        Reply { status: status.parse().unwrap(), headers, body: body.to_owned() }
+    }
+}
+
+const DOOR: &str = env!("CARGO_BIN_EXE_tenon-cmdctl");
+
+/// A port of loopback that was free just now.
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
