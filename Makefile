@@ -15,8 +15,8 @@ LIBEXECDIR  = $(PREFIX)/libexec/tenon
 DATADIR     = $(PREFIX)/share
 MANDIR      = $(DATADIR)/man
 UNITDIR     = $(PREFIX)/lib/systemd/system
-DAEMONS     = auth zonec cfgmgr listen stats xfrin xfrout zonemgr
-COMPONENTS  = auth zonec cfgmgr stats xfrin xfrout zonemgr
+DAEMONS     = auth zonec cfgmgr cmdctl listen stats xfrin xfrout zonemgr
+COMPONENTS  = auth zonec cfgmgr cmdctl stats xfrin xfrout zonemgr
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 

@@ -32,6 +32,14 @@ pub struct Unit {
     path: String,
 }
 
+impl Unit {
+    /// A unit of which only the name is known.
+    pub fn named(name: &str) -> Self {
+        let [description, load_state, active_state, sub_state, path] = [const { String::new() }; 5];
+        Self { name: name.to_owned(), description, load_state, active_state, sub_state, path }
+    }
+}
+
 /// What a list does not tell of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "PascalCase"))]
@@ -42,9 +50,16 @@ pub struct UnitDetails {
     /// How often the service manager started it again by itself.
     #[serde(default, rename(deserialize = "NRestarts"))]
     pub restarts: u32,
+    /// Whether its conditions held when it was last to be started; true for one that was never to be.
+    #[serde(default = "held")]
+    pub condition_result: bool,
     /// `success`, or how it failed.
     #[serde(default)]
     pub result: String,
+}
+
+fn held() -> bool {
+    true
 }
 
 type ListedUnit =

@@ -65,6 +65,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// List, add and remove accounts of the REST door
+    Account {
+        /// What to do with accounts
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
     /// Show counters
     Stats {
         /// What to do with counters
@@ -221,6 +227,37 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "NUMBER", default_value_t = 20)]
         limit: u32,
     },
+}
+
+/// Everything that can be done with accounts of the REST door. They are in a file that root and tenon-cmdctl can read.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Add an account and print its password
+    Add {
+        /// The account's name
+        name: String,
+        /// It may look and not change
+        #[arg(long)]
+        read_only: bool,
+        /// Read the password from standard input instead of making one
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Remove an account with its tokens
+    Remove {
+        /// The account's name
+        name: String,
+    },
+    /// Make a token for an account and print it; programs use it instead of the password
+    Token {
+        /// The account's name
+        name: String,
+        /// Days that it is good for; 0 for ever
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        days: u32,
+    },
+    /// List accounts with what they may do
+    List,
 }
 
 /// Everything that can be done with counters.

@@ -4,6 +4,7 @@
 //! changes settings through tenon-cfgmgr and zones by running `tenon-loadzone`. Writes nothing of its own but the
 //! shell's history in the user's state directory; owns no bus name. One noun of the grammar, one file.
 
+mod account;
 pub mod command_line;
 mod config;
 mod failure;
@@ -47,6 +48,7 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Status => status::show(session).await,
         Command::Zone { command } => zone::run(session, command).await,
         Command::Config { command } => config::run(session, command).await,
+        Command::Account { command } => account::run(session, command),
         Command::Stats { command } => stats::run(session, command).await,
     }
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use tenon_bus::services::{ALL, Service};
 use tenon_bus::{
-    Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Collector1, CollectorState, Config1, Systemd,
-    Unit, UnitDetails, Xfrin1, XfrinState, Xfrout1, XfroutState, Zonec1, ZonecState, Zonemgr1, ZonemgrState,
-    names,
+    Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Cmdctl1, CmdctlState, Collector1, CollectorState,
+    Config1, Systemd, Unit, UnitDetails, Xfrin1, XfrinState, Xfrout1, XfroutState, Zonec1, ZonecState,
+    Zonemgr1, ZonemgrState, names,
 };
 use tenon_image::Manifest;
 
@@ -30,6 +31,7 @@ struct Report {
     zonemgr: Option<ZonemgrState>,
     xfrin: Option<XfrinState>,
     xfrout: Option<XfroutState>,
+    door: Option<CmdctlState>,
     /// From the file that daemons read; absent when nothing was ever committed.
     committed_generation: Option<u64>,
     /// From the file that auth trusts; absent when nothing was ever compiled.
@@ -152,6 +154,10 @@ impl Report {
         if let Some(faults) = self.xfrout.as_ref().map(|xfrout| xfrout.faults.clone()) {
             self.note_faults("xfrout", &faults);
         }
+        self.door = self.note_absence("tenon-cmdctl", Cmdctl1::new(bus).state().await);
+        if let Some(faults) = self.door.as_ref().map(|door| door.faults.clone()) {
+            self.note_faults("cmdctl", &faults);
+        }
         self.note_costs();
     }
 
@@ -171,51 +177,16 @@ impl Report {
         }
     }
 
+    /// A door that nobody was given a key to is closed on purpose.
     fn note_costs(&mut self) {
-        let absent = |name: &str| !self.names.iter().any(|present| present == name);
-        let mut costs = Vec::new();
-        if !self.names.iter().any(|name| name.starts_with(names::AUTH_PREFIX)) {
-            costs.push(
-                "no auth instance is on the bus: unless one runs without the bus, queries are not answered",
-            );
-        }
-        if absent(names::ZONEC) {
-            costs.push(
-                "tenon-zonec is not on the bus: zones that are loaded are not compiled; what is compiled goes on being \
-                 answered",
-            );
-        }
-        if absent(names::CFGMGR) {
-            costs.push(
-                "tenon-cfgmgr is not on the bus: settings cannot be changed until it is started; all services keep \
-                 those they have",
-            );
-        }
-        if absent(names::COLLECTOR) {
-            costs.push(
-                "tenon-stats is not on the bus: counters are not shown over HTTP; `bindctl stats show` asks each \
-                 service itself",
-            );
-        }
-        if absent(names::ZONEMGR) {
-            costs.push(
-                "tenon-zonemgr is not on the bus: secondary zones are neither refreshed nor expire, and NOTIFY is not \
-                 heard; all are answered as they are",
-            );
-        }
-        if absent(names::XFRIN) {
-            costs.push(
-                "tenon-xfrin is not on the bus: secondary zones are not transferred; what is stored is answered until it \
-                 expires",
-            );
-        }
-        if absent(names::XFROUT) {
-            costs.push(
-                "tenon-xfrout is not on the bus: secondaries are not told of changes; a request for a transfer starts it, \
-                 unless its socket is stopped too",
-            );
-        }
-        self.problems.extend(costs.into_iter().map(str::to_owned));
+        let unit = |name| self.units.iter().find(|report: &&UnitReport| report.unit.name == name);
+        let meant = |service: &&Service| {
+            service.component != "cmdctl"
+                || unit(service.unit).is_some_and(|unit| unit.details.condition_result)
+        };
+        let absent = ALL.iter().filter(|service| service.among(&self.names).is_empty()).filter(meant);
+        let costs: Vec<String> = absent.map(Service::absence).collect();
+        self.problems.extend(costs);
     }
 
     fn write(&self, output: Output) -> Result<(), Failure> {
@@ -267,6 +238,9 @@ impl Report {
         }
         if let Some(stats) = self.stats.as_ref().filter(|stats| !stats.addresses.is_empty()) {
             output.line(&format!("stats     http://{}/", stats.addresses.join("/ http://")))?;
+        }
+        if let Some(door) = self.door.as_ref().filter(|door| !door.addresses.is_empty()) {
+            output.line(&format!("door      https://{}/", door.addresses.join("/ https://")))?;
         }
         if self.problems.is_empty() && self.bus_reachable {
             return Ok(output.line("problems  none")?);
@@ -329,19 +303,23 @@ mod tests {
     fn every_absence_is_told_with_its_cost() {
         let mut report = Report { bus_reachable: true, ..Report::default() };
         report.note_costs();
-        assert_eq!(report.problems.len(), 7);
+        // The door is closed on purpose as far as anybody knows.
+        assert_eq!(report.problems.len(), ALL.len() - 1);
         report.problems.clear();
-        report.names = vec![
-            names::auth(2),
-            names::ZONEC.into(),
-            names::CFGMGR.into(),
-            names::COLLECTOR.into(),
-            names::ZONEMGR.into(),
-            names::XFRIN.into(),
-            names::XFROUT.into(),
-        ];
+        report.names = ALL.iter().map(|service| service.bus_name.to_owned()).collect();
+        report.names.retain(|name| name != names::CMDCTL);
         report.note_costs();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
+        let unit =
+            serde_json::json!({"state_since_usec": 0, "StateChangeTimestamp": 0, "ConditionResult": true});
+        let details = serde_json::from_value(unit).unwrap();
+        report.units.push(UnitReport { unit: Unit::named("tenon-cmdctl.service"), details });
+        report.note_costs();
+        assert!(
+            report.problems[0].contains("nothing can be seen or changed over HTTPS"),
+            "{:?}",
+            report.problems
+        );
     }
 
     #[test]

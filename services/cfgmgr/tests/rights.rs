@@ -100,3 +100,51 @@ async fn candidates_are_each_users_own() {
     let diff = as_nobody(&bench, "Diff", &[]).await;
     assert_eq!(String::from_utf8_lossy(&diff.stdout), "a(sss) 0\n");
 }
+
+#[tokio::test]
+async fn two_users_who_edit_the_same_option_are_in_conflict_and_others_are_not() {
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
+        println!("skipped: only root can be somebody else");
+        return;
+    }
+    let bench = Bench::new().await;
+    let _cfgmgr = bench.start_cfgmgr().await;
+    let _polkit = zbus::connection::Builder::address(bench.daemon.address().as_str())
+        .serve_at(
+            "/org/freedesktop/PolicyKit1/Authority",
+            FakePolkit { allow: Arc::new(AtomicBool::new(true)) },
+        )
+        .name("org.freedesktop.PolicyKit1")
+        .build()
+        .await
+        .unwrap();
+    let done = async |method, arguments: &[&str]| {
+        let output = as_nobody(&bench, method, arguments).await;
+        assert!(output.status.success(), "{method}: {}", said(&output));
+    };
+    // Both look at the same generation, and edit one option each and one together.
+    bench.cfgmgr.set("auth/workers", &serde_json::json!(8)).await.unwrap();
+    bench.cfgmgr.set("auth/udp_sockets", &serde_json::json!(2)).await.unwrap();
+    done("Set", &["ss", "auth/workers", "9"]).await;
+    done("Set", &["ss", "cfgmgr/keep_generations", "50"]).await;
+    bench.cfgmgr.commit("root's").await.unwrap();
+
+    let refused = as_nobody(&bench, "Commit", &["s", "nobody's"]).await;
+    assert!(
+        !refused.status.success() && said(&refused).contains("auth/workers changed since"),
+        "{}",
+        said(&refused)
+    );
+    let kept = as_nobody(&bench, "Diff", &[]).await;
+    let kept = String::from_utf8_lossy(&kept.stdout).into_owned();
+    assert!(kept.contains("auth/workers") && kept.contains("\"8\" \"9\""), "both values, theirs now: {kept}");
+    // Having seen it, nobody wants it all the same.
+    done("Set", &["ss", "auth/workers", "9"]).await;
+    done("Commit", &["s", "nobody's"]).await;
+    let get = async |path: &str| bench.cfgmgr.get(path, false).await.unwrap();
+    assert_eq!(get("auth/workers").await, 9);
+    assert_eq!((get("auth/udp_sockets").await, get("cfgmgr/keep_generations").await), (2.into(), 50.into()));
+    let authors: Vec<String> =
+        bench.cfgmgr.history(0, 2).await.unwrap().into_iter().map(|entry| entry.author).collect();
+    assert_eq!(authors, ["nobody", "root"]);
+}

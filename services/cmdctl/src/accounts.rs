@@ -158,13 +158,20 @@ impl Token {
 #[derive(Debug)]
 pub struct AccountsFile {
     path: PathBuf,
-    read: Mutex<(Option<Identity>, Result<Arc<Accounts>, String>)>,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug)]
+struct Read {
+    identity: Option<Identity>,
+    accounts: Result<Arc<Accounts>, String>,
 }
 
 impl AccountsFile {
     /// The accounts of this file.
     pub fn new(path: PathBuf) -> Self {
-        let file = Self { path, read: Mutex::new((None, Ok(Arc::default()))) };
+        let nothing = Read { identity: None, accounts: Ok(Arc::default()) };
+        let file = Self { path, read: Mutex::new(nothing) };
         let _ = file.now();
         file
     }
@@ -173,10 +180,10 @@ impl AccountsFile {
     pub fn now(&self) -> Result<Arc<Accounts>, String> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let identity = Identity::of(&self.path);
-        if identity != read.0 {
-            *read = (identity, self.read_now());
+        if identity != read.identity {
+            *read = Read { identity, accounts: self.read_now() };
         }
-        read.1.clone()
+        read.accounts.clone()
     }
 
     fn read_now(&self) -> Result<Arc<Accounts>, String> {

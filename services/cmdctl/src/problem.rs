@@ -1,14 +1,17 @@
 //! What went wrong, as a document (RFC 9457).
 
 use axum::Json;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tenon_bus::BusError;
 use utoipa::ToSchema;
 
 use crate::gate::Denied;
+
+/// How somebody can say who they are.
+const SCHEMES: &str = "Basic realm=\"tenon\", charset=\"UTF-8\", Bearer";
 
 /// A problem document.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -17,7 +20,7 @@ pub struct Problem {
     #[schema(example = "tag:tenon.invalid,2026:Rejected")]
     r#type: String,
     /// The kind in a few words.
-    title: String,
+    title: &'static str,
     /// The status, as in the answer's first line.
     #[schema(example = 422)]
     status: u16,
@@ -31,22 +34,23 @@ pub struct Problem {
     /// The service that is not there or does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "tenon-cfgmgr")]
-    service: Option<String>,
+    service: Option<&'static str>,
+    /// Seconds to wait, where waiting helps.
     #[serde(skip)]
-    headers: HeaderMap,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
     /// A problem of a kind.
-    pub fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
             r#type: format!("tag:tenon.invalid,2026:{kind}"),
-            title: title.to_owned(),
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             error: None,
             service: None,
-            headers: HeaderMap::new(),
+            retry_after: None,
         }
     }
 
@@ -54,12 +58,12 @@ impl Problem {
     pub fn no_bus(reason: &str) -> Self {
         let mut problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "NoBus", "the message bus is not there", reason);
-        problem.service = Some("dbus".into());
+        problem.service = Some("dbus");
         problem
     }
 
     /// What a service answered, or that it did not.
-    pub fn from_service(service: &str, error: BusError) -> Self {
+    pub fn from_service(service: &'static str, error: BusError) -> Self {
         let text = match &error {
             BusError::ServiceUnknown(_) => format!("{service} does not run"),
             error => error.to_string(),
@@ -73,7 +77,7 @@ impl Problem {
         }
         let mut problem = Self::new(status, kind, title, text);
         problem.error = named.then(|| format!("org.tenon.Error.{kind}"));
-        problem.service = (!named).then(|| service.to_owned());
+        problem.service = (!named).then_some(service);
         problem
     }
 
@@ -131,17 +135,17 @@ fn kind(error: &BusError) -> (StatusCode, &'static str, &'static str) {
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         let who = |kind, detail| Self::new(StatusCode::UNAUTHORIZED, kind, "who are you?", detail);
-        let mut problem = match denied {
+        match denied {
             Denied::Missing => {
                 who("NoAccount", "name an account: Basic with its password, or Bearer with a token")
             }
             Denied::Wrong => who("NotAdmitted", "no such account, or wrong password or token"),
             Denied::Limited(wait) => {
-                let wait = wait.as_secs().saturating_add(1);
+                let wait = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
                 let detail = format!("too many wrong passwords; come again in {wait} s");
                 let mut problem =
                     Self::new(StatusCode::TOO_MANY_REQUESTS, "Limited", "too many wrong passwords", detail);
-                problem.headers.insert(RETRY_AFTER, wait.into());
+                problem.retry_after = Some(wait);
                 problem
             }
             Denied::Broken(reason) => Self::new(
@@ -150,21 +154,22 @@ impl From<Denied> for Problem {
                 "the accounts cannot be read",
                 reason,
             ),
-        };
-        if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
-            let schemes = HeaderValue::from_static("Basic realm=\"tenon\", charset=\"UTF-8\", Bearer");
-            problem.headers.insert(WWW_AUTHENTICATE, schemes);
         }
-        problem
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, headers) = (self.status(), self.headers.clone());
-        let mut response = (status, headers, Json(self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(CONTENT_TYPE, kind);
+        let (status, retry_after) = (self.status(), self.retry_after);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEMES));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         response
     }
 }

@@ -157,7 +157,7 @@ async fn two_accounts_at_once_never_mix() {
         let bench = &bench;
         async move {
             let (account, option) =
-                if n % 2 == 0 { ("alice", "connections") } else { ("bob", "failures_per_minute") };
+                if n.is_multiple_of(2) { ("alice", "connections") } else { ("bob", "failures_per_minute") };
             let body =
                 json!({"edits": [{"path": format!("cmdctl/{option}"), "value": 100 + n}], "comment": option});
             let reply = bench.commit(account, &body.to_string()).await;

@@ -32,9 +32,17 @@ fn steady(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// All services, the door among them, which is there once there is an account.
+fn with_door() -> Machine {
+    let machine = Machine::boot();
+    machine.must("bindctl account add alice && systemctl start tenon.target");
+    machine.wait("busctl status org.tenon.Cmdctl1");
+    machine
+}
+
 #[test]
 fn tree_and_introspection_of_each_service() {
-    let machine = Machine::start();
+    let machine = with_door();
     load(&machine, "example.com", &zones::example(1));
     for (service, path) in [
         ("org.tenon.Auth1.Instance1", "/org/tenon/Auth1"),
@@ -44,6 +52,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1"),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1"),
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1"),
+        ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1"),
     ] {
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
@@ -55,7 +64,7 @@ fn tree_and_introspection_of_each_service() {
 
 #[test]
 fn calls_and_properties() {
-    let machine = Machine::start();
+    let machine = with_door();
     load(&machine, "example.com", &zones::example(1));
     let calls = [
         "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 ListZones su '' 0",
@@ -77,6 +86,14 @@ fn calls_and_properties() {
         "call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Notify s example.com",
         "call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Notify s nowhere.example.",
         "get-property org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 RunningTransfers PendingNotifies Faults",
+        "get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Unconfirmed",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Confirm",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 CommitEdits 'sta(ss)su' '' 0 1 auth/udp_payload_size 1400 larger 3600",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 DiffGenerations tt 0 1",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Rollback tsu 77 '' 0",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Rollback tsu 0 '' 0",
+        "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 CommitEdits 'sta(ss)su' alice 0 0 '' 0",
+        "get-property org.tenon.Cmdctl1 /org/tenon/Cmdctl1 org.tenon.Cmdctl1 Addresses Accounts Faults",
     ];
     let mut transcript = String::new();
     for call in calls {
@@ -109,7 +126,7 @@ fn monitor_shows_the_life_of_a_zone() {
 
 #[test]
 fn live_introspection_equals_the_interface_files() {
-    let machine = Machine::start();
+    let machine = with_door();
     for (service, path, interfaces) in [
         ("org.tenon.Auth1.Instance1", "/org/tenon/Auth1", &["Auth1", "Config1", "Stats1"][..]),
         ("org.tenon.Zonec1", "/org/tenon/Zonec1", &["Zonec1", "Config1", "Stats1"]),
@@ -119,6 +136,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1", &["Zonemgr1", "Config1", "Stats1"]),
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1", &["Xfrout1", "Config1", "Stats1"]),
+        ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1", &["Cmdctl1", "Config1", "Stats1"]),
     ] {
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {

@@ -14,6 +14,7 @@ fn exposure_of_every_unit() {
         ("tenon-xfrin.service", 1.5),
         ("tenon-zonemgr.service", 1.5),
         ("tenon-xfrout.service", 1.5),
+        ("tenon-cmdctl.service", 1.5),
         ("tenon-listen@change.service", 1.5),
     ] {
         let said = machine.text(&format!("systemd-analyze security --no-pager {unit} | tail -1"));

@@ -7,6 +7,7 @@ mod bad_input;
 mod bus_absent;
 mod busctl;
 mod crashes;
+mod door;
 mod installation;
 mod listen;
 mod restarts;

@@ -1,0 +1,243 @@
+//! The REST door on a whole system, with curl.
+
+use crate::zones::load;
+use serde_json::{Value, json};
+use tenon_system_tests::{Bus, Machine, zones};
+
+const PASSWORD: &str = "open sesame, please";
+const CERTIFICATE: &str = "/var/lib/tenon/cmdctl/certificate.pem";
+
+/// A machine with a door, and alice, who may all.
+fn with_door(bus: Bus) -> Machine {
+    let machine = Machine::boot_with(bus);
+    machine.must(&format!("echo '{PASSWORD}' | bindctl account add alice --password-stdin"));
+    machine.must("systemctl start tenon.target");
+    machine.wait("busctl status org.tenon.Cmdctl1");
+    machine
+}
+
+/// Asks as alice; status and body.
+fn ask(machine: &Machine, path: &str, more: &str) -> (u16, Value) {
+    let text = machine.must(&format!(
+        "curl -sS --max-time 60 --cacert {CERTIFICATE} -u 'alice:{PASSWORD}' -w '\\n%{{http_code}}' {more} https://localhost:8951{path}"
+    ));
+    let (body, status) = text.trim_end().rsplit_once('\n').unwrap_or(("", text.trim_end()));
+    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn commit(machine: &Machine, document: &Value) -> (u16, Value) {
+    ask(machine, "/v1/config/commit", &format!("--json '{document}'"))
+}
+
+#[test]
+fn without_an_account_there_is_no_door_and_nothing_is_missing() {
+    let machine = Machine::start();
+    assert_eq!(machine.must("systemctl is-active tenon-cmdctl.service || true").trim(), "inactive");
+    machine.must("! ss -ltn | grep -q :8951");
+    let status = machine.must("bindctl status");
+    assert!(!status.contains("nothing can be seen or changed over HTTPS"), "{status}");
+    assert!(machine.must("bindctl account list").contains("bindctl account add NAME"));
+    let said = machine.must("bindctl account add alice");
+    let password = said.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    machine.must("systemctl start tenon-cmdctl");
+    machine.wait(&format!(
+        "curl -sS --fail --cacert {CERTIFICATE} -u alice:{password} https://localhost:8951/v1/status"
+    ));
+    machine.wait(&format!(
+        "curl -sS --fail --cacert {CERTIFICATE} -u alice:{password} 'https://[::1]:8951/v1/status'"
+    ));
+    for path in ["", "/accounts.json", "/key.pem"] {
+        let denied = machine.run(&format!(
+            "setpriv --reuid tenon-stats --regid tenon-stats --clear-groups cat /var/lib/tenon/cmdctl{path}"
+        ));
+        assert!(!denied.status.success(), "{path}");
+    }
+    assert!(machine.must("bindctl account list").contains("read commit"));
+    machine.must("bindctl account remove alice");
+    assert!(!machine.run("bindctl account remove alice").status.success());
+}
+
+#[test]
+fn a_walk_through_the_door_under_both_buses() {
+    for bus in [Bus::Daemon, Bus::Broker] {
+        let machine = with_door(bus);
+        load(&machine, "example.com", &zones::example(7));
+        let wrong = machine.must(&format!(
+            "curl -sS -o /dev/null -w '%{{http_code}}' --cacert {CERTIFICATE} -u alice:wrong https://localhost:8951/v1/status"
+        ));
+        assert_eq!(wrong, "401");
+        machine.must("journalctl -b -u tenon-cmdctl MESSAGE_ID=9d27e61b40c84a3f8f15c2d7ab60e506 -o verbose | grep -q PEER=127.0.0.1");
+
+        let (status, body) = ask(&machine, "/v1/status", "");
+        assert_eq!((status, &body["zones"]), (200, &json!(1)), "{body}");
+        let running =
+            body["services"].as_array().unwrap().iter().filter(|service| service["running"] == json!(true));
+        assert!(running.count() >= 5, "{body}");
+        let (status, body) = ask(&machine, "/v1/zones", "");
+        assert_eq!(
+            (status, &body["zones"][0]["name"], &body["next"]),
+            (200, &json!("example.com."), &Value::Null)
+        );
+        let (status, body) = ask(&machine, "/v1/zones/Example.COM", "");
+        assert_eq!((status, &body["answered"][0]["serial"]), (200, &json!(7)), "{body}");
+        assert_eq!(ask(&machine, "/v1/zones/nowhere.example", "").0, 404);
+        let (status, body) = ask(&machine, "/v1/config/auth/udp_payload_size", "");
+        assert_eq!((status, &body["value"]), (200, &json!(1232)));
+        assert_eq!(ask(&machine, "/v1/config", "").1["generation"], json!(0));
+        let (status, body) = ask(&machine, "/v1/config/schema/auth", "");
+        assert_eq!(status, 200);
+        assert!(body["properties"]["udp_payload_size"].is_object(), "{body}");
+        let (status, body) = ask(&machine, "/v1/statistics", "");
+        assert_eq!(status, 200);
+        assert!(body["components"]["cmdctl"]["counters"]["requests"].as_u64() > Some(5), "{body}");
+
+        let edits = json!([{"path": "auth/udp_payload_size", "value": 1400}]);
+        let (status, body) = commit(&machine, &json!({"edits": edits, "comment": "larger"}));
+        assert_eq!((status, &body["generation"]), (200, &json!(1)), "{body}");
+        assert!(machine.dig("@127.0.0.1 www.example.com").text.contains("udp: 1400"));
+        let history = machine.must("bindctl config history");
+        assert!(history.contains("cmdctl:alice") && history.contains("larger"), "{history}");
+        let edits = json!([{"path": "auth/udp_payload_size", "value": 1300},
+            {"path": "auth/listen_on", "value": [{"address": "224.0.0.1"}]}]);
+        let (status, body) = commit(&machine, &json!({"edits": edits}));
+        assert_eq!((status, &body["error"]), (422, &json!("org.tenon.Error.Rejected")), "{body}");
+        assert!(body["detail"].as_str().unwrap().contains("multicast"), "{body}");
+        assert_eq!(ask(&machine, "/v1/config/auth/udp_payload_size", "").1["value"], json!(1400));
+    }
+}
+
+#[test]
+fn a_stopped_service_is_named_stays_stopped_and_the_rest_serve_on() {
+    let machine = with_door(Bus::Daemon);
+    load(&machine, "example.com", &zones::example(1));
+    for (unit, path) in
+        [("tenon-zonec", "/v1/zones"), ("tenon-cfgmgr", "/v1/config"), ("tenon-stats", "/v1/statistics")]
+    {
+        machine.must(&format!("systemctl stop {unit}.service"));
+        let (status, body) = ask(&machine, path, "");
+        assert_eq!((status, &body["service"]), (503, &json!(unit)), "{body}");
+        let (status, body) = ask(&machine, "/v1/status", "");
+        let cost = body["problems"].to_string();
+        assert!(status == 200 && cost.contains(&format!("{unit} is not on the bus")), "{body}");
+        assert_eq!(machine.must(&format!("systemctl is-active {unit} || true")).trim(), "inactive");
+        assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR");
+        machine.must(&format!("systemctl start {unit}.service"));
+    }
+}
+
+#[test]
+fn bindctl_says_of_every_service_what_its_absence_costs() {
+    let machine = with_door(Bus::Daemon);
+    load(&machine, "example.com", &zones::example(1));
+    let units = machine.must("systemctl show -P Wants tenon.target");
+    for (unit, part) in [
+        ("tenon-zonec", "not compiled"),
+        ("tenon-zonemgr", "neither refreshed nor expire"),
+        ("tenon-xfrin", "are not transferred"),
+        ("tenon-xfrout", "secondaries are not told of changes"),
+        ("tenon-cfgmgr", "settings cannot be changed"),
+        ("tenon-stats", "counters are not shown"),
+        ("tenon-cmdctl", "over HTTPS"),
+    ] {
+        if !units.contains(unit) {
+            println!("{unit} is not installed here");
+            continue;
+        }
+        machine.must(&format!("systemctl stop {unit}.service $(systemctl list-unit-files --no-legend {unit}.socket | cut -d' ' -f1)"));
+        machine.wait(&format!("! systemctl is-active {unit}.service"));
+        let status = machine.must("bindctl status");
+        let problem = status.lines().find(|line| line.contains(&format!("{unit} is not on the bus")));
+        println!("{}", problem.unwrap_or_default());
+        assert!(problem.is_some_and(|problem| problem.contains(part)), "{unit}: {status}");
+        assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR", "without {unit}");
+        machine.must("systemctl start tenon.target");
+        machine.wait(&format!("systemctl is-active {unit}.service"));
+    }
+    machine.must("systemctl stop 'tenon-auth@*.socket' tenon-auth@1.service");
+    let status = machine.must("bindctl status");
+    assert!(status.contains("queries are not answered"), "{status}");
+}
+
+#[test]
+fn its_user_may_call_the_listed_verbs_and_no_others() {
+    for bus in [Bus::Daemon, Bus::Broker] {
+        let machine = with_door(bus);
+        load(&machine, "example.com", &zones::example(1));
+        let as_door = |command: &str| {
+            machine.run(&format!(
+                "setpriv --reuid tenon-cmdctl --regid tenon-cmdctl --clear-groups busctl {command}"
+            ))
+        };
+        let (cfgmgr, zonec) =
+            ("org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1", "org.tenon.Zonec1 /org/tenon/Zonec1");
+        for allowed in [
+            format!("call {cfgmgr} Get sb auth/udp_payload_size false"),
+            format!("call {cfgmgr} CommitEdits 'sta(ss)su' alice 0 1 auth/udp_payload_size 1400 '' 0"),
+            format!("call {zonec} org.tenon.Zonec1 GetZone s example.com."),
+            format!("call {zonec} org.freedesktop.DBus.Properties GetAll s org.tenon.Zonec1"),
+        ] {
+            let output = as_door(&allowed);
+            assert!(output.status.success(), "{allowed}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        for denied in [
+            format!("call {cfgmgr} Set ss auth/udp_payload_size 1300"),
+            format!("call {cfgmgr} Commit s x"),
+            format!("call {cfgmgr} CommitToConfirm su x 60"),
+            format!("call {cfgmgr} Rollback tsu 0 x 0"),
+            format!("call {cfgmgr} Confirm"),
+            format!("call {cfgmgr} Revert"),
+            format!("call {zonec} org.tenon.Zonec1 Reconcile"),
+            format!("call {zonec} org.tenon.Config1 Apply ts 99 {{}}"),
+            format!("call {zonec} org.tenon.Config1 Check s {{}}"),
+            "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 Reconcile".to_owned(),
+            "call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager ListUnits".to_owned(),
+            "call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StopUnit ss tenon-zonec.service replace".to_owned(),
+            "call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 Schema ss auth ''".to_owned(),
+        ] {
+            let output = as_door(&denied);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success() && said.to_lowercase().contains("denied"), "{denied}: {said}");
+        }
+        // Named authors are believed from nobody else.
+        let forged = machine.run(&format!("busctl call {cfgmgr} CommitEdits 'sta(ss)su' alice 0 0 '' 0"));
+        assert!(!forged.status.success(), "root named another author");
+        assert!(machine.must("bindctl config history").contains("cmdctl:alice"));
+    }
+}
+
+#[test]
+fn killed_it_comes_back_and_its_certificate_is_the_same_until_it_is_replaced() {
+    let machine = with_door(Bus::Daemon);
+    let fingerprint = || {
+        machine.must("busctl get-property org.tenon.Cmdctl1 /org/tenon/Cmdctl1 org.tenon.Cmdctl1 Fingerprint")
+    };
+    let before = fingerprint();
+    machine.kill("tenon-cmdctl.service");
+    machine.wait(&format!(
+        "curl -sS --fail --cacert {CERTIFICATE} -u 'alice:{PASSWORD}' https://localhost:8951/v1/status"
+    ));
+    machine.wait("busctl status org.tenon.Cmdctl1");
+    assert_eq!(fingerprint(), before);
+    let pid = machine.main_pid("tenon-cmdctl.service");
+    machine.must(
+        "cd /var/lib/tenon/cmdctl && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost -keyout new.key -out new.pem && chown tenon-cmdctl new.* && \
+         mv new.key key.pem && mv new.pem certificate.pem",
+    );
+    assert_eq!(ask(&machine, "/v1/status", "").0, 200);
+    assert_ne!(fingerprint(), before);
+    assert_eq!(machine.main_pid("tenon-cmdctl.service"), pid, "it was not restarted");
+}
+
+#[test]
+fn a_commit_is_taken_back_after_a_restart_of_the_manager() {
+    let machine = Machine::start();
+    machine.must("bindctl config set auth/udp_payload_size 1400 && bindctl config commit --confirm 4");
+    assert!(machine.must("bindctl status").contains("bindctl config confirm"));
+    assert!(machine.dig("@127.0.0.1 example.com").text.contains("udp: 1400"));
+    machine.kill("tenon-cfgmgr.service");
+    machine.wait("dig +tries=1 +time=1 @127.0.0.1 example.com | grep -q 'udp: 1232'");
+    machine.wait("bindctl config history | grep -q 'not confirmed'");
+    machine.must("bindctl config rollback 1 --confirm 600 && bindctl config confirm");
+    assert!(machine.dig("@127.0.0.1 example.com").text.contains("udp: 1400"));
+}
