@@ -20,7 +20,7 @@ COMPONENTS  = auth zonec cfgmgr cmdctl stats xfrin xfrout zonemgr
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
-.PHONY: help build install stage run test check deny bench clean
+.PHONY: help build install stage run test chaos check deny bench clean
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -29,6 +29,9 @@ run: ## Boot the service set in namespaces of its own and load an example zone (
 
 test: ## Every test and check
 	@packaging/test
+
+chaos: ## Kill every part of two Tenons at random for ten minutes, then compare them (TENON_CHAOS_SECONDS=, TENON_CHAOS_SEED=)
+	@packaging/chaos
 
 check: ## Formatting, lints, dependencies, units
 	@packaging/check

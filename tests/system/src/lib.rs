@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on stops with the reason")]
 
+pub mod cable;
 pub mod dig;
 pub mod flood;
 pub mod machine;

@@ -89,6 +89,11 @@ impl Machine {
         }
     }
 
+    /// Its PID 1 as the host sees it, by which its namespaces are found.
+    pub(crate) fn host_pid(&self) -> &str {
+        &self.pid
+    }
+
     /// A command that will run inside, as root.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");

@@ -1,0 +1,83 @@
+//! Two Tenons, each on a systemd and in a network of its own, joined by a cable: one the secondary of the other.
+
+use crate::zones::{load, serial};
+use std::time::Duration;
+use tenon_system_tests::{Machine, zones};
+
+pub(crate) const PRIMARY: &str = "192.0.2.1";
+pub(crate) const SECONDARY: &str = "192.0.2.2";
+
+/// Both ends; what the first says of changes is heard by the second.
+pub(crate) fn boot() -> (Machine, Machine) {
+    let (primary, secondary) = std::thread::scope(|scope| {
+        let other = scope.spawn(Machine::start);
+        (Machine::start(), other.join().unwrap())
+    });
+    primary.join(PRIMARY, &secondary, SECONDARY);
+    primary.must(&format!(
+        r#"bindctl config set xfrout/transfer_acl '[{{"action":"ACCEPT","from":["{SECONDARY}","127.0.0.0/8"]}}]' &&
+           bindctl config set xfrout/also_notify '[{{"address":"{SECONDARY}"}}]' && bindctl config commit"#
+    ));
+    secondary.must(
+        "bindctl config set zonemgr/lowerbound_refresh_s 1 && bindctl config set zonemgr/lowerbound_retry_s 1 && bindctl config commit",
+    );
+    (primary, secondary)
+}
+
+/// Waits until a serial is answered; gives how long that took.
+pub(crate) fn wait_serial(machine: &Machine, zone: &str, serial: u32) -> Duration {
+    machine.wait_for(
+        &format!("test \"$(dig +short +tries=1 +time=1 @127.0.0.1 {zone} SOA | cut -d' ' -f3)\" = {serial}"),
+        Duration::from_secs(60),
+    )
+}
+
+#[test]
+fn a_change_on_one_is_answered_by_the_other() {
+    let (primary, secondary) = boot();
+    load(&primary, "example.com", &zones::example(1));
+    let said = secondary.must(&format!("bindctl zone add example.com --primary {PRIMARY}"));
+    println!("{}", said.trim());
+    let whole = |machine: &Machine| {
+        let mut lines: Vec<String> =
+            machine.dig("@127.0.0.1 +tcp example.com AXFR +onesoa").text.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.starts_with(';') && !line.is_empty());
+        lines.sort();
+        lines
+    };
+    for number in 2..5 {
+        primary
+            .write("/tmp/next", zones::example(number).replace("192.0.2.80", &format!("192.0.2.{number}")));
+        primary.must("tenon-loadzone example.com /tmp/next");
+        let took = wait_serial(&secondary, "example.com", number);
+        println!("serial {number}: answered by the secondary {took:?} after it was loaded on the primary");
+        assert!(took < Duration::from_secs(10));
+    }
+    assert_eq!(secondary.dig("@127.0.0.1 +short www.example.com A").text.trim(), "192.0.2.4");
+    assert_eq!(whole(&primary), whole(&secondary));
+    assert!(whole(&primary).len() > 60);
+    let zone = secondary.must("bindctl zone show example.com");
+    println!("{zone}");
+    assert!(zone.contains("of serial 4 from 192.0.2.1") || zone.contains("from 192.0.2.1"), "{zone}");
+}
+
+#[test]
+fn with_the_cable_out_the_clock_finds_the_change() {
+    let (primary, secondary) = boot();
+    let text = |serial| zones::example(serial).replace("7200 3600 1209600", "4 2 1000");
+    load(&primary, "example.com", &text(1));
+    secondary.must(&format!("bindctl zone add example.com --primary {PRIMARY}"));
+    // What is said while nobody can hear it is lost: no more tries after this.
+    primary.must("bindctl config set xfrout/notify_tries 1 && bindctl config set xfrout/notify_timeout_ms 10 && bindctl config commit");
+    secondary.cable("down");
+    primary.write("/tmp/next", text(2));
+    primary.must("tenon-loadzone example.com /tmp/next");
+    wait_serial(&primary, "example.com", 2);
+    secondary.wait("bindctl --json zone show example.com | grep -q '\"state\": \"retrying\"'");
+    assert_eq!(serial(&secondary, "example.com"), "1", "what is stored is answered meanwhile");
+    secondary.cable("up");
+    let took = wait_serial(&secondary, "example.com", 2);
+    println!("answered {took:?} after the cable was put back");
+    let zone = secondary.must("bindctl --json zone show example.com");
+    assert!(!zone.contains("\"notify_serial\": 2"), "by the clock, not by NOTIFY: {zone}");
+}
