@@ -52,6 +52,23 @@ pub trait DataSource: Send + Sync {
         visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
+    /// Shows the RRsets of one name of that version to `visit`, types by number; none when it has no records.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn rrsets_at(
+        &self,
+        entry: &ZoneEntry,
+        owner: NameRef<'_>,
+        visit: &mut dyn FnMut(RrsetRef<'_>),
+    ) -> Result<(), Error>;
+
+    /// Whether that version has records below `owner`, which is at or below the apex.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn has_names_below(&self, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error>;
+
     /// Begins a new version of a zone beside the current one, or of a zone that is not there yet.
     ///
     /// # Errors

@@ -127,6 +127,19 @@ impl DataSource for SqliteSource {
         reading::version(&self.store, entry, visit)
     }
 
+    fn rrsets_at(
+        &self,
+        entry: &ZoneEntry,
+        owner: NameRef<'_>,
+        visit: &mut dyn FnMut(RrsetRef<'_>),
+    ) -> Result<(), Error> {
+        reading::rrsets_at(&self.store, entry, owner, visit)
+    }
+
+    fn has_names_below(&self, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error> {
+        reading::has_names_below(&self.store, entry, owner)
+    }
+
     fn begin(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneWriter + '_>, Error> {
         Ok(Box::new(Writer::begin(&self.store, self.limits, origin)?))
     }

@@ -21,6 +21,7 @@ fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
         ("an empty store has nothing", nothing),
         ("what was put comes back", round_trip),
         ("a zone of many pages comes back", many_pages),
+        ("names can be looked up one by one", names),
         ("zones are listed in order, page by page", listing),
         ("wrong RRsets are refused", refusals),
         ("a version that was not committed never was", abandoned),
@@ -97,6 +98,38 @@ fn many_pages(make: Make<'_>) {
     };
     source.read(&entry, stop_at_ten).unwrap();
     assert_eq!(seen, 10);
+}
+
+/// One name at a time, as a layer of an image is made.
+fn names(make: Make<'_>) {
+    for origin in [name("example."), name(".")] {
+        let source = make();
+        let mut rrsets = apex(&origin, 1);
+        for owner in ["a.b", "A\\001", "A\\000.z", "c.d.e", "*.w"] {
+            rrsets.push(rrset(&origin, owner, RrType::TXT, 5, &[b"\x01x"]));
+            rrsets.push(rrset(&origin, owner, RrType::A, 5, &[&[192, 0, 2, 1]]));
+        }
+        let entry = store(&*source, &origin, &sorted(rrsets)).unwrap();
+        let at = |owner: &str| {
+            let owner = tenon_wire::Name::from_text(owner, Some(origin.as_ref())).unwrap();
+            let mut types = Vec::new();
+            source.rrsets_at(&entry, owner.as_ref(), &mut |rrset| types.push(rrset.rrtype)).unwrap();
+            (types, source.has_names_below(&entry, owner.as_ref()).unwrap())
+        };
+        let both = vec![RrType::A, RrType::TXT];
+        assert_eq!(at("a.B"), (both.clone(), false));
+        assert_eq!(at("B"), (vec![], true));
+        assert_eq!(at("a\\001"), (both.clone(), false));
+        assert_eq!(at("a\\000.z"), (both, false));
+        assert_eq!(at("a"), (vec![], false));
+        assert_eq!(at("z"), (vec![], true));
+        assert_eq!(at("d.e"), (vec![], true));
+        assert!(at("@").1 && at("@").0.contains(&RrType::SOA));
+        store(&*source, &origin, &apex(&origin, 2)).unwrap();
+        source.clear_leftovers().unwrap();
+        let gone = source.rrsets_at(&entry, origin.as_ref(), &mut |_| ());
+        assert!(matches!(gone, Err(Error::VersionGone { .. })), "{gone:?}");
+    }
 }
 
 fn listing(make: Make<'_>) {

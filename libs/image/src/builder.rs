@@ -5,6 +5,7 @@
 
 mod block;
 mod links;
+mod restate;
 mod zone;
 
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::file::{ImageMap, OpenError};
 use crate::format::{HEADER, Header, ImageKind, LINE, Section, ZoneEntry};
 use crate::manifest::ImageFile;
+pub use restate::ChangedZone;
 use zone::ZoneBuilder;
 
 /// Ending of files that are not finished; what a killed builder leaves behind ends in it.

@@ -22,7 +22,7 @@ mod table;
 pub mod unavailable;
 pub mod zone;
 
-pub use builder::{BuildError, ImageBuilder, UNFINISHED, ZoneSummary};
+pub use builder::{BuildError, ChangedZone, ImageBuilder, UNFINISHED, ZoneSummary};
 pub use catalog::{BodyFault, Catalog, ServedZone, ZoneState};
 pub use file::{ImageMap, OpenError};
 pub use format::ImageKind;

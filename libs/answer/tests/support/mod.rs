@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use hickory_proto::op::Message;
 use tempfile::TempDir;
@@ -11,7 +12,7 @@ use tenon_datasrc::master::{Item, Limits, read_text};
 use tenon_image::{Catalog, Cause, ImageBuilder, ImageFile, Manifest, ManifestZone, Unavailable};
 use tenon_wire::message::Rcode;
 use tenon_wire::{Name, RrType};
-use tenon_zone::{RdataList, RrsetRef};
+use tenon_zone::Rrset;
 
 /// Answers from zones compiled into a scratch directory.
 pub(crate) struct Server {
@@ -36,14 +37,21 @@ impl Server {
         }
         let file = builder.finish().unwrap();
         let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
-        Self::of(directory, &origins, &file, storage)
+        Self::of(directory, &origins, &[file], storage)
+    }
+
+    /// Serves one zone from the files that `build` makes: a base, then layers.
+    pub(crate) fn of_files(origin: &str, build: impl FnOnce(&Path) -> Vec<ImageFile>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let files = build(directory.path());
+        Self::of(directory, &[origin], &files, "primary")
     }
 
     /// Serves secondary zones that are expired or were never transferred.
     pub(crate) fn unavailable(zones: &[(&str, Cause)]) -> Self {
         let origins: Vec<&str> = zones.iter().map(|(origin, _)| *origin).collect();
         let directory = tempfile::tempdir().unwrap();
-        let mut manifest = Self::manifest(&origins, &missing(), "secondary");
+        let mut manifest = Self::manifest(&origins, &[missing()], "secondary");
         for zone in &mut manifest.zones {
             let cause = zones.iter().find(|(origin, _)| origin.parse() == Ok(zone.origin.clone())).unwrap().1;
             zone.unavailable = Some(Unavailable { cause, since_usec: 1 });
@@ -53,14 +61,14 @@ impl Server {
 
     /// Serves zones whose image is not there.
     pub(crate) fn without_images(origins: &[&str]) -> Self {
-        Self::of(tempfile::tempdir().unwrap(), origins, &missing(), "secondary")
+        Self::of(tempfile::tempdir().unwrap(), origins, &[missing()], "secondary")
     }
 
-    fn of(directory: TempDir, origins: &[&str], file: &ImageFile, storage: &str) -> Self {
-        Self::served(directory, &Self::manifest(origins, file, storage))
+    fn of(directory: TempDir, origins: &[&str], files: &[ImageFile], storage: &str) -> Self {
+        Self::served(directory, &Self::manifest(origins, files, storage))
     }
 
-    fn manifest(origins: &[&str], file: &ImageFile, storage: &str) -> Manifest {
+    fn manifest(origins: &[&str], files: &[ImageFile], storage: &str) -> Manifest {
         let zone = |origin: &&str| ManifestZone {
             origin: origin.parse().unwrap(),
             serial: 1,
@@ -68,7 +76,7 @@ impl Server {
             storage: storage.into(),
             records: 1,
             compiled_usec: 0,
-            files: vec![file.clone()],
+            files: files.to_vec(),
             previous: None,
             unavailable: None,
         };
@@ -113,6 +121,13 @@ impl Server {
 }
 
 fn add_zone(builder: &mut ImageBuilder, origin: &Name, text: &str) {
+    builder.begin_zone(origin.as_ref(), 1, 1).unwrap();
+    rrsets(origin, text).iter().for_each(|rrset| builder.add(rrset.as_ref()).unwrap());
+    builder.end_zone().unwrap();
+}
+
+/// The RRsets of a master file in canonical order.
+pub(crate) fn rrsets(origin: &Name, text: &str) -> Vec<Rrset> {
     let mut records = Vec::new();
     read_text(text.as_bytes(), origin.as_ref(), &Limits::default(), |item| {
         match item {
@@ -124,15 +139,13 @@ fn add_zone(builder: &mut ImageBuilder, origin: &Name, text: &str) {
         ControlFlow::Continue(())
     });
     records.sort_by(|a, b| (&a.0, a.1, &a.3).cmp(&(&b.0, b.1, &b.3)));
-    builder.begin_zone(origin.as_ref(), 1, 1).unwrap();
-    for group in records.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
-        let packed: Vec<u8> =
+    let group = |group: &[(Name, RrType, u32, Vec<u8>)]| {
+        let packed =
             group.iter().flat_map(|r| [&(r.3.len() as u16).to_be_bytes()[..], &r.3].concat()).collect();
         let (owner, rrtype, ttl, _) = &group[0];
-        let rdatas = RdataList::from_packed(&packed);
-        builder.add(RrsetRef { owner: owner.as_ref(), rrtype: *rrtype, ttl: *ttl, rdatas }).unwrap();
-    }
-    builder.end_zone().unwrap();
+        Rrset { owner: owner.clone(), rrtype: *rrtype, ttl: *ttl, rdatas: packed }
+    };
+    records.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1).map(group).collect()
 }
 
 /// A client at 192.0.2.1, ten thousand seconds after the beginning of 1970.

@@ -49,11 +49,7 @@ impl Cursor {
 
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
-        let state: Option<String> = connection
-            .prepare_cached("SELECT state FROM versions WHERE version = ?1")?
-            .query_row([self.version], |row| row.get(0))
-            .optional()?;
-        if state.is_none_or(|state| state == "clearing") {
+        if is_gone(connection, self.version)? {
             return Ok(Fetched::Gone);
         }
         let (key, rrtype) =
@@ -81,4 +77,13 @@ impl Cursor {
         }
         Ok(Fetched::Page)
     }
+}
+
+/// Whether the rows of a version are, or may soon be, incomplete.
+pub(super) fn is_gone(connection: &Connection, version: u64) -> rusqlite::Result<bool> {
+    let state: Option<String> = connection
+        .prepare_cached("SELECT state FROM versions WHERE version = ?1")?
+        .query_row([version], |row| row.get(0))
+        .optional()?;
+    Ok(state.is_none_or(|state| state == "clearing"))
 }

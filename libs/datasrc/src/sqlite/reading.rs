@@ -7,8 +7,9 @@ use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
 use super::clearing::lease_path;
-use super::cursor::{Cursor, Fetched};
+use super::cursor::{Cursor, Fetched, is_gone};
 use super::lock_file::LockFile;
+use super::rows::{self, Rows};
 use super::store::Store;
 use crate::{Error, JournalCoverage, JournalEvent, ZoneEntry, sort_key};
 
@@ -75,7 +76,7 @@ pub(super) fn version(
     loop {
         if cursor.wants_page() {
             if store.read_at_once(|connection| cursor.fetch(connection))? == Fetched::Gone {
-                return Err(Error::VersionGone { zone: entry.origin.clone(), version: entry.version });
+                return Err(gone(entry));
             }
             // A zone of one page needs none: it was read at once. Where no lock file can be made, the version may be
             // cleared under the reader, who is then told.
@@ -87,14 +88,80 @@ pub(super) fn version(
         match row.with_rrset(entry.origin.as_ref(), &mut *visit) {
             Some(ControlFlow::Continue(())) => cursor.step(),
             Some(ControlFlow::Break(())) => return Ok(()),
-            None => {
-                return Err(damaged(
-                    store,
-                    format!("{:?} in zone {} is not a name", row.owner, entry.origin),
-                ));
-            }
+            None => return Err(no_name(store, entry, row.owner)),
         }
     }
+}
+
+pub(super) fn rrsets_at(
+    store: &Store,
+    entry: &ZoneEntry,
+    owner: NameRef<'_>,
+    visit: &mut dyn FnMut(RrsetRef<'_>),
+) -> Result<(), Error> {
+    let key = key_below(entry, owner);
+    let found = store.read_at_once(|connection| {
+        if is_gone(connection, entry.version)? {
+            return Ok(None);
+        }
+        let mut rows = Rows::default();
+        let mut statement = connection.prepare_cached(
+            "SELECT type, owner, ttl, rdatas FROM rrsets WHERE version = ?1 AND sort_key = ?2 ORDER BY type",
+        )?;
+        let mut found = statement.query((entry.version, &key))?;
+        while let Some(row) = found.next()? {
+            rows.push(rows::Row {
+                key: &key,
+                rrtype: row.get(0)?,
+                owner: row.get_ref(1)?.as_str()?,
+                ttl: row.get(2)?,
+                rdatas: row.get_ref(3)?.as_blob()?,
+            });
+        }
+        Ok(Some(rows))
+    })?;
+    let rows = found.ok_or_else(|| gone(entry))?;
+    for row in (0..rows.len()).filter_map(|index| rows.get(index)) {
+        row.with_rrset(entry.origin.as_ref(), &mut *visit).ok_or_else(|| no_name(store, entry, row.owner))?;
+    }
+    Ok(())
+}
+
+pub(super) fn has_names_below(store: &Store, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error> {
+    let key = key_below(entry, owner);
+    // Keys of names below begin with this one, whose last octet is 0 unless it is the apex's.
+    let mut end = key.clone();
+    match end.last_mut() {
+        Some(last) => *last = 1,
+        None => end.push(u8::MAX),
+    }
+    let found = store.read_at_once(|connection| {
+        if is_gone(connection, entry.version)? {
+            return Ok(None);
+        }
+        connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM rrsets WHERE version = ?1 AND sort_key > ?2 AND sort_key < ?3)",
+            )?
+            .query_row((entry.version, &key, &end), |row| row.get(0))
+            .map(Some)
+    })?;
+    found.ok_or_else(|| gone(entry))
+}
+
+/// The sort key of a name of the zone.
+fn key_below(entry: &ZoneEntry, owner: NameRef<'_>) -> Vec<u8> {
+    let mut key = Vec::new();
+    sort_key::append(owner, entry.origin.as_ref().label_count(), &mut key);
+    key
+}
+
+fn gone(entry: &ZoneEntry) -> Error {
+    Error::VersionGone { zone: entry.origin.clone(), version: entry.version }
+}
+
+fn no_name(store: &Store, entry: &ZoneEntry, owner: &str) -> Error {
+    damaged(store, format!("{owner:?} in zone {} is not a name", entry.origin))
 }
 
 /// One step of the journal of a zone.
