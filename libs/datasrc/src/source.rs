@@ -1,5 +1,6 @@
 //! What every data source offers, whatever engine is below.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use tenon_wire::{Name, NameRef};
@@ -97,6 +98,18 @@ pub trait DataSource: Send + Sync {
         from_serial: u32,
         visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
     ) -> Result<JournalCoverage, Error>;
+
+    /// The names whose records differ between the version numbered `since` and that of `entry`, as far as the journal
+    /// knows; none when it does not reach back, or when they are more than `limit`.
+    ///
+    /// # Errors
+    /// Any [`Error`] of reading.
+    fn changed_names(
+        &self,
+        entry: &ZoneEntry,
+        since: u64,
+        limit: usize,
+    ) -> Result<Option<BTreeSet<Name>>, Error>;
 
     /// Returns when every commit before is on the disk, those by [`ZoneWriter::commit_unsynced`] too.
     ///

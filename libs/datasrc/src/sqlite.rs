@@ -34,11 +34,12 @@ mod tests;
 mod turnstile;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::OptionalExtension;
-use tenon_wire::NameRef;
+use tenon_wire::{Name, NameRef};
 use tenon_zone::RrsetRef;
 
 use self::store::{Durability, Store};
@@ -178,6 +179,15 @@ impl DataSource for SqliteSource {
         visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
     ) -> Result<JournalCoverage, Error> {
         reading::journal(&self.store, origin, from_serial, visit)
+    }
+
+    fn changed_names(
+        &self,
+        entry: &ZoneEntry,
+        since: u64,
+        limit: usize,
+    ) -> Result<Option<BTreeSet<Name>>, Error> {
+        reading::changed_names(&self.store, entry, since, limit)
     }
 
     fn sync(&self) -> Result<(), Error> {

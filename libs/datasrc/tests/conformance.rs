@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use common::{apex, current, hosts, line, name, read, rrset, soa, sorted, store};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_datasrc::{DataSource, Error, JournalCoverage, JournalEvent};
+use tenon_datasrc::{DataSource, Error, JournalCoverage, JournalEvent, ZoneEntry};
 use tenon_wire::RrType;
 
 type Make<'a> = &'a dyn Fn() -> Box<dyn DataSource>;
@@ -33,6 +33,7 @@ fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
         ("every commit can be seen in the counter", counter),
         ("the journal tells how to get there", journal),
         ("the journal ends where serials do not grow", journal_breaks),
+        ("changed names lead from version to version", changes),
     ];
     for (what, check) in checks {
         println!("checking: {what}");
@@ -378,4 +379,31 @@ fn journal_breaks(make: Make<'_>) {
     source.remove(origin.as_ref()).unwrap();
     store(&*source, &origin, &apex(&origin, 4)).unwrap();
     assert_eq!(told(&*source, &origin, 3).0, JournalCoverage::Missing, "removal ends it");
+}
+
+fn changes(make: Make<'_>) {
+    let (source, origin) = (make(), name("example."));
+    let put = |serial, hosts: &[&str]| {
+        let mut rrsets = apex(&origin, serial);
+        rrsets.extend(hosts.iter().map(|host| rrset(&origin, host, RrType::A, 5, &[&[192, 0, 2, 1]])));
+        store(&*source, &origin, &sorted(rrsets)).unwrap()
+    };
+    let first = put(1, &["a", "b"]);
+    let second = put(2, &["a", "c"]);
+    let third = put(3, &["d", "c"]);
+    let told = |from: &ZoneEntry, to: &ZoneEntry, limit| {
+        let names = source.changed_names(to, from.version, limit).unwrap()?;
+        Some(names.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let names = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(told(&third, &third, 9), names(&[]));
+    assert_eq!(told(&second, &third, 9), names(&["example.", "a.example.", "d.example."]));
+    let all = ["example.", "a.example.", "b.example.", "c.example.", "d.example."];
+    assert_eq!(told(&first, &third, 5), names(&all));
+    assert_eq!(told(&first, &third, 4), None, "more than the limit");
+    assert_eq!(told(&third, &second, 9), None, "backwards");
+    // Another version under the same serial: nobody may be led past it.
+    put(3, &["e"]);
+    let last = put(4, &["f"]);
+    assert_eq!(told(&third, &last, 9), None);
 }

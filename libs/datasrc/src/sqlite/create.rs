@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use tenon_wire::RrType;
 
 use super::fault;
@@ -30,6 +30,18 @@ pub(super) fn if_missing(path: &Path) -> Result<(), Error> {
         Some(directory) => File::open(directory).and_then(|d| d.sync_all()).map_err(told),
         None => Ok(()),
     }
+}
+
+/// Brings a store of an older format up to this one.
+pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let format: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if format < 2 {
+        transaction.execute_batch(
+            "ALTER TABLE journal_steps ADD COLUMN version_before INTEGER NOT NULL DEFAULT 0;
+             PRAGMA user_version = 2;",
+        )?;
+    }
+    Ok(())
 }
 
 fn make(path: &Path) -> rusqlite::Result<()> {

@@ -182,11 +182,18 @@ impl<'a> Difference<'a> {
         let step = self.step;
         transaction
             .prepare_cached(
-                "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'writing')
+                "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state, version_before)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'writing', ?6)
                  ON CONFLICT (version) DO UPDATE SET records = excluded.records",
             )?
-            .execute((step.version, step.zone_id, step.from_serial, step.to_serial, self.records))?;
+            .execute((
+                step.version,
+                step.zone_id,
+                step.from_serial,
+                step.to_serial,
+                self.records,
+                step.version_before,
+            ))?;
         let mut statement = transaction.prepare_cached(
             "INSERT INTO journal (version, part, number, type, owner, ttl, rdatas)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -1,5 +1,6 @@
 //! Readers: the list of zones, one version page by page, the journal.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -147,6 +148,48 @@ pub(super) fn has_names_below(store: &Store, entry: &ZoneEntry, owner: NameRef<'
             .map(Some)
     })?;
     found.ok_or_else(|| gone(entry))
+}
+
+pub(super) fn changed_names(
+    store: &Store,
+    entry: &ZoneEntry,
+    since: u64,
+    limit: usize,
+) -> Result<Option<BTreeSet<Name>>, Error> {
+    let owners = store.read_at_once(|connection| changed_owners(connection, entry.version, since, limit))?;
+    let Some(owners) = owners else { return Ok(None) };
+    let name = |owner: &String| {
+        Name::from_text(owner, Some(entry.origin.as_ref())).map_err(|_| no_name(store, entry, owner))
+    };
+    owners.iter().map(name).collect::<Result<_, _>>().map(Some)
+}
+
+/// Owners in the steps between two versions, followed from the later one back.
+fn changed_owners(
+    connection: &Connection,
+    version: u64,
+    since: u64,
+    limit: usize,
+) -> rusqlite::Result<Option<BTreeSet<String>>> {
+    let mut before = connection
+        .prepare_cached("SELECT version_before FROM journal_steps WHERE version = ?1 AND state = 'ready'")?;
+    let mut owners = connection.prepare_cached("SELECT DISTINCT owner FROM journal WHERE version = ?1")?;
+    let mut changed = BTreeSet::new();
+    let mut at = version;
+    while at != since {
+        let Some(earlier) = before.query_row([at], |row| row.get::<_, u64>(0)).optional()? else {
+            return Ok(None);
+        };
+        let mut found = owners.query([at])?;
+        while let Some(row) = found.next()? {
+            changed.insert(row.get(0)?);
+            if changed.len() > limit {
+                return Ok(None);
+            }
+        }
+        at = earlier;
+    }
+    Ok(Some(changed))
 }
 
 /// The sort key of a name of the zone.

@@ -44,7 +44,8 @@ CREATE TABLE journal_steps (
     from_serial INTEGER NOT NULL,
     to_serial INTEGER NOT NULL,
     records INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('writing', 'ready', 'dropped'))
+    state TEXT NOT NULL CHECK (state IN ('writing', 'ready', 'dropped')),
+    version_before INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX journal_steps_of_zone ON journal_steps (zone_id, version);
 

@@ -17,7 +17,7 @@ use crate::Error;
 /// Marks the file as a store of zones (`file` and `PRAGMA application_id` show it): "Tnzn".
 pub(super) const APPLICATION_ID: i64 = 0x546e_7a6e;
 /// Format of the schema, in `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// How long to wait for a program that writes without taking turns (a person's `sqlite3`, say).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,11 +83,14 @@ impl Store {
             logged: AtomicUsize::new(0),
             deferred: false,
         };
-        store.check_format()?;
+        if store.check_format()? < FORMAT && access != Access::ReadOnly {
+            store.write(Durability::Synced, |transaction| Ok(create::upgrade(transaction)?))?;
+        }
         Ok(store)
     }
 
-    fn check_format(&self) -> Result<(), Error> {
+    /// The format of the store, which is one that is known.
+    fn check_format(&self) -> Result<i64, Error> {
         let (id, format): (i64, i64) = self.read(|connection| {
             let id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
             Ok((id, connection.pragma_query_value(None, "user_version", |row| row.get(0))?))
@@ -99,7 +102,7 @@ impl Store {
         if format > FORMAT {
             return Err(Error::NewerFormat { path, found: format, known: FORMAT });
         }
-        Ok(())
+        Ok(format)
     }
 
     /// Path of the lock file `STEM.PURPOSE.WHOM`.

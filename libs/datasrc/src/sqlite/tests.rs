@@ -131,6 +131,20 @@ fn other_files_are_told_from_stores() {
 }
 
 #[test]
+fn a_store_of_the_first_format_is_brought_up_to_date() {
+    let (_directory, path) = directory();
+    commit(&SqliteSource::open(&path, Access::Create).unwrap(), &name("example."), 1, 3).unwrap();
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("ALTER TABLE journal_steps DROP COLUMN version_before; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(old);
+    let source = SqliteSource::open(&path, Access::ReadWrite).unwrap();
+    let entry = source.zone(name("example.").as_ref()).unwrap().unwrap();
+    let after = commit(&source, &name("example."), 2, 4).unwrap();
+    assert_eq!(source.changed_names(&after, entry.version, 9).unwrap().unwrap().len(), 2);
+}
+
+#[test]
 fn a_truncated_store_is_told_wherever_it_ends() {
     let (directory, path) = directory();
     let source = SqliteSource::open(&path, Access::Create).unwrap();
