@@ -1,11 +1,13 @@
 //! Turns stored zone versions into one image file.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use tenon_datasrc::{DataSource, ZoneEntry};
-use tenon_image::{BuildError, ImageBuilder, ImageFile};
-use tenon_wire::Name;
+use tenon_image::{BuildError, ChangedZone, ImageBuilder, ImageFile};
+use tenon_wire::{Name, NameRef};
+use tenon_zone::Rrset;
 
 /// RRsets between two signs of life.
 const BEAT_EVERY: u32 = 4096;
@@ -54,6 +56,53 @@ pub fn compile(
     builder.finish().map_err(CompileError::File)
 }
 
+/// Compiles what these names hold in a version into the layer `name` of `directory`.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_layer(
+    directory: &Path,
+    name: &str,
+    source: &dyn DataSource,
+    zone: &ZoneEntry,
+    owners: &BTreeSet<Name>,
+) -> Result<ImageFile, CompileError> {
+    let told = |error| build_error(&zone.origin, error);
+    let mut builder = ImageBuilder::create_layer(directory, name).map_err(told)?;
+    builder.begin_zone(zone.origin.as_ref(), zone.serial, zone.version).map_err(told)?;
+    let mut version = Version { source, zone };
+    builder.restate(zone.origin.as_ref(), owners.iter().cloned(), &mut version)?;
+    builder.end_zone().map_err(told)?;
+    builder.finish().map_err(told)
+}
+
+/// A version in a store, name by name.
+struct Version<'a> {
+    source: &'a dyn DataSource,
+    zone: &'a ZoneEntry,
+}
+
+impl ChangedZone for Version<'_> {
+    type Error = CompileError;
+
+    fn rrsets_at(&mut self, owner: NameRef<'_>) -> Result<Vec<Rrset>, CompileError> {
+        let mut rrsets = Vec::new();
+        let read = self.source.rrsets_at(self.zone, owner, &mut |rrset| rrsets.push(rrset.to_rrset()));
+        read.map(|()| rrsets).map_err(|error| store_error(&self.zone.origin, error))
+    }
+
+    fn has_names_below(&mut self, owner: NameRef<'_>) -> Result<bool, CompileError> {
+        let found = self.source.has_names_below(self.zone, owner);
+        found.map_err(|error| store_error(&self.zone.origin, error))
+    }
+}
+
+impl From<BuildError> for CompileError {
+    fn from(error: BuildError) -> Self {
+        Self::File(error)
+    }
+}
+
 fn add_zone(
     builder: &mut ImageBuilder,
     source: &dyn DataSource,
@@ -82,10 +131,14 @@ fn add_zone(
     }
     match read {
         Ok(()) => builder.end_zone().map(drop).map_err(told),
-        Err(tenon_datasrc::Error::VersionGone { .. }) => {
-            Err(CompileError::Superseded { origin: zone.origin.clone() })
-        }
-        Err(error) => Err(CompileError::Store(error)),
+        Err(error) => Err(store_error(&zone.origin, error)),
+    }
+}
+
+fn store_error(origin: &Name, error: tenon_datasrc::Error) -> CompileError {
+    match error {
+        tenon_datasrc::Error::VersionGone { .. } => CompileError::Superseded { origin: origin.clone() },
+        error => CompileError::Store(error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The image directory: the manifest in force, the names of new files, and what may be deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use tenon_image::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImag
 use tenon_service::now_usec;
 use tenon_wire::{Name, NameRef};
 
+use crate::compiled::{Compiled, Onto};
 use crate::plan::{PACK, SECONDARY, Wanted};
 
 /// The image directory. One process writes it.
@@ -21,6 +22,8 @@ pub struct Images {
     broken: BTreeSet<Name>,
     /// Names of files that are being written.
     in_progress: BTreeSet<String>,
+    /// The names that layers of this process restate, by their files.
+    layers: BTreeMap<String, BTreeSet<Name>>,
     named: u64,
     /// False while it is unknown what the files in the directory are.
     may_sweep: bool,
@@ -53,6 +56,7 @@ impl Images {
             broken: broken.collect(),
             manifest,
             in_progress: BTreeSet::new(),
+            layers: BTreeMap::new(),
             named: 0,
             may_sweep: matches!(found, Found::Sound),
         };
@@ -107,15 +111,43 @@ impl Images {
         self.in_progress.remove(name);
     }
 
-    /// Takes new versions into the manifest and zones out of it, and writes it.
+    /// The image that a layer for this version can stand on; none when the zone is to be compiled whole.
+    #[must_use]
+    pub fn base_for(&self, wanted: &Wanted) -> Option<Onto> {
+        let zone = self.zone(wanted.entry.origin.as_ref())?;
+        let is_fit =
+            zone.storage == wanted.storage && !zone.files.is_empty() && !self.broken.contains(&zone.origin);
+        is_fit.then(|| Onto { version: zone.version, files: zone.files.clone(), kept: zone.files.len() })
+    }
+
+    /// Remembers which names a layer restates.
+    pub fn note_layer(&mut self, file: &str, names: BTreeSet<Name>) {
+        self.layers.insert(file.to_owned(), names);
+    }
+
+    /// The names that a layer restates, if this process made it.
+    #[must_use]
+    pub fn layer_names(&self, file: &str) -> Option<&BTreeSet<Name>> {
+        self.layers.get(file)
+    }
+
+    /// Whether what a layer was compiled for is still what the manifest names. Everything else fits always.
+    #[must_use]
+    pub fn fits(&self, compiled: &Compiled) -> bool {
+        let Some(onto) = &compiled.onto else { return true };
+        let zone = self.zone(compiled.wanted.entry.origin.as_ref());
+        zone.is_some_and(|zone| zone.version == onto.version && zone.files == onto.files)
+    }
+
+    /// Takes new versions into the manifest and zones out of it, and writes it. Layers must [fit](Self::fits).
     ///
     /// # Errors
     /// As [`Manifest::write`]; the manifest before stays in force.
-    pub fn publish(&mut self, compiled: &[(Wanted, ImageFile)], gone: &[Name]) -> Result<(), ManifestError> {
+    pub fn publish(&mut self, compiled: &[Compiled], gone: &[Name]) -> Result<(), ManifestError> {
         let mut next = self.manifest.clone();
         next.generation += 1;
-        for (wanted, file) in compiled {
-            put(&mut next.zones, wanted, file);
+        for one in compiled {
+            put(&mut next.zones, one);
         }
         if !gone.is_empty() {
             let gone: BTreeSet<&Name> = gone.iter().collect();
@@ -123,10 +155,48 @@ impl Images {
         }
         next.write(&self.directory)?;
         self.manifest = next;
-        for (wanted, _) in compiled {
-            self.broken.remove(&wanted.entry.origin);
+        for one in compiled {
+            self.broken.remove(&one.wanted.entry.origin);
         }
+        self.forget_layers();
         Ok(())
+    }
+
+    /// Puts one file in the place of a zone's base and of those of its layers that are among `merged`, and writes the
+    /// manifest; false when the base is another one by now.
+    ///
+    /// # Errors
+    /// As [`Manifest::write`]; the manifest before stays in force.
+    pub fn replace_files(
+        &mut self,
+        origin: &Name,
+        merged: &[ImageFile],
+        file: ImageFile,
+    ) -> Result<bool, ManifestError> {
+        let mut next = self.manifest.clone();
+        next.generation += 1;
+        let Ok(at) = next.zones.binary_search_by(|zone| zone.origin.cmp(origin)) else { return Ok(false) };
+        let Some(zone) = next.zones.get_mut(at).filter(|zone| zone.files.first() == merged.first()) else {
+            return Ok(false);
+        };
+        // A layer that came later says what names hold in a later version, whichever base it lies on.
+        zone.files.retain(|layer| !merged.contains(layer));
+        zone.files.insert(0, file);
+        next.write(&self.directory)?;
+        self.manifest = next;
+        self.forget_layers();
+        Ok(true)
+    }
+
+    /// Forgets the names in layers that nothing uses any more.
+    fn forget_layers(&mut self) {
+        if self.layers.is_empty() {
+            return;
+        }
+        let files = self.manifest.zones.iter().flat_map(|zone| &zone.files);
+        let used: BTreeSet<&str> = files.map(|file| file.name.as_str()).collect();
+        let in_progress = &self.in_progress;
+        self.layers.retain(|name, _| used.contains(name.as_str()) || in_progress.contains(name));
     }
 
     /// Changes which zones are not to be answered, and writes the manifest. A zone without an image that is not withheld
@@ -200,7 +270,8 @@ fn is_there(directory: &Path, file: &ImageFile) -> bool {
     fs::metadata(directory.join(&file.name)).is_ok_and(|meta| meta.is_file() && meta.len() == file.octets)
 }
 
-fn put(zones: &mut Vec<ManifestZone>, wanted: &Wanted, file: &ImageFile) {
+fn put(zones: &mut Vec<ManifestZone>, compiled: &Compiled) {
+    let wanted = &compiled.wanted;
     let entry = &wanted.entry;
     let mut zone = ManifestZone {
         origin: entry.origin.clone(),
@@ -209,7 +280,7 @@ fn put(zones: &mut Vec<ManifestZone>, wanted: &Wanted, file: &ImageFile) {
         storage: wanted.storage.clone(),
         records: entry.records,
         compiled_usec: now_usec(),
-        files: vec![file.clone()],
+        files: compiled.files(),
         previous: None,
         unavailable: None,
     };
@@ -269,7 +340,8 @@ mod tests {
         let name = images.name_file(versions);
         fs::write(images.directory().join(&name), b"image").unwrap();
         let file = ImageFile { name: name.clone(), octets: 5, checksum: 0 };
-        let compiled: Vec<_> = versions.iter().map(|wanted| (wanted.clone(), file.clone())).collect();
+        let whole = |wanted: &Wanted| Compiled { wanted: wanted.clone(), file: file.clone(), onto: None };
+        let compiled: Vec<_> = versions.iter().map(whole).collect();
         images.publish(&compiled, &[]).unwrap();
         images.written(&name);
         name

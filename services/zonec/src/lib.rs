@@ -16,6 +16,9 @@
 //! when little is left of many packs, these zones are packed again. Files that neither a current nor a previous
 //! image needs are deleted after the manifest was written; a previous image is kept for each zone that changed.
 //!
+//! A change of few names in a zone that is not small becomes a *layer* on its image, so that its cost does not grow with
+//! the zone; layers are merged into a new base beside, see `zonec/layering.rs`.
+//!
 //! # Threads
 //! One compares, and compiles small and middling zones; one beside it compiles large zones one after the other and clears
 //! old versions from the stores, so that a change of a small zone does not wait for a large one. The bus is served by the
@@ -24,6 +27,7 @@
 //! a store cannot be read, its zones stay as they are.
 
 pub mod bell;
+pub mod compiled;
 pub mod compiler;
 pub mod images;
 pub mod ledger;

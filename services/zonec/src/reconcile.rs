@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tenon_datasrc::{Error, ZoneEntry};
-use tenon_image::{Identity, ImageFile, unavailable};
+use tenon_image::{Identity, unavailable};
 use tracing::{info, warn};
 
+use crate::compiled::Compiled;
 use crate::messages;
 use crate::plan::{Plan, Wanted, availability, in_several};
 use crate::statistics::Statistics;
@@ -69,6 +70,11 @@ pub fn do_beside(zonec: &Zonec, stores: &mut [Store], task: Task) {
             }
             // A newer version may have come meanwhile.
             zonec.look_again();
+        }
+        Task::Merge { wanted, files } => {
+            if let Some(store) = stores.iter_mut().find(|store| store.place().storage == wanted.storage) {
+                zonec.merge(store, &wanted, &files);
+            }
         }
         Task::Clear => stores.iter_mut().for_each(|store| clear(zonec, store)),
     }
@@ -150,10 +156,11 @@ impl Reconciler {
         };
         self.zonec.publish(&[], &plan.gone);
         self.follow_zone_manager(&stored);
-        for wanted in plan.large {
+        for wanted in self.layer(plan.large) {
             self.zonec.add_task(Task::Compile(wanted));
         }
-        self.compile_single(plan.single);
+        let single = self.layer(plan.single);
+        self.compile_single(single);
         for pack in plan.packs {
             let compiled = self.make(pack);
             self.zonec.publish(&compiled, &[]);
@@ -238,9 +245,27 @@ impl Reconciler {
         self.zonec.trouble(CONFLICT, messages::STORED_TWICE, reason);
     }
 
+    /// Compiles small changes of zones as layers; gives the versions that must be compiled whole.
+    fn layer(&mut self, wanted: Vec<Wanted>) -> Vec<Wanted> {
+        let (mut ready, mut rest) = (Vec::new(), Vec::new());
+        let smallest = self.zonec.settings().small_zone_records;
+        for wanted in wanted {
+            let store = self.stores.iter_mut().find(|store| store.place().storage == wanted.storage);
+            let layer = store
+                .filter(|_| wanted.entry.records >= smallest)
+                .and_then(|store| self.zonec.layer(store, &wanted));
+            match layer {
+                Some(compiled) => ready.push(compiled),
+                None => rest.push(wanted),
+            }
+        }
+        self.zonec.publish(&ready, &[]);
+        rest
+    }
+
     /// Zones with files of their own; published in groups, since each manifest names all zones.
     fn compile_single(&mut self, single: Vec<Wanted>) {
-        let mut ready: Vec<(Wanted, ImageFile)> = Vec::new();
+        let mut ready: Vec<Compiled> = Vec::new();
         let mut published = Instant::now();
         for wanted in single {
             ready.extend(self.make(vec![wanted]));
@@ -252,7 +277,7 @@ impl Reconciler {
         self.zonec.publish(&ready, &[]);
     }
 
-    fn make(&mut self, wanted: Vec<Wanted>) -> Vec<(Wanted, ImageFile)> {
+    fn make(&mut self, wanted: Vec<Wanted>) -> Vec<Compiled> {
         self.zonec.beat(Lane::Main);
         let Some(first) = wanted.first() else { return Vec::new() };
         let store = self.stores.iter_mut().find(|store| store.place().storage == first.storage);

@@ -26,6 +26,10 @@ pub struct ZonecSettings {
     /// Zones with at least this many records are compiled beside the others, so that those need not wait.
     #[schemars(range(min = 1000, max = 100_000_000))]
     pub large_zone_records: u64,
+    /// Changes of at most so many names in a zone that is not small become a layer on its image instead of a new image;
+    /// 0: never.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub layer_names: u64,
 }
 
 impl Default for ZonecSettings {
@@ -37,6 +41,7 @@ impl Default for ZonecSettings {
             pack_records: 500_000,
             loose_files: 64,
             large_zone_records: 200_000,
+            layer_names: 50_000,
         }
     }
 }

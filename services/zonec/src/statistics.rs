@@ -11,6 +11,8 @@ counters! {
     zones Gauge "Zones that the manifest names.",
     zones_failed_now Gauge "Zones whose stored version could not be compiled.",
     zones_compiled Counter "Zone versions compiled and published.",
+    layers Counter "Zone versions compiled as a layer on the image before, of those.",
+    merges Counter "Images made anew from a base and its layers.",
     zones_failed Counter "Attempts to compile a zone that failed.",
     zones_removed Counter "Zones taken out of the manifest.",
     records_compiled Counter "Records of the zone versions compiled.",

@@ -1,6 +1,7 @@
 //! The zone compiler: what its threads and its bus face share.
 
 pub mod bus;
+mod layering;
 mod publish;
 mod work;
 mod zones;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tenon_bus::ZoneEvent;
+use tenon_image::ImageFile;
 use tenon_service::{Component, CounterDefinition, Refusal};
 use tenon_wire::Name;
 use tokio::sync::mpsc;
@@ -47,6 +49,13 @@ pub enum News {
 pub enum Task {
     /// Compile a large zone.
     Compile(Wanted),
+    /// Compile a zone whole, to take the place of these files of it.
+    Merge {
+        /// The version that the files show.
+        wanted: Wanted,
+        /// Its base and layers.
+        files: Vec<ImageFile>,
+    },
     /// Clear what nobody needs any more from the stores.
     Clear,
 }
@@ -193,6 +202,18 @@ impl Zonec {
             tasks.push_back(task);
         }
         self.task_added.ring();
+    }
+
+    /// Has layers merged beside, unless that waits already.
+    fn add_merge(&self, merge: Task) {
+        let origin = |task: &Task| match task {
+            Task::Merge { wanted, .. } => Some(wanted.entry.origin.clone()),
+            Task::Compile(_) | Task::Clear => None,
+        };
+        let waits = held(&self.tasks).iter().any(|task| origin(task) == origin(&merge));
+        if !waits {
+            self.add_task(merge);
+        }
     }
 
     /// The next thing to do; clearing comes last.

@@ -362,3 +362,83 @@ fn secondary_zones_are_withheld_and_given_back_as_the_zone_manager_says() {
     assert_eq!(place.served(), zones([("a.", 2), ("b.", 1)]));
     assert!(bench.faults().is_empty());
 }
+
+/// Files, layers compiled and merges so far.
+fn layering(place: &Place, bench: &Bench) -> (usize, u64, u64) {
+    let zone = &place.manifest().zones[0];
+    assert_eq!(place.served(), zones([("a.", zone.serial)]));
+    let of = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    let statistics = &bench.zonec.statistics;
+    (zone.files.len(), of(&statistics.layers), of(&statistics.merges))
+}
+
+/// Whether host number `host` is answered.
+fn has_host(place: &Place, host: u32) -> bool {
+    let catalog = Catalog::open(&place.images(), &place.manifest(), None, &BTreeSet::new());
+    let key = tenon_wire::message::KeyedName::new(name(&format!("h{host:07}.a.")).as_ref());
+    catalog.find(&key, false).unwrap().find(&key).unwrap().exact
+}
+
+#[test]
+fn small_changes_of_large_zones_are_layers() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.", 1, 15_000);
+    bench.look();
+    assert_eq!(layering(&place, &bench), (1, 0, 0));
+    for serial in 2..=10 {
+        place.store("a.", serial, 15_000 + serial);
+        bench.look();
+        assert_eq!(layering(&place, &bench), (2, u64::from(serial) - 1, 0), "small layers are taken in");
+        assert!(has_host(&place, 14_999 + serial) && !has_host(&place, 15_000 + serial));
+    }
+    place.store("a.", 11, 14_990);
+    bench.look();
+    assert_eq!(layering(&place, &bench), (2, 10, 0));
+    assert!(has_host(&place, 14_989) && !has_host(&place, 14_990) && !has_host(&place, 15_005));
+    // The same data under another process, which does not know what its layers hold.
+    let mut bench = Bench::start(&place);
+    place.store("a.", 12, 14_995);
+    bench.look();
+    assert_eq!(layering(&place, &bench), (3, 1, 0));
+    assert!(has_host(&place, 14_994) && !has_host(&place, 14_995));
+}
+
+#[test]
+fn layers_are_merged_beside_and_later_ones_stay_on_top() {
+    let place = Place::new();
+    let mut bench = Bench::start(&place);
+    place.store("a.", 1, 30_000);
+    bench.look();
+    bench.beside();
+    place.store("a.", 2, 32_000);
+    bench.look();
+    assert_eq!(layering(&place, &bench), (2, 1, 0));
+    bench.beside();
+    assert_eq!(layering(&place, &bench), (1, 1, 1));
+    assert!(has_host(&place, 31_999));
+    // A change that comes while the merge is under way.
+    place.store("a.", 3, 34_500);
+    bench.look();
+    let mut merge = bench.zonec.take_task().unwrap();
+    while !matches!(merge, tenon_zonec::zonec::Task::Merge { .. }) {
+        merge = bench.zonec.take_task().unwrap();
+    }
+    place.store("a.", 4, 34_501);
+    bench.look();
+    assert_eq!(layering(&place, &bench), (3, 3, 1));
+    do_beside(&bench.zonec, &mut bench.zonec.stores(), merge);
+    let (files, ..) = layering(&place, &bench);
+    assert_eq!(place.manifest().zones[0].serial, 4);
+    assert!(files <= 3 && has_host(&place, 34_500) && !has_host(&place, 34_501));
+    // More changed than a layer takes, and a serial that does not grow: whole images.
+    place.store("a.", 5, 90_000);
+    bench.look();
+    bench.beside();
+    assert_eq!(layering(&place, &bench).0, 1);
+    place.store("a.", 5, 90_001);
+    bench.look();
+    bench.beside();
+    assert_eq!(layering(&place, &bench).0, 1);
+    assert!(has_host(&place, 90_000));
+}

@@ -1,40 +1,54 @@
 //! Publishing: new versions into the manifest, zones out of it, and the news of it.
 
 use tenon_bus::ZoneEvent;
-use tenon_image::{ImageFile, ManifestError, Unavailable};
+use tenon_image::{ManifestError, Unavailable};
 use tenon_wire::Name;
 use tracing::{error, info};
 
 use super::{News, Zonec, text};
+use crate::compiled::Compiled;
 use crate::messages;
 use crate::plan::Wanted;
 use crate::statistics::Statistics;
 
 impl Zonec {
     /// Puts compiled versions into the manifest, takes zones out of it, and deletes what it no longer needs.
-    pub fn publish(&self, compiled: &[(Wanted, ImageFile)], gone: &[Name]) {
+    pub fn publish(&self, compiled: &[Compiled], gone: &[Name]) {
         if compiled.is_empty() && gone.is_empty() {
             return;
         }
-        let (outcome, generation) = {
+        let (outcome, fit, generation) = {
             let mut images = self.images();
-            let outcome = images.publish(compiled, gone);
-            compiled.iter().for_each(|(_, file)| images.written(&file.name));
-            (outcome, images.manifest().generation)
+            // A base that was merged meanwhile has no place for a layer made for the one before.
+            let fit: Vec<Compiled> = compiled.iter().filter(|one| images.fits(one)).cloned().collect();
+            let outcome = images.publish(&fit, gone);
+            compiled.iter().for_each(|one| images.written(&one.file.name));
+            (outcome, fit, images.manifest().generation)
         };
-        self.end(compiled.iter().map(|(wanted, _)| wanted));
+        self.end(compiled.iter().map(|one| &one.wanted));
+        if fit.len() < compiled.len() {
+            self.look_again();
+        }
         match outcome {
             Ok(()) => {
                 self.well("manifest");
-                self.published(compiled, gone, generation);
+                self.published(&fit, gone, generation);
+                fit.iter().for_each(|one| self.merge_if_due(one));
             }
             Err(error) => {
                 let reason = self.manifest_not_written(&error);
-                let wanted: Vec<_> = compiled.iter().map(|(wanted, _)| wanted.clone()).collect();
+                let wanted: Vec<_> = fit.iter().map(|one| one.wanted.clone()).collect();
                 self.fail(&wanted, &reason);
             }
         }
         self.sweep();
+    }
+
+    pub(super) fn tell_manifest_changed(&self) {
+        let generation = self.images().manifest().generation;
+        Statistics::add(&self.statistics.manifests, 1);
+        self.tell(News::Zone(ZoneEvent::ManifestChanged { generation }));
+        self.tell(News::Properties);
     }
 
     /// Changes which secondary zones are not to be answered; false when that could not be written.
@@ -67,7 +81,7 @@ impl Zonec {
         outcome.is_ok()
     }
 
-    fn manifest_not_written(&self, error: &ManifestError) -> String {
+    pub(super) fn manifest_not_written(&self, error: &ManifestError) -> String {
         let reason = format!("the manifest cannot be written: {error}");
         if self.ledger().trouble("manifest", reason.clone()) {
             error!(message_id = messages::MANIFEST_NOT_WRITTEN, reason = %error, "{reason}");
@@ -75,7 +89,7 @@ impl Zonec {
         reason
     }
 
-    fn published(&self, compiled: &[(Wanted, ImageFile)], gone: &[Name], generation: u64) {
+    fn published(&self, compiled: &[Compiled], gone: &[Name], generation: u64) {
         Statistics::add(&self.statistics.manifests, 1);
         self.tell(News::Zone(ZoneEvent::ManifestChanged { generation }));
         for zone in gone {
@@ -83,7 +97,7 @@ impl Zonec {
             info!(message_id = messages::REMOVED, zone = %zone, generation, "zone {zone} is no longer answered");
         }
         let mut last_file = "";
-        for (Wanted { entry, .. }, file) in compiled {
+        for Compiled { wanted: Wanted { entry, .. }, file, .. } in compiled {
             self.ledger().succeed(&entry.origin);
             Statistics::add(&self.statistics.zones_compiled, 1);
             Statistics::add(&self.statistics.records_compiled, entry.records);
@@ -100,9 +114,9 @@ impl Zonec {
 }
 
 /// A line for a zone; for a pack one for all of it.
-fn log_compiled(compiled: &[(Wanted, ImageFile)], generation: u64) {
-    for together in compiled.chunk_by(|a, b| a.1.name == b.1.name) {
-        let [(Wanted { entry, .. }, file), more @ ..] = together else { continue };
+fn log_compiled(compiled: &[Compiled], generation: u64) {
+    for together in compiled.chunk_by(|a, b| a.file.name == b.file.name) {
+        let [Compiled { wanted: Wanted { entry, .. }, file, .. }, more @ ..] = together else { continue };
         let (zone, serial, name) = (&entry.origin, entry.serial, &file.name);
         if more.is_empty() {
             info!(

@@ -9,6 +9,7 @@ use tenon_wire::Name;
 use tracing::error;
 
 use super::{Lane, News, Zonec, text};
+use crate::compiled::Compiled;
 use crate::compiler::{CompileError, compile};
 use crate::messages;
 use crate::plan::Wanted;
@@ -18,7 +19,7 @@ use crate::store::Store;
 impl Zonec {
     /// Compiles versions of one store into one file. Zones that cannot be compiled are noted and left out; gives those
     /// that were compiled: they count as under way until [`Self::publish`] has them.
-    pub fn make(&self, lane: Lane, store: &mut Store, mut wanted: Vec<Wanted>) -> Vec<(Wanted, ImageFile)> {
+    pub fn make(&self, lane: Lane, store: &mut Store, mut wanted: Vec<Wanted>) -> Vec<Compiled> {
         self.begin(&wanted);
         let all = wanted.clone();
         let started = Instant::now();
@@ -28,10 +29,13 @@ impl Zonec {
         }
         self.statistics.took(started.elapsed());
         let compiled: Vec<_> = match made {
-            Some(file) => wanted.into_iter().map(|wanted| (wanted, file.clone())).collect(),
+            Some(file) => {
+                let whole = |wanted| Compiled { wanted, file: file.clone(), onto: None };
+                wanted.into_iter().map(whole).collect()
+            }
             None => Vec::new(),
         };
-        let kept: BTreeSet<&Name> = compiled.iter().map(|(wanted, _)| &wanted.entry.origin).collect();
+        let kept: BTreeSet<&Name> = compiled.iter().map(|one| &one.wanted.entry.origin).collect();
         self.end(all.iter().filter(|wanted| !kept.contains(&wanted.entry.origin)));
         compiled
     }
