@@ -50,7 +50,8 @@ impl Search<'_, '_, '_> {
         let (head, rest) = room.split_at_mut_checked(before).ok_or(Failure::Fault)?;
         head.copy_from_slice(prefix);
         rest.copy_from_slice(tail);
-        let place = self.synthesize(before, dname.ttl, tail, tail_place)?;
+        self.restore_case(head);
+        let place = self.synthesize(head, dname.ttl, tail, tail_place)?;
         let target = NameRef::from_octets(target.get(..length).unwrap_or(&[])).map_err(|_| Failure::Fault)?;
         let name = &mut self.scratch.name;
         let extra = name.labels() - lookup.labels;
@@ -93,32 +94,46 @@ impl Search<'_, '_, '_> {
         Ok(place)
     }
 
+    /// Gives the first labels of the name that is looked up the case in which the response has them.
+    fn restore_case(&self, prefix: &mut [u8]) {
+        let name = &self.scratch.name;
+        let (mut rest, mut labels) = (prefix, name.labels());
+        while let Some(&length) = rest.first() {
+            let Some((label, behind)) = rest.split_at_mut_checked(1 + usize::from(length)) else { return };
+            let place = self.scratch.places.get(labels).map(usize::from);
+            let written = place.and_then(|place| self.writer.written(place).get(..label.len()));
+            if let Some(written) = written.filter(|written| written.eq_ignore_ascii_case(label)) {
+                label.copy_from_slice(written);
+            }
+            (rest, labels) = (behind, labels.saturating_sub(1));
+        }
+    }
+
     /// Writes `name CNAME prefix.tail`, the tail as a pointer; gives the place of the target.
     fn synthesize(
         &mut self,
-        prefix: usize,
+        prefix: &[u8],
         ttl: u32,
         tail: &[u8],
         tail_place: usize,
     ) -> Result<usize, Failure> {
-        let name = &self.scratch.name;
         let mark = self.writer.mark();
-        let owner = self.scratch.places.get(name.labels()).ok_or(Failure::Fault)?;
+        let owner = self.scratch.places.get(self.scratch.name.labels()).ok_or(Failure::Fault)?;
         let pointer = if tail.len() > 1 { 2 } else { 1 };
         let mut write = || {
             self.writer.put(&(0xc000 | owner).to_be_bytes())?;
             self.writer.put(&[0, 5, 0, 1])?;
             self.writer.put(&ttl.to_be_bytes())?;
-            self.writer.put(&((prefix + pointer) as u16).to_be_bytes())?;
+            self.writer.put(&((prefix.len() + pointer) as u16).to_be_bytes())?;
             let place = self.writer.position();
-            self.writer.put(name.octets().get(..prefix).unwrap_or(&[]))?;
+            self.writer.put(prefix)?;
             self.writer.put(if tail.len() > 1 { &[0xc0, 0] } else { &[0] })?;
             Ok(place)
         };
         let written: Result<usize, Full> = write();
         let place = written.inspect_err(|_| self.writer.rewind(mark))?;
         if tail.len() > 1 {
-            self.writer.point(place + prefix, tail_place).map_err(|_| Failure::Full)?;
+            self.writer.point(place + prefix.len(), tail_place).map_err(|_| Failure::Full)?;
         }
         self.writer.count(Section::Answer, 1);
         Ok(place)

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod additional;
 mod chain;
 mod chaos;
 pub mod cookie;

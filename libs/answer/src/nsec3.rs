@@ -12,21 +12,36 @@ const SHA1: u8 = 1;
 const MAX_ITERATIONS: u16 = 2500;
 
 /// How a zone hashes its names.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hasher<'a> {
     iterations: u16,
     salt: &'a [u8],
 }
 
 impl<'a> Hasher<'a> {
-    /// The parameters of a zone that denies by NSEC3.
+    /// The parameters of a zone that denies by NSEC3; of several chains, of the one that the image holds (RFC 5155
+    /// section 7.3).
     pub(crate) fn of(zone: &'a ZoneImage) -> Result<Option<Self>, Failure> {
         let Some(parameters) = zone.apex()?.rrset(RrType::NSEC3PARAM)? else { return Ok(None) };
-        let usable = parameters.rdatas().iter().find_map(|rdata| match rdata {
-            [SHA1, 0, a, b, _, salt @ ..] => Some(Self { iterations: u16::from_be_bytes([*a, *b]), salt }),
-            _ => None,
-        });
-        Ok(usable.filter(|hasher| hasher.iterations <= MAX_ITERATIONS))
+        let Some(node) = zone.any_nsec3()? else { return Ok(None) };
+        let found =
+            match parameters.records {
+                1 => parameters.rdatas().iter().find_map(Self::read),
+                _ => match node.rrset(RrType::NSEC3)? {
+                    Some(rrset) => rrset.rdatas().iter().filter_map(Self::read).find(|one| {
+                        parameters.rdatas().iter().filter_map(Self::read).any(|other| other == *one)
+                    }),
+                    None => None,
+                },
+            };
+        Ok(found.filter(|hasher| hasher.iterations <= MAX_ITERATIONS))
+    }
+
+    /// Reads the beginning of an NSEC3 or NSEC3PARAM record.
+    fn read(rdata: &'a [u8]) -> Option<Self> {
+        let (&[algorithm, _, a, b, length], rest) = rdata.split_first_chunk()?;
+        let salt = rest.get(..length.into()).filter(|_| algorithm == SHA1)?;
+        Some(Self { iterations: u16::from_be_bytes([a, b]), salt })
     }
 
     /// Hash of `label` (with its length, may be empty) before `name` in lower case.

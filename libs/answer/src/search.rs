@@ -7,15 +7,13 @@ use tenon_wire::message::header::flag;
 use tenon_wire::message::{Rcode, ResponseWriter, Section};
 
 use crate::AnswerSettings;
+use crate::additional::MAX_ADDRESSED;
 use crate::denial::{LateProof, MAX_PROOFS};
 use crate::records::{Failure, Names, Owner, Record, Written};
 use crate::scratch::Scratch;
 
 /// Aliases followed for one question.
 const MAX_CHAIN: usize = 16;
-
-/// Nodes whose addresses are not written twice; behind that many a repetition does no harm.
-const MAX_ADDRESSED: usize = 16;
 
 /// DNAMEs that are not written twice.
 const MAX_DNAMES: usize = 4;
@@ -39,7 +37,7 @@ pub(crate) struct Search<'c, 'w, 'b> {
     /// Proofs that wait for the end of the answer section.
     pub(crate) late: [Option<LateProof<'c>>; MAX_PROOFS],
     /// Nodes whose addresses were written.
-    addressed: [usize; MAX_ADDRESSED],
+    pub(crate) addressed: [usize; MAX_ADDRESSED],
     /// Nodes whose DNAME was written, and the place of its target.
     pub(crate) dnames: [(usize, usize); MAX_DNAMES],
 }
@@ -286,7 +284,7 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
                 (None, Some(encloser)) => self.deny_type(zone, encloser, cut, true)?,
             }
         }
-        self.addresses(zone, &servers, written, labels)?;
+        self.addresses(zone, &servers, written, owner)?;
         Ok(Step::Done(Rcode::NOERROR))
     }
 
@@ -322,79 +320,12 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
         }
         // An answer to ANY has more than one type that may lead to addresses; the peers add none.
         if self.qtype != RrType::ANY {
-            self.addresses(zone, rrset, written, labels)?;
+            self.addresses(zone, rrset, written, Owner::Suffix(labels))?;
         }
         match servers {
-            Some((ns, written)) => self.addresses(zone, &ns, written, zone.labels()),
+            Some((ns, written)) => self.addresses(zone, &ns, written, Owner::Suffix(zone.labels())),
             None => Ok(()),
         }
-    }
-
-    /// Addresses of the names in an RRset, as far as this zone has them and they fit.
-    ///
-    /// # Errors
-    /// [`Failure::Full`] when one does not fit without which a referral is of no use (RFC 9471 section 3).
-    fn addresses(
-        &mut self,
-        zone: &'c ZoneImage,
-        rrset: &RrsetView<'_>,
-        written: Written,
-        labels: usize,
-    ) -> Result<(), Failure> {
-        for additional in rrset.additional() {
-            let mut whole = [0; 255];
-            let length = if zone.needs_names() || !written.as_stored {
-                rrset.expand_name(additional.position, self.scratch.name.suffix(labels), &mut whole)?
-            } else {
-                0
-            };
-            let name = whole.get(..length).unwrap_or(&[]);
-            let node = if zone.needs_names() {
-                self.scratch.other.set(tenon_wire::NameRef::from_octets(name).map_err(|_| Failure::Fault)?);
-                zone.address_node(&self.scratch.other, rrset.rrtype == RrType::NS)?
-            } else {
-                additional.node.map(|node| zone.node(node)).transpose()?
-            };
-            let place = written.base + additional.position;
-            let owner = if written.as_stored { Owner::Place(place) } else { Owner::Whole(name) };
-            let Some(node) = node.filter(|node| !self.is_repeated(node)) else { continue };
-            match self.address_records(&node, owner) {
-                Err(Failure::Full) if !additional.required => {}
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    /// True when the addresses of a node were written for an earlier RRset. One wildcard may stand for many names.
-    fn is_repeated(&mut self, node: &Node<'_>) -> bool {
-        let Ok(name) = node.relative_name() else { return false };
-        let place = name.as_ptr() as usize;
-        if self.addressed.contains(&place) {
-            return true;
-        }
-        if !name.starts_with(b"\x01*")
-            && let Some(free) = self.addressed.iter_mut().find(|place| **place == 0)
-        {
-            *free = place;
-        }
-        false
-    }
-
-    fn address_records(&mut self, node: &Node<'_>, owner: Owner<'_>) -> Result<(), Failure> {
-        for rrtype in [RrType::A, RrType::AAAA] {
-            if let Some(rrset) = node.rrset(rrtype)? {
-                let record = Record {
-                    owner,
-                    rrset: &rrset,
-                    ttl: rrset.ttl,
-                    signed: self.dnssec,
-                    section: Section::Additional,
-                };
-                self.write(&record)?;
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn was_seen(&self, hash: u64) -> bool {

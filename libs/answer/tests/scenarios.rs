@@ -34,12 +34,14 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    additional 15,
+    additional 25,
     aliases 14,
+    chains 7,
     cookies 11,
     delegations 15,
     dname 20,
     edns 11,
+    half_signed 12,
     names 11,
     negative 14,
     nsec 16,

@@ -4,6 +4,7 @@
 //! pack of many zones never takes more than its largest zone.
 
 mod block;
+mod chains;
 mod links;
 mod restate;
 mod zone;

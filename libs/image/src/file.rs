@@ -211,7 +211,7 @@ fn verify_rrset(part: &PartView<'_>, rrset: &RrsetView<'_>) -> Result<(), Fault>
         }
     }
     for additional in rrset.additional() {
-        if additional.position >= end {
+        if additional.position.is_some_and(|position| position >= end) {
             return Err(Fault("an additional name lies behind its RRset"));
         }
         if let Some(node) = additional.node {

@@ -1,4 +1,4 @@
-//! The image format, version 1: little-endian, position-independent, every offset checked before it is followed.
+//! The image format, version 2: little-endian, position-independent, every offset checked before it is followed.
 //!
 //! ```text
 //! header      256 octets: magic, version, endianness mark, kind, section directory, checksum of the header
@@ -19,7 +19,7 @@ use crate::octets::{Fault, read_u32, read_u64};
 /// First octets of every image.
 pub(crate) const MAGIC: &[u8; 8] = b"TENONIMG";
 /// Version of the format, raised by every change, that of the hash of names included.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Reads back as itself only in the byte order it was written in.
 pub(crate) const ENDIAN_MARK: u32 = 0x0102_0304;
 /// Octets of the header.

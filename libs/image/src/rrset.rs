@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! u16 fixups       if FIXUPS        then 4 octets each: u16 position of the hole, u16 target
-//! u16 additional   if ADDITIONAL    then 8 octets each: u16 position of the name, u16 1 if it must be sent, u32 node
+//! u16 additional   if ADDITIONAL    then 8 octets each: u16 position of the name (0 for the owner's own), u8 1 if it
+//!                                   must be sent, u8 what of it ([`Wanted`]), u32 node
 //! u16 signatures, u16 their octets  if SIGNATURES
 //! records: u16 length and data each, big-endian length
 //! signatures: the same
@@ -66,14 +67,27 @@ pub struct Fixup {
     pub target: Target,
 }
 
-/// A name in the record data whose addresses belong into the additional section.
+/// What of a name that record data leads to belongs into the additional section.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// Its addresses.
+    Addresses = 0,
+    /// Its SRV records, and the addresses these lead to (NAPTR with flag "s", RFC 3403 section 4.1).
+    Services = 1,
+    /// Its addresses, and its records of the type that led there (SVCB and HTTPS, RFC 9460 section 4.1).
+    Bindings = 2,
+}
+
+/// A name in the record data of which something belongs into the additional section.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Additional {
-    /// Where the name lies in the RRset as written.
-    pub position: usize,
+    /// Where the name lies in the RRset as written; none for the owner itself.
+    pub position: Option<usize>,
+    /// What of it.
+    pub wanted: Wanted,
     /// Glue without which the referral is of no use (RFC 9471).
     pub required: bool,
-    /// The node that has the addresses; none when this zone has none, or has layers.
+    /// The node that has it; none when this zone has none, or has layers.
     pub node: Option<NodeRef>,
 }
 
@@ -165,13 +179,19 @@ impl<'a> RrsetView<'a> {
         })
     }
 
-    /// The names whose addresses go into the additional section.
+    /// The names of which something goes into the additional section.
     pub fn additional(&self) -> impl Iterator<Item = Additional> + 'a {
-        self.additional.as_chunks::<8>().0.iter().map(|&[a, b, c, _, e, f, g, h]| {
+        self.additional.as_chunks::<8>().0.iter().map(|&[a, b, c, d, e, f, g, h]| {
             let node = u32::from_le_bytes([e, f, g, h]);
+            let position = u16::from_le_bytes([a, b]) as usize;
             Additional {
-                position: u16::from_le_bytes([a, b]) as usize,
+                position: (position > 0).then_some(position),
                 required: c != 0,
+                wanted: match d {
+                    1 => Wanted::Services,
+                    2 => Wanted::Bindings,
+                    _ => Wanted::Addresses,
+                },
                 node: (node != 0).then_some(NodeRef(node)),
             }
         })

@@ -370,6 +370,20 @@ impl ZoneImage {
         Ok(None)
     }
 
+    /// Some NSEC3 owner of the chain that is looked up; none in a zone without.
+    ///
+    /// # Errors
+    /// A damaged image.
+    pub fn any_nsec3(&self) -> Result<Option<Node<'_>>, Fault> {
+        for view in self.views() {
+            let view = view?;
+            if view.hashed.len() > 0 {
+                return view.node(view.hashed.reference(0)?).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
     /// The NSEC3 owner whose hash is `hash` or the last before it, the last of all coming before the first.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub enum Denial {
         salt: String,
         /// Unsigned delegations have no records, and all records the flag.
         opt_out: bool,
+        /// Iterations and salt of a second chain of which there is one record, as while a zone changes its salt.
+        besides: Option<(u16, String)>,
     },
 }
 
@@ -44,8 +46,12 @@ impl Denial {
                 iterations: iterations.parse().unwrap(),
                 salt: salt.to_owned(),
                 opt_out: *rest == ["optout"],
+                besides: match *rest {
+                    ["besides", iterations, salt] => Some((iterations.parse().unwrap(), salt.to_owned())),
+                    _ => None,
+                },
             },
-            _ => panic!("{words}: nsec, or nsec3 ITERATIONS SALT [optout]"),
+            _ => panic!("{words}: nsec, or nsec3 ITERATIONS SALT [optout | besides ITERATIONS SALT]"),
         }
     }
 
@@ -80,7 +86,14 @@ impl Denial {
         match self {
             Self::None => {}
             Self::Nsec => nsec(&mut lines, &known, &origin),
-            Self::Nsec3 { iterations, salt, opt_out } => {
+            Self::Nsec3 { iterations, salt, opt_out, besides } => {
+                if let Some((iterations, salt)) = besides {
+                    let (label, owner) = hashed(&origin, &origin, *iterations, salt);
+                    writeln!(lines, "{origin} 0 NSEC3PARAM 1 0 {iterations} {salt}").unwrap();
+                    let types = "NS SOA RRSIG DNSKEY NSEC3PARAM";
+                    writeln!(lines, "{owner} 60 NSEC3 1 0 {iterations} {salt} {label} {types}").unwrap();
+                    lines.push_str(&signature(&owner, 60, RrType::NSEC3, &origin));
+                }
                 nsec3(&mut lines, known, &origin, *iterations, salt, *opt_out);
             }
         }
@@ -146,23 +159,29 @@ fn nsec3(lines: &mut String, mut nodes: Nodes, origin: &Name, iterations: u16, s
     for name in empty {
         nodes.entry(name).or_default();
     }
-    let octets = |text: &str| -> Vec<u8> {
-        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap()).collect()
-    };
-    let salt_octets = if salt == "-" { Vec::new() } else { octets(salt) };
-    let hashed: BTreeMap<String, &BTreeSet<RrType>> =
-        nodes.iter().map(|(name, types)| (hash(name, iterations, &salt_octets), types)).collect();
-    let labels: Vec<&String> = hashed.keys().collect();
-    for (index, (label, types)) in hashed.iter().enumerate() {
+    let known: BTreeMap<String, (Name, &BTreeSet<RrType>)> = nodes
+        .iter()
+        .map(|(name, types)| {
+            let (label, owner) = hashed(name, origin, iterations, salt);
+            (label, (owner, types))
+        })
+        .collect();
+    let labels: Vec<&String> = known.keys().collect();
+    for (index, (owner, types)) in known.values().enumerate() {
         let next = labels[(index + 1) % labels.len()];
         let flags = u8::from(opt_out);
-        let owner: Name =
-            if origin.as_ref().is_root() { format!("{label}.") } else { format!("{label}.{origin}") }
-                .parse()
-                .unwrap();
         writeln!(lines, "{owner} 60 NSEC3 1 {flags} {iterations} {salt} {next}{}", bitmap(types)).unwrap();
-        lines.push_str(&signature(&owner, 60, RrType::NSEC3, origin));
+        lines.push_str(&signature(owner, 60, RrType::NSEC3, origin));
     }
+}
+
+/// Hash of a name, and the owner of its NSEC3 record; the salt in hex or `-`.
+fn hashed(name: &Name, origin: &Name, iterations: u16, salt: &str) -> (String, Name) {
+    let octets = |at: usize| u8::from_str_radix(&salt[at * 2..at * 2 + 2], 16).unwrap();
+    let salt: Vec<u8> = if salt == "-" { Vec::new() } else { (0..salt.len() / 2).map(octets).collect() };
+    let label = hash(name, iterations, &salt);
+    let owner = if origin.as_ref().is_root() { format!("{label}.") } else { format!("{label}.{origin}") };
+    (label, owner.parse().unwrap())
 }
 
 /// Hash of a name as a label in base32hex (RFC 5155 sections 3.3 and 5).

@@ -6,7 +6,7 @@ use tenon_wire::rdata::names;
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::RdataList;
 
-use crate::rrset::{OWNER_SUFFIX, RECORD_HEAD};
+use crate::rrset::{OWNER_SUFFIX, RECORD_HEAD, Wanted};
 
 /// Names are only compressed against names this close to the start of their RRset, so that pointers nearly always reach.
 const MAX_TARGET: usize = 0x1fff;
@@ -25,8 +25,10 @@ pub(super) struct Block {
 
 /// A name of this zone in record data that leads to addresses.
 pub(super) struct AddressTarget {
+    /// 0 for the owner itself.
     pub(super) position: u16,
     pub(super) required: bool,
+    pub(super) wanted: Wanted,
     pub(super) name: Vec<u8>,
 }
 
@@ -103,7 +105,7 @@ impl<'a> Writer<'a> {
             let name = NameRef::from_octets(octets).map_err(|_| MALFORMED)?;
             self.put(head);
             if leads_to_addresses(self.rrtype) {
-                self.address_target(name);
+                self.address_target(name, rdata);
             }
             if found.compressible {
                 self.name(name);
@@ -118,16 +120,28 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn address_target(&mut self, target: NameRef<'_>) {
-        if let Ok(position) = u16::try_from(self.position)
-            && target.is_at_or_below(self.origin)
-            // For SVCB the root stands for the owner (RFC 9460 section 2.5), elsewhere for none (RFC 7505).
-            && !target.is_root()
-        {
-            let required =
-                self.rrtype == RrType::NS && self.owner != self.origin && target.is_at_or_below(self.owner);
-            self.block.targets.push(AddressTarget { position, required, name: target.octets().to_vec() });
-        }
+    fn address_target(&mut self, target: NameRef<'_>, rdata: &[u8]) {
+        let is_binding = matches!(self.rrtype, RrType::SVCB | RrType::HTTPS);
+        let (position, target) = match u16::try_from(self.position) {
+            // The root stands for the owner in a binding that is no alias (RFC 9460 section 2.5), elsewhere for none
+            // (RFC 7505).
+            _ if target.is_root() && is_binding && !rdata.starts_with(&[0, 0]) => (0, self.owner),
+            Ok(position) if !target.is_root() && target.is_at_or_below(self.origin) => (position, target),
+            _ => return,
+        };
+        let wanted = match self.rrtype {
+            RrType::SVCB | RrType::HTTPS if position > 0 => Wanted::Bindings,
+            RrType::NAPTR => match rdata.get(4..6) {
+                Some([1, b's' | b'S']) => Wanted::Services,
+                Some([1, b'a' | b'A']) => Wanted::Addresses,
+                _ => return,
+            },
+            _ => Wanted::Addresses,
+        };
+        let required =
+            self.rrtype == RrType::NS && self.owner != self.origin && target.is_at_or_below(self.owner);
+        let name = target.octets().to_vec();
+        self.block.targets.push(AddressTarget { position, required, wanted, name });
     }
 
     /// Writes a name, its longest known tail as a hole.

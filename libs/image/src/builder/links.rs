@@ -1,4 +1,4 @@
-//! Names in record data that lead to addresses of the same zone.
+//! Names in record data that lead to addresses and more in the same zone.
 
 use std::ops::Range;
 
@@ -17,9 +17,11 @@ pub(super) struct Link {
     pub(super) name: Range<usize>,
     /// Glue will do.
     pub(super) covered: bool,
+    /// A type that is wanted besides addresses.
+    pub(super) also: RrType,
 }
 
-/// The references of all links; 0 where there are no addresses.
+/// The references of all links; 0 where there is nothing.
 pub(super) fn resolve(view: &PartView<'_>, links: &[Link], names: &[u8]) -> Vec<u32> {
     let mut key = KeyedName::default();
     links.iter().map(|link| resolve_one(view, link, names, &mut key).unwrap_or(0)).collect()
@@ -29,5 +31,5 @@ fn resolve_one(view: &PartView<'_>, link: &Link, names: &[u8], key: &mut KeyedNa
     key.set(NameRef::from_octets(&names[link.name.clone()]).ok()?);
     let node = view.address_node(key, link.covered).ok().flatten()?;
     let has = |rrtype| node.rrset(rrtype).is_ok_and(|rrset| rrset.is_some());
-    (has(RrType::A) || has(RrType::AAAA)).then_some(node.reference().0)
+    (has(RrType::A) || has(RrType::AAAA) || has(link.also)).then_some(node.reference().0)
 }

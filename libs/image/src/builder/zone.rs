@@ -9,12 +9,13 @@ use tenon_zone::{RdataList, RrsetRef};
 
 use super::BuildError;
 use super::block::{Block, compile};
+use super::chains::Chains;
 use super::links::{Link, resolve};
 use crate::format::{ImageKind, LINE, NODE_UNIT, ZoneEntry};
 use crate::node::{DIRECTORY_ENTRY, FIXED, kind};
 use crate::order::canonical_key;
 use crate::part::PartView;
-use crate::rrset::part;
+use crate::rrset::{Wanted, part};
 use crate::table;
 
 /// Hashed owner names are this long in base32hex (SHA-1, RFC 5155 section 11).
@@ -32,7 +33,7 @@ pub(super) struct ZoneBuilder {
     nodes: Vec<u8>,
     names: Vec<(u64, u32)>,
     order: Vec<(u64, u32)>,
-    hashed: Vec<(u64, u32)>,
+    hashed: Chains,
     links: Vec<Link>,
     link_names: Vec<u8>,
     /// Nodes from the apex down to the last name that is not covered.
@@ -71,7 +72,7 @@ impl ZoneBuilder {
             nodes: vec![0; NODE_UNIT],
             names: Vec::new(),
             order: Vec::new(),
-            hashed: Vec::new(),
+            hashed: Chains::default(),
             links: Vec::new(),
             link_names: Vec::new(),
             path: Vec::new(),
@@ -155,6 +156,10 @@ impl ZoneBuilder {
         if cover.is_none() && self.image == ImageKind::Base {
             self.empty_non_terminals(&pending.owner, depth)?;
         }
+        if depth == 0 && self.image == ImageKind::Base {
+            let parameters = rrsets.iter().find(|rrset| rrset.rrtype == RrType::NSEC3PARAM);
+            self.hashed.set_parameters(RdataList::from_packed(parameters.map_or(&[], |rrset| rrset.rdatas)));
+        }
         let mut flags = self.flags_of(&rrsets, depth, cover);
         match pending.removed {
             Some(true) => flags |= kind::EMPTY,
@@ -167,11 +172,7 @@ impl ZoneBuilder {
         if cover.is_some() {
             return Ok(());
         }
-        if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC3)
-            && let Some(key) = hash_key(pending.owner.as_ref())
-        {
-            self.hashed.push((key, reference));
-        }
+        self.note_hashed(&pending.owner, &rrsets, reference);
         if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC) {
             self.order.push((canonical_key(self.key.relative(self.key.labels(), self.labels)), reference));
         }
@@ -234,10 +235,16 @@ impl ZoneBuilder {
     /// A name that exists only as the hash of another one is not found by name.
     fn hashed_node(&mut self, pending: &Pending, rrsets: &[Covered<'_>]) -> Result<(), BuildError> {
         let reference = self.node(&pending.owner, 0, None, rrsets)?;
-        if let Some(key) = hash_key(pending.owner.as_ref()) {
-            self.hashed.push((key, reference));
-        }
+        self.note_hashed(&pending.owner, rrsets, reference);
         Ok(())
+    }
+
+    fn note_hashed(&mut self, owner: &Name, rrsets: &[Covered<'_>], reference: u32) {
+        if let Some(rrset) = rrsets.iter().find(|rrset| rrset.rrtype == RrType::NSEC3)
+            && let Some(key) = hash_key(owner.as_ref())
+        {
+            self.hashed.add(RdataList::from_packed(rrset.rdatas), key, reference);
+        }
     }
 
     /// Appends a node; gives its number.
@@ -308,10 +315,19 @@ impl ZoneBuilder {
         let glue = rrset.rrtype == RrType::NS;
         for target in &block.targets {
             self.nodes.extend_from_slice(&target.position.to_le_bytes());
-            self.nodes.extend_from_slice(&u16::from(target.required).to_le_bytes());
+            self.nodes.extend_from_slice(&[u8::from(target.required), target.wanted as u8]);
             let from = self.link_names.len();
             self.link_names.extend_from_slice(&target.name);
-            self.links.push(Link { at: self.nodes.len(), name: from..self.link_names.len(), covered: glue });
+            self.links.push(Link {
+                at: self.nodes.len(),
+                name: from..self.link_names.len(),
+                covered: glue,
+                also: match target.wanted {
+                    Wanted::Addresses => RrType::A,
+                    Wanted::Services => RrType::SRV,
+                    Wanted::Bindings => rrset.rrtype,
+                },
+            });
             self.nodes.extend_from_slice(&[0; 4]);
         }
         self.nodes.extend_from_slice(&block.data);
@@ -339,9 +355,9 @@ impl ZoneBuilder {
                 self.nodes[link.at..link.at + 4].copy_from_slice(&reference.to_le_bytes());
             }
         }
-        self.hashed.sort_unstable();
+        let owners = self.hashed.longest();
         self.nodes.resize(self.nodes.len().next_multiple_of(LINE), 0);
-        let (order, hashed) = (sorted_keys(&self.order), sorted_keys(&self.hashed));
+        let (order, hashed) = (sorted_keys(&self.order), sorted_keys(&owners));
         let mut entry = self.entry;
         entry.buckets = (table.len() / LINE) as u32;
         entry.apex = self.path.first().copied().unwrap_or(0);
@@ -350,7 +366,7 @@ impl ZoneBuilder {
         entry.order_offset = entry.nodes_offset + entry.nodes_length;
         entry.order_count = self.order.len() as u64;
         entry.hashed_offset = entry.order_offset + order.len() as u64;
-        entry.hashed_count = self.hashed.len() as u64;
+        entry.hashed_count = owners.len() as u64;
         Ok((entry, self.origin, vec![table, self.nodes, order, hashed]))
     }
 }
