@@ -28,6 +28,7 @@ pub mod quota;
 pub mod report;
 pub mod serial;
 pub mod settings;
+pub mod shared_sync;
 pub mod statistics;
 pub mod store;
 pub mod transfer;

@@ -22,10 +22,10 @@ const MOST_DATAGRAMS: u32 = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum SerialError {
     /// No answer at all.
-    #[error("no answer over UDP within {} s, and over TCP {tcp}", .waited.as_secs_f32())]
+    #[error("no answer over UDP ({udp}), and over TCP {tcp}")]
     Silent {
-        /// How long it was waited for in all.
-        waited: Duration,
+        /// What went wrong over UDP.
+        udp: UdpSilence,
         /// What went wrong over TCP.
         tcp: TcpError,
     },
@@ -44,6 +44,17 @@ pub enum SerialError {
     /// An answer that cannot be read.
     #[error("it sent a malformed answer: {0}")]
     Malformed(ReadError),
+}
+
+/// What went wrong over UDP.
+#[derive(Debug, thiserror::Error)]
+pub enum UdpSilence {
+    /// Nothing came in all this time.
+    #[error("within {} s", .0.as_secs_f32())]
+    Waited(Duration),
+    /// Nobody listens there, or the way is blocked.
+    #[error("{0}")]
+    Broke(io::Error),
 }
 
 /// What went wrong over TCP.
@@ -80,7 +91,7 @@ pub async fn ask(
     settings: &XfrinSettings,
     statistics: &Statistics,
 ) -> Result<Soa, SerialError> {
-    let mut waited = Duration::ZERO;
+    let mut udp = UdpSilence::Waited(Duration::ZERO);
     for attempt in 0..settings.query_tries {
         let asked = Asked::new(zone, RrType::SOA);
         let patience = settings.query_timeout(attempt);
@@ -89,14 +100,20 @@ pub async fn ask(
                 Said::Soa(soa) => return Ok(soa),
                 Said::Cut => return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only),
             },
-            // Nobody listens there, or the way is blocked: TCP tells more than another try.
-            Ok(Err(_)) => break,
-            Err(_) => waited += patience,
+            // TCP tells more than another try.
+            Ok(Err(error)) => {
+                udp = UdpSilence::Broke(error);
+                break;
+            }
+            Err(_) => {
+                let UdpSilence::Waited(waited) = &mut udp else { break };
+                *waited += patience;
+            }
         }
     }
     let asked = Asked::new(zone, RrType::SOA);
     over_tcp(primary, &asked, settings, statistics).await.map_err(|error| match error {
-        Failed::Tcp(tcp) => SerialError::Silent { waited, tcp },
+        Failed::Tcp(tcp) => SerialError::Silent { udp, tcp },
         Failed::Answer(error) => error,
     })
 }

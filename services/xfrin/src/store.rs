@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenon_datasrc::bulk::{self, Rrsets, SortedRecords};
@@ -10,6 +11,8 @@ use tenon_datasrc::{DataSource, Error, ZoneEntry};
 use tenon_wire::rdata::Soa;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{Problem, Severity, ZoneChecker};
+
+use crate::shared_sync::SharedSync;
 
 /// Below that many records, a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 20_000;
@@ -55,6 +58,7 @@ pub struct Checked {
 #[derive(Clone, Debug)]
 pub struct Store {
     path: PathBuf,
+    sync: Arc<SharedSync>,
 }
 
 /// A stored zone.
@@ -69,7 +73,7 @@ pub struct StoredZone {
 impl Store {
     /// The store at this path, which is made when it is first used.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), sync: Arc::default() }
     }
 
     /// Opens the store, made if it is not there yet.
@@ -77,7 +81,16 @@ impl Store {
     /// # Errors
     /// Those of opening.
     pub fn open(&self) -> Result<SqliteSource, Error> {
-        SqliteSource::open(&self.path, Access::Create)
+        match SqliteSource::open(&self.path, Access::ReadWrite) {
+            // Making one takes a turn among the writers, which those who only look need not wait for.
+            Err(Error::NoStore { .. }) => SqliteSource::open(&self.path, Access::Create),
+            opened => opened,
+        }
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// One stored zone.
@@ -132,7 +145,10 @@ impl Store {
             let checked = check(records, &AtomicBool::new(false), stop).passed()?;
             let writer = bulk::write(&source, records, &mut |_| flow(stop()))?;
             let writer = writer.ok_or(StoreError::Cancelled)?;
-            return Ok((writer.commit()?, checked));
+            // A small zone's cost is the wait for the disk: it is shared.
+            let entry = writer.commit_unsynced()?;
+            self.sync.wait(|| source.sync())?;
+            return Ok((entry, checked));
         }
         let (hopeless, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let stop_checking = || stop() || failed.load(Ordering::Relaxed);

@@ -28,6 +28,8 @@ use crate::store::Store;
 const REMEMBERED: usize = 4096;
 /// How long old versions lie before they are cleared, so that a burst of transfers is not held up.
 const TIDY_AFTER: Duration = Duration::from_secs(2);
+/// Longest time between two looks for versions to be cleared.
+const TIDY_EVERY: Duration = Duration::from_secs(300);
 /// Quotas of primaries are looked through for unused ones when there are so many.
 const MANY_PRIMARIES: usize = 64;
 
@@ -134,7 +136,8 @@ impl Xfrin {
         let _first = self.bus.set(bus);
         self.untidy.notify_one();
         loop {
-            self.untidy.notified().await;
+            // By the clock too, for what could not be cleared.
+            let _ = tokio::time::timeout(TIDY_EVERY, self.untidy.notified()).await;
             self.tidy().await;
             tokio::time::sleep(TIDY_AFTER).await;
         }
@@ -218,11 +221,11 @@ impl Xfrin {
         work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let store = self.store.clone();
-        let outcome = match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(outcome) => outcome,
-            // Only a stop ends such work before its time.
-            Err(_) => std::future::pending().await,
-        };
+        let outcome = tokio::task::spawn_blocking(move || work(&store)).await;
+        let outcome = outcome.unwrap_or_else(|error| {
+            let reason = format!("the work broke off, which is a mistake in this program: {error}");
+            Err(Error::Engine { path: self.store.path().to_owned(), reason })
+        });
         self.judge_store(outcome.as_ref().err());
         outcome
     }

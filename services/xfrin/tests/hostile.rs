@@ -343,7 +343,7 @@ async fn silence_over_udp_and_a_cut_answer_lead_to_tcp() {
     let began = Instant::now();
     let status = bench.refresh(ZONE, &[dead.address]).await;
     assert!(
-        status.reason().contains("no answer over UDP within 0.3 s, and over TCP no answer within 1 s"),
+        status.reason().contains("no answer over UDP (within 0.3 s), and over TCP no answer within 1 s"),
         "{}",
         status.reason()
     );

@@ -16,5 +16,6 @@ mod scale;
 mod secondaries;
 mod settings;
 mod statistics;
+mod transfers_in;
 mod twins;
 mod zones;

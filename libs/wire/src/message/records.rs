@@ -164,6 +164,15 @@ mod tests {
         assert_eq!(reader.record(&mut scratch), Ok(None));
     }
 
+    #[test]
+    fn names_of_later_types_are_written_out_as_well() {
+        let srv = b"\x00\x01\x00\x02\x00\x35\xc0\x0c";
+        let head = b"\x00\x00\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00\x01a\x00\x00\x21\x00\x01\x00\x00\x00\x00\x00\x08";
+        let (message, mut scratch) = ([&head[..], srv].concat(), Scratch::default());
+        let record = ResponseReader::new(&message).unwrap().record(&mut scratch).unwrap();
+        assert_eq!(record.unwrap().rdata, b"\x00\x01\x00\x02\x00\x35\x01a\x00");
+    }
+
     /// Everything, or the first thing that is wrong.
     fn read(message: &[u8]) -> Result<usize, ReadError> {
         let mut reader = ResponseReader::new(message).ok_or(ReadError::Short)?;

@@ -106,6 +106,16 @@ fn what_makes_no_zone_is_told() {
 }
 
 #[test]
+fn times_to_live_beyond_the_longest_count_as_none() {
+    let mut long = address("a.example.");
+    let at = long.len() - 4 - 2 - 4;
+    long[at..at + 4].copy_from_slice(&0x8000_0001_u32.to_be_bytes());
+    let transferred = take_all(&[message(&[soa(7), long, soa(7)])]).unwrap();
+    let times: Vec<u32> = transferred.records.iter().map(|record| record.ttl).collect();
+    assert_eq!(times, [3600, 0]);
+}
+
+#[test]
 fn limits_hold_and_what_is_elsewhere_is_left_out() {
     let mut many = vec![soa(7)];
     many.extend((0..5).map(|_| address("a.example.")));

@@ -177,6 +177,9 @@ impl Xfrin {
     ) -> Result<Stored, TransferError> {
         let cancelled = || TransferError::Connection(crate::connection::ConnectionError::Cancelled);
         let settings = self.settings();
+        if newer_than.is_some() {
+            job.enter("waiting for a place among the transfers", "", 0);
+        }
         let _places = tokio::select! {
             places = self.enter_transfer(primary) => places,
             () = job.cancelled() => return Err(cancelled()),
