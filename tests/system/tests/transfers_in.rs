@@ -26,7 +26,7 @@ fn refresh(machine: &Machine, zone: &str) -> String {
     ));
     let job = said.trim().strip_prefix("t ").expect("the number of a job").to_owned();
     let get = format!("busctl -j call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 Get t {job}");
-    machine.wait(&format!("{get} | grep -qE '\"(done|failed)\"'"));
+    machine.wait(&format!("{get} | grep -qE '\"data\":\"(done|failed)\"'"));
     machine.must(&get)
 }
 
@@ -58,7 +58,7 @@ fn a_zone_of_a_primary_is_stored_compiled_and_answered() {
     };
     assert_eq!(transfer(53), transfer(5301));
     let list: serde_json::Value = serde_json::from_str(&machine.must("bindctl --json zone list")).unwrap();
-    assert_eq!(list.to_string().matches("\"secondary\"").count(), 2, "{list}");
+    assert_eq!(list.to_string().matches("\"storage\":\"secondary\"").count(), 2, "{list}");
     assert!(refresh(&machine, "tld").contains("\"current\""));
     let refused = refresh(&machine, "not.there");
     assert!(refused.contains("\"failed\"") && refused.contains("127.0.0.1@5301"), "{refused}");
