@@ -61,7 +61,8 @@ fn angle(input: &mut Input<'_, '_>, limit: u32, directions: [u8; 2]) -> Result<u
         {
             return within(value, total, limit);
         }
-        let thousandths = fixed_point(text, 3).ok_or(WRONG_ANGLE)?;
+        let thousandths =
+            fixed_point(text, 3).and_then(|value| u32::try_from(value).ok()).ok_or(WRONG_ANGLE)?;
         let whole_needed = unit > 1000 && thousandths % 1000 != 0;
         if whole_needed || (index > 0 && thousandths >= 60_000) || thousandths > 180_000 {
             return Err(WRONG_ANGLE);
@@ -85,7 +86,7 @@ fn directed(text: &[u8], [plus, minus]: [u8; 2], total: u32) -> Option<u32> {
 }
 
 /// Reads a number with up to `digits` decimals; gives it without the point, as an integer.
-fn fixed_point(text: &[u8], digits: usize) -> Option<u32> {
+fn fixed_point(text: &[u8], digits: usize) -> Option<u64> {
     let (whole, decimals) = match text.iter().position(|&octet| octet == b'.') {
         Some(point) => (&text[..point], &text[point + 1..]),
         None => (text, &b""[..]),
@@ -93,19 +94,19 @@ fn fixed_point(text: &[u8], digits: usize) -> Option<u32> {
     if decimals.len() > digits {
         return None;
     }
-    let scale = 10u32.checked_pow(digits as u32)?;
-    let mut part = if decimals.is_empty() { 0 } else { decimal(decimals, u32::MAX)? };
+    let scale = 10u64.checked_pow(digits as u32)?;
+    let mut part = if decimals.is_empty() { 0 } else { u64::from(decimal(decimals, u32::MAX)?) };
     for _ in decimals.len()..digits {
         part *= 10;
     }
-    decimal(whole, u32::MAX)?.checked_mul(scale)?.checked_add(part)
+    u64::from(decimal(whole, u32::MAX)?).checked_mul(scale)?.checked_add(part)
 }
 
 fn centimetres(text: &[u8]) -> Option<i64> {
     let text = text.strip_suffix(b"m").or_else(|| text.strip_suffix(b"M")).unwrap_or(text);
     match text.strip_prefix(b"-") {
-        Some(positive) => fixed_point(positive, 2).map(|value| -i64::from(value)),
-        None => fixed_point(text, 2).map(i64::from),
+        Some(positive) => i64::try_from(fixed_point(positive, 2)?).ok().map(|value| -value),
+        None => i64::try_from(fixed_point(text, 2)?).ok(),
     }
 }
 
