@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     sockets.push(bound(Type::STREAM, address)?);
     let settings = Settings { workers, ..Settings::default() };
-    let _network = Network::start(sockets, &settings, |_| Fixed)?;
+    let _network = Network::start(sockets, &settings, None, |_| Fixed)?;
     loop {
         std::thread::park();
     }
@@ -61,5 +61,5 @@ fn bound(kind: Type, address: SocketAddr) -> std::io::Result<InheritedSocket> {
     if kind == Type::STREAM {
         socket.listen(512)?;
     }
-    Ok(InheritedSocket { name: "own".to_owned(), fd: socket.into() })
+    Ok(InheritedSocket { name: "own".to_owned(), fd: socket.into(), tls: false })
 }

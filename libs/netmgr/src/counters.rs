@@ -89,6 +89,11 @@ counters! {
         quotawait: Counter, "Times that accepting paused because tcp_clients were open; new ones wait in the kernel's queue.";
         networkfull: Counter, "Connections closed at once because their network had as many as it may.";
         active: Gauge, "Connections open.";
+        tlshandshake: Counter, "TLS sessions agreed on.";
+        tlsresumed: Counter, "TLS sessions agreed on by resuming an earlier one.";
+        tlsfail: Counter, "Connections closed because no TLS session was agreed on.";
+        tlstimeout: Counter, "Connections closed because no TLS session was agreed on in time.";
+        tlsnoidentity: Counter, "Connections closed because there is no certificate for TLS.";
         received: Counter, "Messages received.";
         sent: Counter, "Replies written.";
         recvfail: Counter, "Connections that ended with an error while reading.";

@@ -10,6 +10,8 @@ pub enum Transport {
     Udp,
     /// A plain stream with two-octet lengths (RFC 1035 section 4.2.2, RFC 7766).
     Tcp,
+    /// The same in TLS (RFC 7858).
+    Tls,
 }
 
 /// Where a message came from and where its reply goes.
@@ -21,6 +23,8 @@ pub struct Handle {
     pub local: SocketAddr,
     /// How the message came.
     pub transport: Transport,
+    /// Client and server agreed by name that DNS is spoken in TLS (ALPN `dot`).
+    pub alpn: bool,
 }
 
 /// What becomes of a message.

@@ -14,6 +14,8 @@ pub struct InheritedSocket {
     pub name: String,
     /// The descriptor.
     pub fd: OwnedFd,
+    /// Its connections speak TLS; it has to be a listening stream.
+    pub tls: bool,
 }
 
 /// What a socket can be used for.
@@ -23,15 +25,18 @@ pub enum SocketKind {
     Udp,
     /// Accepts connections.
     Tcp,
+    /// Accepts connections that speak TLS.
+    Tls,
 }
 
 impl SocketKind {
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         }
     }
 }
@@ -87,13 +92,18 @@ pub fn sort_sockets(sockets: Vec<InheritedSocket>) -> Result<Vec<Listener>, Sock
 }
 
 fn examine(socket: InheritedSocket) -> Result<Listener, SocketError> {
-    let InheritedSocket { name, fd } = socket;
+    let InheritedSocket { name, fd, tls } = socket;
     let (local, kind, receive_buffer) = match properties(&SockRef::from(&fd)) {
         Ok(properties) => properties,
         Err(source) => {
             let fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
             return Err(SocketError::Unreadable { name, fd, source });
         }
+    };
+    let kind = match kind {
+        Some(SocketKind::Tcp) if tls => Some(SocketKind::Tls),
+        Some(SocketKind::Udp) if tls => None,
+        kind => kind,
     };
     match kind {
         Some(kind) => Ok(Listener { name, local, kind, receive_buffer, fd }),
@@ -120,7 +130,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     fn inherited(name: &str, fd: impl Into<OwnedFd>) -> InheritedSocket {
-        InheritedSocket { name: name.to_owned(), fd: fd.into() }
+        InheritedSocket { name: name.to_owned(), fd: fd.into(), tls: false }
     }
 
     #[test]

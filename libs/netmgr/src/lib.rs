@@ -7,8 +7,9 @@
 //!
 //! * **UDP**: batches by recvmmsg and sendmmsg, answered at once; replies leave from the address that was asked.
 //! * **TCP**: all whole messages of one read are answered by one write; limits on connections, on waiting and on slow
-//!   readers, changeable while running. The stream code asks for no more than `AsyncRead + AsyncWrite`, so that PROXY
-//!   and TLS can stand between the socket and the framing.
+//!   readers, changeable while running. The stream code asks for no more than `AsyncRead + AsyncWrite`, so that TLS stands
+//!   between the socket and the framing, and PROXY can.
+//! * **TLS**: the same over an encrypted stream (RFC 7858), with an [`Identity`] that is replaced while running.
 //! * **Relays**: what another process answers to a message of a stream is passed on message by message, between the
 //!   other replies of that connection, and never faster than the client reads (see `libs/handover` for the contract).
 //!
@@ -24,6 +25,7 @@ mod inherited;
 mod network;
 mod settings;
 mod tcp;
+mod tls;
 mod udp;
 mod worker;
 
@@ -32,3 +34,4 @@ pub use handler::{Handle, Handler, RelayFailure, Transport, Verdict};
 pub use inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
 pub use network::{Network, NetworkError, Pulse, ServedSocket};
 pub use settings::Settings;
+pub use tls::{Identity, IdentityError};

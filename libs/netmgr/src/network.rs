@@ -16,6 +16,7 @@ use crate::handler::Handler;
 use crate::inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
 use crate::settings::{Limits, Settings};
 use crate::tcp::Quota;
+use crate::tls::{Current, Identity};
 use crate::worker::{self, Common, Share};
 
 /// More than this is a mistake.
@@ -86,13 +87,14 @@ pub struct Network {
 
 impl Network {
     /// Starts one worker per core (or as many as set) over the given sockets; `factory` makes the handler of each, on
-    /// its thread. Returns when all of them serve.
+    /// its thread. Without an `identity` connections over TLS are closed at once. Returns when all of them serve.
     ///
     /// # Errors
     /// The first thing that went wrong; nothing runs then.
     pub fn start<H, F>(
         sockets: Vec<InheritedSocket>,
         settings: &Settings,
+        identity: Option<Identity>,
         factory: F,
     ) -> Result<Self, NetworkError>
     where
@@ -106,6 +108,7 @@ impl Network {
         let common = Arc::new(Common {
             limits: Limits::new(settings),
             quota: Quota::new(settings.tcp_clients, settings.tcp_clients_per_network),
+            identity: Current::new(identity),
             stop: watch::Sender::new(false),
             fallen: watch::Sender::new(false),
         });
@@ -155,6 +158,11 @@ impl Network {
     pub fn apply(&self, settings: &Settings) {
         self.common.limits.apply(settings);
         self.common.quota.set_limits(settings.tcp_clients, settings.tcp_clients_per_network);
+    }
+
+    /// What the server shows to clients over TLS from the next connection on.
+    pub fn set_identity(&self, identity: Identity) {
+        self.common.identity.set(identity);
     }
 
     /// The sockets being served, sorted by kind and address.

@@ -17,6 +17,7 @@ use crate::handler::Handler;
 use crate::inherited::SocketKind;
 use crate::settings::Limits;
 use crate::tcp::{self, Pool, Quota, Seats};
+use crate::tls::Current;
 use crate::udp;
 
 /// How often a worker beats, looks for connections whose time is up and lets its handler take up news.
@@ -27,6 +28,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub(crate) struct Common {
     pub(crate) limits: Limits,
     pub(crate) quota: Arc<Quota>,
+    pub(crate) identity: Current,
     pub(crate) stop: watch::Sender<bool>,
     /// Becomes true when a worker ends that nobody stopped.
     pub(crate) fallen: watch::Sender<bool>,
@@ -110,8 +112,8 @@ impl<H: Handler + 'static> Worker<H> {
                     self.counters.udp(&local).active.add(1);
                     tasks.spawn_local(udp::serve(Rc::clone(self), socket));
                 }
-                SocketKind::Tcp => {
-                    let listener = tcp::Listener::new(fd, local)?;
+                SocketKind::Tcp | SocketKind::Tls => {
+                    let listener = tcp::Listener::new(fd, local, kind == SocketKind::Tls)?;
                     tasks.spawn_local(tcp::accept(Rc::clone(self), listener));
                 }
             }

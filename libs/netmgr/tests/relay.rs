@@ -62,7 +62,7 @@ impl House {
         // Small, so that a reader who stops is felt soon.
         SockRef::from(&fd).set_send_buffer_size(64 << 10).unwrap();
         let door = Door::new(path);
-        let network = Network::start(named(vec![fd]), settings, move |_| Giver(door.clone())).unwrap();
+        let network = Network::start(named(vec![fd]), settings, None, move |_| Giver(door.clone())).unwrap();
         Self { network, server, taker, _folder: folder }
     }
 
@@ -401,7 +401,7 @@ fn without_a_door_the_client_is_told_at_once() {
 fn datagrams_are_not_handed_over() {
     let (fd, server) = bound(Type::DGRAM, "127.0.0.1:0");
     let door = Door::new("/nowhere");
-    let _network = Network::start(named(vec![fd]), &settings(1), move |_| Giver(door.clone())).unwrap();
+    let _network = Network::start(named(vec![fd]), &settings(1), None, move |_| Giver(door.clone())).unwrap();
     let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(NEVER)).unwrap();
     client.send_to(&message(RELAY, 6, 12), server).unwrap();

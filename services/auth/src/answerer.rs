@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use tenon_acl::Action;
 use tenon_answer::facts::HandOver;
-use tenon_answer::{Asker, Outcome, Scratch, Transport, refuse, respond};
+use tenon_answer::{Asker, Facts, Outcome, Scratch, Transport, refuse, respond};
+use tenon_netmgr::Transport::Tls;
 use tenon_netmgr::{Handle, Handler, RelayFailure, Verdict};
 use tracing::error;
 
@@ -74,6 +75,11 @@ impl Answerer {
     fn elsewhere(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
         match self.scratch.facts().hand_over {
             Some(HandOver::Notify) => self.notice(from, message, reply),
+            // Zones go only where that was agreed on (RFC 9103 section 7.1).
+            Some(HandOver::Transfer) if from.transport == Tls && !from.alpn => {
+                self.refuse(from, reply);
+                Verdict::Reply(reply.len())
+            }
             // Of a transfer the network asks for the way to the service, when there is room for one more.
             Some(HandOver::Transfer) | None => {
                 self.counters.count_handed_over(transport(from), self.scratch.facts());
@@ -85,20 +91,27 @@ impl Answerer {
     /// A notice of one who may send it is queued, and then the answer says so (RFC 1996 section 3.11).
     fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
         let decision = self.current.notify_acl.decide(&doors::access(from));
-        let mut facts = *self.scratch.facts();
         let answered = match decision.action {
             Action::Accept => self.queue(from, message),
             Action::Reject | Action::Drop => {
                 self.counters.notify_refused.add_one();
                 let rule = decision.named(NOTIFY_ACL).to_string();
                 self.tell(Kind::NoticeRefused, from, rule);
-                refuse(reply);
-                (facts.rcode, facts.authoritative) = (REFUSED, false);
-                decision.action == Action::Reject
+                if decision.action == Action::Reject {
+                    self.refuse(from, reply);
+                    return Verdict::Reply(reply.len());
+                }
+                false
             }
         };
-        self.counters.count(transport(from), &facts, answered);
+        self.counters.count(transport(from), self.scratch.facts(), answered);
         if answered { Verdict::Reply(reply.len()) } else { Verdict::Silence }
+    }
+
+    fn refuse(&self, from: &Handle, reply: &mut [u8]) {
+        refuse(reply);
+        let facts = Facts { rcode: REFUSED, authoritative: false, ..*self.scratch.facts() };
+        self.counters.count(transport(from), &facts, true);
     }
 
     /// Whether the notice was taken.
@@ -185,6 +198,6 @@ impl Handler for Answerer {
 const fn transport(from: &Handle) -> Transport {
     match from.transport {
         tenon_netmgr::Transport::Udp => Transport::Udp,
-        tenon_netmgr::Transport::Tcp => Transport::Tcp,
+        tenon_netmgr::Transport::Tcp | tenon_netmgr::Transport::Tls => Transport::Tcp,
     }
 }

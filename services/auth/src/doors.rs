@@ -43,6 +43,7 @@ pub(crate) const fn transport(from: &Handle) -> Transport {
     match from.transport {
         tenon_netmgr::Transport::Udp => Transport::Udp,
         tenon_netmgr::Transport::Tcp => Transport::Tcp,
+        tenon_netmgr::Transport::Tls => Transport::Tls,
     }
 }
 

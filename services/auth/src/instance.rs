@@ -4,7 +4,7 @@ mod bus;
 
 use std::error::Error;
 use std::future::Future;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use crate::answerer::Answerer;
+use crate::certificate::Certificate;
 use crate::cookie_file::CookieFile;
 use crate::doors::Doors;
 use crate::messages;
@@ -32,6 +33,17 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often what the workers told is logged.
 const LISTEN: Duration = Duration::from_secs(1);
 
+/// Where files and sockets of others are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Directory of the zone images and their manifest.
+    pub images: PathBuf,
+    /// Directory of the sockets of the services that take transfers and notices.
+    pub doors: PathBuf,
+    /// Directory of the certificate for TLS and its key.
+    pub tls: PathBuf,
+}
+
 /// A running instance.
 #[derive(Debug)]
 pub struct Instance {
@@ -40,6 +52,8 @@ pub struct Instance {
     network: Network,
     cookies: CookieFile,
     workers: Arc<Mutex<Vec<Arc<WorkerCounters>>>>,
+    /// When a socket is for TLS.
+    certificate: Option<Mutex<Certificate>>,
     troubles: Mutex<Troubles>,
     /// Somebody says that the manifest may have changed.
     hint: Notify,
@@ -55,17 +69,22 @@ impl Instance {
     /// The sockets are of no use, or a worker did not start.
     pub fn start(
         number: u32,
-        images: &Path,
-        doors: Doors,
+        places: &Places,
         cookies: CookieFile,
         sockets: Vec<InheritedSocket>,
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
-        let (zones, hints) = Zones::open(images, answer(settings, &cookies), settings.notify_acl.clone());
+        let (zones, hints) =
+            Zones::open(&places.images, answer(settings, &cookies), settings.notify_acl.clone());
         let (reporter, troubles) = Troubles::new();
+        let doors = Doors::in_directory(&places.doors);
+        let (certificate, identity) = match sockets.iter().any(|socket| socket.tls) {
+            true => Some(Certificate::read(&places.tls)).unzip(),
+            false => (None, None),
+        };
         let workers = Arc::new(Mutex::new(Vec::new()));
         let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
-        let network = Network::start(sockets, &settings.network(), move |_| {
+        let network = Network::start(sockets, &settings.network(), identity.flatten(), move |_| {
             let counters = Arc::new(WorkerCounters::default());
             register.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
             Answerer::new(Arc::clone(&publisher), counters, doors.clone(), reporter.clone())
@@ -80,7 +99,9 @@ impl Instance {
         );
         let (hint, changed) = (Notify::new(), Notify::new());
         let troubles = Mutex::new(troubles);
-        let instance = Arc::new(Self { number, zones, network, cookies, workers, troubles, hint, changed });
+        let certificate = certificate.map(Mutex::new);
+        let instance =
+            Arc::new(Self { number, zones, network, cookies, workers, certificate, troubles, hint, changed });
         instance.inspect_idly(hints);
         Ok(instance)
     }
@@ -124,6 +145,28 @@ impl Instance {
     #[must_use]
     pub fn sockets(&self) -> &[ServedSocket] {
         self.network.sockets()
+    }
+
+    /// Shows clients over TLS another certificate when there is one.
+    pub fn renew_certificate(&self) {
+        let Some(certificate) = &self.certificate else { return };
+        let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = certificate.fault().map(str::to_owned);
+        if let Some(identity) = certificate.renew() {
+            self.network.set_identity(identity);
+        }
+        if certificate.fault() != before.as_deref() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// What is wrong, one sentence each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let certificate =
+            self.certificate.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
+        let fault = certificate.and_then(|certificate| certificate.fault().map(str::to_owned));
+        self.zones.faults().into_iter().chain(fault).collect()
     }
 
     /// Looks at the manifest now; returns the generation being answered from afterwards.
@@ -209,7 +252,11 @@ impl Instance {
                 _ = looks.tick() => {}
             }
             let instance = Arc::clone(self);
-            tokio::task::spawn_blocking(move || instance.reconcile()).await?;
+            tokio::task::spawn_blocking(move || {
+                instance.renew_certificate();
+                instance.reconcile()
+            })
+            .await?;
         }
     }
 
@@ -244,6 +291,7 @@ impl Component for Instance {
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
         self.zones.set_answer(answer(settings, &self.cookies), settings.notify_acl.clone());
         self.network.apply(&settings.network());
+        self.renew_certificate();
         Ok(())
     }
 

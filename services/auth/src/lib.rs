@@ -1,9 +1,10 @@
 //! Answers queries from mapped zone images, and hands what it does not answer to the services behind their doors.
 //!
 //! Reads: the sockets that PID 1 passes on, `/var/lib/tenon/images` (the manifest and the images it names),
-//! `/var/lib/tenon/auth/cookie-secrets` if it is there, and the committed settings. Writes: replies, log lines, requests
-//! to `/run/tenon/xfrout.socket` (zone transfers, whose answers it passes on) and `/run/tenon/zonemgr.socket` (NOTIFY),
-//! nothing on disk. Owns: nothing that outlives it; the sockets are PID 1's and the images are `tenon-zonec`'s.
+//! `/var/lib/tenon/auth` (secrets of cookies if they are there, the certificate for TLS and its key when a socket is for
+//! TLS), and the committed settings. Writes: replies, log lines, requests to `/run/tenon/xfrout.socket` (zone transfers,
+//! whose answers it passes on) and `/run/tenon/zonemgr.socket` (NOTIFY), nothing on disk. Owns: nothing that outlives
+//! it; the sockets are PID 1's and the images are `tenon-zonec`'s.
 //!
 //! Three groups of threads, which meet in one pointer each way:
 //!
@@ -20,6 +21,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod answerer;
+mod certificate;
 pub mod cookie_file;
 pub mod doors;
 pub mod instance;
@@ -32,5 +34,5 @@ pub mod zones;
 
 pub use cookie_file::CookieFile;
 pub use doors::Doors;
-pub use instance::Instance;
+pub use instance::{Instance, Places};
 pub use settings::AuthSettings;

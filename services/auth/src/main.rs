@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use tenon_auth::{AuthSettings, CookieFile, Doors, Instance, sockets};
+use tenon_auth::{AuthSettings, CookieFile, Instance, Places, sockets};
 use tenon_service::{CommonOptions, committed, log};
 
 /// Answer DNS queries from compiled zone images, on sockets that the service manager passes on
@@ -26,6 +26,9 @@ struct CommandLine {
     /// Secrets of DNS cookies, one of 32 hexadecimal digits a line, the one in use first; without it one is made up
     #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/auth/cookie-secrets")]
     cookie_secrets: PathBuf,
+    /// Directory of the certificate for TLS and its key: certificate.pem and key.pem
+    #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/auth")]
+    tls: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -46,10 +49,8 @@ fn main() -> ExitCode {
         Ok(cookies) => cookies,
         Err(error) => return sockets::unusable(&format!("no random numbers: {error}")),
     };
-    let doors = Doors::in_directory(&options.doors);
-    let started =
-        Instance::start(options.instance, &options.images, doors, cookies, sockets, &committed.settings);
-    let instance = match started {
+    let places = Places { images: options.images, doors: options.doors, tls: options.tls };
+    let instance = match Instance::start(options.instance, &places, cookies, sockets, &committed.settings) {
         Ok(instance) => instance,
         Err(error) => return sockets::unusable(&error.to_string()),
     };

@@ -22,6 +22,10 @@ pub const TRANSFER_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a209";
 pub const TRANSFER_BROKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20a";
 /// A notice got no answer because tenon-zonemgr did not take it.
 pub const NOTICE_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20b";
+/// Clients over TLS are shown a certificate that is new here.
+pub const CERTIFICATE_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20d";
+/// The certificate for TLS or its key cannot be used.
+pub const CERTIFICATE_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20e";
 /// A notice was refused by the access list.
 pub const NOTICE_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20c";
 /// The file of cookie secrets cannot be used.

@@ -10,6 +10,12 @@ use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
 
+/// The port of DNS (RFC 1035 section 4.2).
+const DNS: u16 = 53;
+
+/// The port of DNS over TLS (RFC 7858 section 3.1).
+const DNS_OVER_TLS: u16 = 853;
+
 /// Most addresses that `listen_on` may hold.
 const ADDRESSES_MAX: usize = 256;
 
@@ -23,8 +29,8 @@ const STRING_MAX: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
-    /// Addresses and ports to answer on, over UDP and TCP. A change restarts the server once; the sockets of the
-    /// addresses that stay are kept open meanwhile, and nothing sent to them is lost.
+    /// Addresses and ports to answer on, over UDP and TCP unless a transport is given. A change restarts the server once;
+    /// the sockets of the addresses that stay are kept open meanwhile, and nothing sent to them is lost.
     pub listen_on: Vec<ListenOn>,
     /// Threads that answer; 0 means one per processor. Takes effect when the server is started the next time.
     #[schemars(range(max = 1024))]
@@ -108,25 +114,71 @@ pub struct AuthSettings {
 
 /// An address and port to answer on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenListenOn")]
 pub struct ListenOn {
     /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
     pub address: IpAddr,
     /// The port.
-    #[serde(default = "ListenOn::default_port")]
-    #[schemars(range(min = 1))]
     pub port: u16,
+    /// How queries come; UDP and TCP when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<ListenTransport>,
+}
+
+/// How queries come to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenTransport {
+    /// Datagrams only.
+    Udp,
+    /// Plain streams only.
+    Tcp,
+    /// Streams in TLS, with the certificate in /var/lib/tenon/auth.
+    Tls,
+}
+
+/// As people write it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WrittenListenOn {
+    /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
+    address: IpAddr,
+    /// The port; when absent 853 for TLS, otherwise 53.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    port: Option<u16>,
+    /// How queries come: `udp`, `tcp`, or `tls` with the certificate in /var/lib/tenon/auth; UDP and TCP when absent.
+    #[serde(default)]
+    transport: Option<ListenTransport>,
+}
+
+impl From<WrittenListenOn> for ListenOn {
+    fn from(WrittenListenOn { address, port, transport }: WrittenListenOn) -> Self {
+        let usual = if transport == Some(ListenTransport::Tls) { DNS_OVER_TLS } else { DNS };
+        Self { address, port: port.unwrap_or(usual), transport }
+    }
 }
 
 impl ListenOn {
-    const fn default_port() -> u16 {
-        53
+    /// Whether datagrams come, and whether streams do.
+    const fn takes(&self) -> [bool; 2] {
+        match self.transport {
+            None => [true, true],
+            Some(ListenTransport::Udp) => [true, false],
+            Some(ListenTransport::Tcp | ListenTransport::Tls) => [false, true],
+        }
+    }
+
+    fn collides_with(&self, other: &Self) -> bool {
+        let ([datagrams, streams], [others_datagrams, others_streams]) = (self.takes(), other.takes());
+        (self.address, self.port) == (other.address, other.port)
+            && (datagrams && others_datagrams || streams && others_streams)
     }
 }
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        let local = |address| ListenOn { address, port: ListenOn::default_port() };
+        let local = |address| ListenOn { address, port: DNS, transport: None };
         let network = tenon_netmgr::Settings::default();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let number = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
@@ -187,7 +239,7 @@ impl Settings for AuthSettings {
         self.listen_on.retain(|place| {
             let new = known.insert(place.clone());
             if !new {
-                let ListenOn { address, port } = place;
+                let ListenOn { address, port, .. } = place;
                 notes.push(format!("listen_on: {address} port {port} was there twice; once will do"));
             }
             new
@@ -199,6 +251,13 @@ impl Settings for AuthSettings {
             if address.is_multicast() {
                 let option = format!("listen_on/{index}/address");
                 return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
+            }
+        }
+        for (index, place) in self.listen_on.iter().enumerate() {
+            if self.listen_on.iter().take(index).any(|earlier| place.collides_with(earlier)) {
+                let ListenOn { address, port, .. } = place;
+                let reason = format!("{address} port {port} stands there already with another transport");
+                return Err(Refusal::new(format!("listen_on/{index}"), reason));
             }
         }
         Ok(self)
@@ -271,8 +330,33 @@ mod tests {
     fn doubled_addresses_are_amended() {
         let place = json!({"address": "192.0.2.1"});
         let (settings, notes) = checked(json!({"listen_on": [place, place]})).unwrap();
-        assert_eq!(settings.listen_on, [ListenOn { address: "192.0.2.1".parse().unwrap(), port: 53 }]);
+        let address = "192.0.2.1".parse().unwrap();
+        assert_eq!(settings.listen_on, [ListenOn { address, port: 53, transport: None }]);
         assert_eq!(notes.len(), 1);
+    }
+
+    #[test]
+    fn a_transport_has_its_port_and_may_share_an_address() {
+        let place = |transport: &str| json!({"address": "192.0.2.1", "transport": transport});
+        let (settings, _) =
+            checked(json!({"listen_on": [place("udp"), place("tcp"), place("tls"), {"address": "::1"}]}))
+                .unwrap();
+        let written = serde_json::to_value(&settings.listen_on).unwrap();
+        assert_eq!(
+            written,
+            json!([
+                {"address": "192.0.2.1", "port": 53, "transport": "udp"},
+                {"address": "192.0.2.1", "port": 53, "transport": "tcp"},
+                {"address": "192.0.2.1", "port": 853, "transport": "tls"},
+                {"address": "::1", "port": 53},
+            ])
+        );
+        for other in
+            [json!({"address": "192.0.2.1"}), json!({"address": "192.0.2.1", "port": 53, "transport": "tls"})]
+        {
+            let refusal = checked(json!({"listen_on": [place("tcp"), other]})).unwrap_err();
+            assert!(refusal.contains("listen_on/1"), "{refusal}");
+        }
     }
 
     #[test]
@@ -282,6 +366,8 @@ mod tests {
             (json!({"listen_on": [{"address": "224.0.0.1"}]}), "listen_on/0/address"),
             (json!({"listen_on": [{"address": "example.com"}]}), "listen_on"),
             (json!({"listen_on": [{"address": "::1", "port": 0}]}), "port"),
+            (json!({"listen_on": [{"address": "::1", "transport": "carrier pigeon"}]}), "transport"),
+            (json!({"listen_on": [{"address": "::1", "wings": 2}]}), "wings"),
             (json!({"udp_payload_size": 511}), "udp_payload_size"),
             (json!({"tcp_clients": 0}), "tcp_clients"),
             (json!({"version": "x".repeat(256)}), "version"),

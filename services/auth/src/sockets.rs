@@ -10,6 +10,9 @@ use tracing::error;
 
 use crate::messages;
 
+/// Name of the sockets whose connections speak TLS, as `tenon-listen` writes it (`FileDescriptorName=`).
+const TLS: &str = "dns-tls";
+
 /// Takes the sockets over. To be called before anything else and before any thread starts, since it changes the
 /// process's environment.
 ///
@@ -25,7 +28,8 @@ pub fn inherited() -> io::Result<Vec<InheritedSocket>> {
         let fd = take(&mut passed, index).map_err(|error| {
             io::Error::new(error.kind(), format!("socket {name:?}, number {index}: {error}"))
         })?;
-        sockets.extend(fd.map(|fd| InheritedSocket { name, fd }));
+        let tls = name == TLS;
+        sockets.extend(fd.map(|fd| InheritedSocket { name, fd, tls }));
     }
     Ok(sockets)
 }

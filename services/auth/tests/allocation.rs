@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::zones::publish;
 use common::{PATIENCE, bound, client, question, until};
 use socket2::Type;
-use tenon_auth::{AuthSettings, CookieFile, Doors, Instance};
+use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
 use tenon_netmgr::InheritedSocket;
 
 struct Counting;
@@ -44,12 +44,12 @@ fn answering_allocates_nothing() {
     publish(directory.path(), 1, "example.", [192, 0, 2, 1]);
     let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
     let server = listener.local_addr().unwrap().as_socket().unwrap();
-    let named = |fd: socket2::Socket| InheritedSocket { name: "test".to_owned(), fd: fd.into() };
+    let named = |fd: socket2::Socket| InheritedSocket { name: "test".to_owned(), fd: fd.into(), tls: false };
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
-    let doors = Doors::in_directory(directory.path());
+    let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
+    let places = Places { images, doors, tls };
     let cookies = CookieFile::new(&directory.path().join("cookie-secrets")).unwrap();
-    let settings = AuthSettings::default();
-    let instance = Instance::start(1, directory.path(), doors, cookies, sockets, &settings).unwrap();
+    let instance = Instance::start(1, &places, cookies, sockets, &AuthSettings::default()).unwrap();
     until("the idle pass is over", || instance.zones().figures().inspections > 0);
 
     let client = client();

@@ -15,7 +15,7 @@ use common::zones::{image, zone};
 use common::{PATIENCE, bound, client, question, until};
 use serde_json::{Value, json};
 use socket2::Type;
-use tenon_auth::{AuthSettings, CookieFile, Doors, Instance};
+use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
 use tenon_handover::{END, Kind, Request, Transport};
 use tenon_image::{Manifest, ManifestZone};
 use tenon_netmgr::InheritedSocket;
@@ -48,12 +48,16 @@ impl House {
         Manifest { generation: 1, zones }.write(scratch.path()).unwrap();
         let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let server = listener.local_addr().unwrap().as_socket().unwrap();
-        let sockets = [listener, bound(Type::DGRAM, server)]
-            .map(|fd| InheritedSocket { name: "test".to_owned(), fd: fd.into() });
+        let sockets = [listener, bound(Type::DGRAM, server)].map(|fd| InheritedSocket {
+            name: "test".to_owned(),
+            fd: fd.into(),
+            tls: false,
+        });
         let settings: AuthSettings = serde_json::from_value(settings).unwrap();
-        let doors = Doors::in_directory(scratch.path());
+        let [images, doors, tls] = [(); 3].map(|()| scratch.path().to_owned());
+        let places = Places { images, doors, tls };
         let cookies = CookieFile::new(&scratch.path().join("cookie-secrets")).unwrap();
-        let instance = Instance::start(1, scratch.path(), doors, cookies, sockets.into(), &settings).unwrap();
+        let instance = Instance::start(1, &places, cookies, sockets.into(), &settings).unwrap();
         Self { instance, server, scratch }
     }
 

@@ -123,12 +123,13 @@ fn probe(
     difference: &Difference,
     units: &Path,
 ) -> Result<(), ChangeError> {
-    let open: BTreeSet<String> = present.sockets().map(|unit| listen_stream(present, unit)).collect();
+    let open: BTreeSet<&str> = present.sockets().flat_map(|unit| listen_lines(present, unit)).collect();
     for unit in &difference.opened {
-        let listen = listen_stream(wanted, unit);
-        if open.contains(&listen) {
+        let listen: BTreeSet<&str> = listen_lines(wanted, unit).filter(|line| !open.contains(line)).collect();
+        if listen.is_empty() {
             continue;
         }
+        let listen = listen.into_iter().fold(String::new(), |lines, line| lines + line + "\n");
         let outcome = probe_one(&listen, unit, units);
         let _ = manager::stop([PROBE_SOCKET].into_iter());
         let _ = manager::forget_failure(PROBE_SOCKET);
@@ -139,16 +140,15 @@ fn probe(
     Ok(())
 }
 
-/// The address of a socket unit, as a `ListenStream=` line.
-fn listen_stream(layout: &Layout, unit: &str) -> String {
+/// The addresses of a socket unit, as `ListenStream=` and `ListenDatagram=` lines.
+fn listen_lines<'a>(layout: &'a Layout, unit: &str) -> impl Iterator<Item = &'a str> {
     let text = layout.text(unit).unwrap_or_default();
-    text.lines().find(|line| line.starts_with("ListenStream=")).unwrap_or_default().to_owned()
+    text.lines().filter(|line| line.starts_with("Listen"))
 }
 
 fn probe_one(listen: &str, unit: &str, units: &Path) -> Result<(), ChangeError> {
     let socket = format!(
-        "[Socket]\nBindIPv6Only=ipv6-only\nFreeBind=yes\nReusePort=yes\nTriggerLimitIntervalSec=0\n{listen}\n{}\n",
-        listen.replace("ListenStream=", "ListenDatagram=")
+        "[Socket]\nBindIPv6Only=ipv6-only\nFreeBind=yes\nReusePort=yes\nTriggerLimitIntervalSec=0\n{listen}"
     );
     let in_units = |error| ChangeError::DropIns { directory: units.display().to_string(), error };
     std::fs::write(units.join(PROBE_SOCKET), socket).map_err(in_units)?;

@@ -1,10 +1,9 @@
 //! The drop-ins that a request amounts to, and those that are there.
 
-use crate::request::ListenRequest;
+use crate::request::{ListenRequest, Place, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 const FILE_NAME: &str = "50-tenon-listen.conf";
@@ -32,9 +31,10 @@ impl Layout {
         let mut units = BTreeMap::new();
         for instance in 1..=request.instances {
             let service = service_name(instance);
-            let sockets: Vec<String> = request.addresses.iter().map(|a| socket_name(instance, *a)).collect();
-            for (address, name) in request.addresses.iter().zip(&sockets) {
-                units.insert(name.clone(), socket_text(&service, *address, request.udp_sockets));
+            let sockets: Vec<String> =
+                request.addresses.iter().map(|place| socket_name(instance, *place)).collect();
+            for (place, name) in request.addresses.iter().zip(&sockets) {
+                units.insert(name.clone(), socket_text(&service, *place, request.udp_sockets));
             }
             units.insert(service, service_text(&sockets));
         }
@@ -134,16 +134,28 @@ fn service_name(instance: u8) -> String {
     format!("tenon-auth@{instance}.service")
 }
 
-fn socket_name(instance: u8, address: SocketAddr) -> String {
-    format!("tenon-auth@{instance}-{}-{}.socket", address.ip(), address.port())
+fn socket_name(instance: u8, Place { address, transport }: Place) -> String {
+    let way = match transport {
+        None => "",
+        Some(Transport::Udp) => "-udp",
+        Some(Transport::Tcp) => "-tcp",
+        Some(Transport::Tls) => "-tls",
+    };
+    format!("tenon-auth@{instance}-{}-{}{way}.socket", address.ip(), address.port())
 }
 
-fn socket_text(service: &str, address: SocketAddr, udp_sockets: usize) -> String {
-    let mut text = format!("{HEADER}[Socket]\nService={service}\nFileDescriptorName=dns\n");
-    for _ in 0..udp_sockets {
-        let _ = writeln!(text, "ListenDatagram={address}");
+/// By the name of the descriptors auth knows how to speak with who comes.
+fn socket_text(service: &str, place: Place, udp_sockets: usize) -> String {
+    let name = if place.transport == Some(Transport::Tls) { "dns-tls" } else { "dns" };
+    let mut text = format!("{HEADER}[Socket]\nService={service}\nFileDescriptorName={name}\n");
+    if place.takes_datagrams() {
+        for _ in 0..udp_sockets {
+            let _ = writeln!(text, "ListenDatagram={}", place.address);
+        }
     }
-    let _ = writeln!(text, "ListenStream={address}");
+    if place.takes_streams() {
+        let _ = writeln!(text, "ListenStream={}", place.address);
+    }
     text
 }
 
@@ -162,7 +174,8 @@ mod tests {
     use super::*;
 
     fn layout(addresses: &[&str], udp_sockets: usize, instances: u8) -> Layout {
-        let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
+        let place = |a: &&str| Place { address: a.parse().unwrap(), transport: None };
+        let addresses = addresses.iter().map(place).collect();
         Layout::of(&ListenRequest { generation: 1, udp_sockets, instances, addresses })
     }
 
@@ -175,6 +188,23 @@ mod tests {
                 "{HEADER}[Socket]\nService=tenon-auth@1.service\nFileDescriptorName=dns\n\
                  ListenDatagram=[2001:db8::1]:53\nListenDatagram=[2001:db8::1]:53\nListenStream=[2001:db8::1]:53\n"
             )
+        );
+    }
+
+    #[test]
+    fn a_transport_has_a_unit_of_its_own() {
+        let address = "192.0.2.1:853".parse().unwrap();
+        let place = |transport| Place { address, transport: Some(transport) };
+        let addresses = vec![place(Transport::Udp), place(Transport::Tls)];
+        let layout = Layout::of(&ListenRequest { generation: 1, udp_sockets: 2, instances: 1, addresses });
+        let common = format!("{HEADER}[Socket]\nService=tenon-auth@1.service\nFileDescriptorName=");
+        assert_eq!(
+            layout.text("tenon-auth@1-192.0.2.1-853-udp.socket").unwrap(),
+            format!("{common}dns\nListenDatagram=192.0.2.1:853\nListenDatagram=192.0.2.1:853\n")
+        );
+        assert_eq!(
+            layout.text("tenon-auth@1-192.0.2.1-853-tls.socket").unwrap(),
+            format!("{common}dns-tls\nListenStream=192.0.2.1:853\n")
         );
     }
 

@@ -11,6 +11,10 @@ pub const MAX_ADDRESSES: usize = 256;
 pub const MAX_UDP_SOCKETS: usize = 64;
 /// Most instances of tenon-auth.
 pub const MAX_INSTANCES: u8 = 8;
+/// The port of DNS (RFC 1035 section 4.2).
+const DNS: u16 = 53;
+/// The port of DNS over TLS (RFC 7858 section 3.1).
+const DNS_OVER_TLS: u16 = 853;
 /// A larger file is not read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -24,7 +28,42 @@ pub struct ListenRequest {
     /// Instances of tenon-auth, 1 to [`MAX_INSTANCES`].
     pub instances: u8,
     /// Addresses in the order of the setting, no two equal.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Place>,
+}
+
+/// An address and how queries come to it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// The address and port.
+    pub address: SocketAddr,
+    /// UDP and TCP when absent.
+    pub transport: Option<Transport>,
+}
+
+/// One way for queries to come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// Plain streams.
+    Tcp,
+    /// Streams in TLS.
+    Tls,
+}
+
+impl Place {
+    /// Datagrams come.
+    #[must_use]
+    pub const fn takes_datagrams(&self) -> bool {
+        matches!(self.transport, None | Some(Transport::Udp))
+    }
+
+    /// Streams come.
+    #[must_use]
+    pub const fn takes_streams(&self) -> bool {
+        !matches!(self.transport, Some(Transport::Udp))
+    }
 }
 
 /// Why the file is not a usable request.
@@ -72,16 +111,22 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Entry {
     address: IpAddr,
-    #[serde(default = "dns_port")]
-    port: u16,
+    #[serde(default)]
+    port: Option<u16>,
+    #[serde(default)]
+    transport: Option<Transport>,
+}
+
+impl Entry {
+    fn place(&self) -> Place {
+        let usual = if self.transport == Some(Transport::Tls) { DNS_OVER_TLS } else { DNS };
+        let address = SocketAddr::new(self.address, self.port.unwrap_or(usual));
+        Place { address, transport: self.transport }
+    }
 }
 
 const fn one() -> u8 {
     1
-}
-
-const fn dns_port() -> u16 {
-    53
 }
 
 impl ListenRequest {
@@ -105,15 +150,15 @@ impl ListenRequest {
     }
 
     fn defaults(cores: usize) -> Self {
-        let addresses = vec![(Ipv4Addr::LOCALHOST, 53).into(), (Ipv6Addr::LOCALHOST, 53).into()];
+        let both = [(Ipv4Addr::LOCALHOST, DNS).into(), (Ipv6Addr::LOCALHOST, DNS).into()];
+        let addresses = both.map(|address| Place { address, transport: None }).into();
         Self { generation: 0, udp_sockets: cores.clamp(1, MAX_UDP_SOCKETS), instances: 1, addresses }
     }
 
     fn from_file(file: &File, cores: usize) -> Result<Self, RequestError> {
         let udp_sockets =
             if file.udp_sockets == 0 { cores.clamp(1, MAX_UDP_SOCKETS) } else { file.udp_sockets };
-        let addresses: Vec<SocketAddr> =
-            file.listen_on.iter().map(|entry| SocketAddr::new(entry.address, entry.port)).collect();
+        let addresses: Vec<Place> = file.listen_on.iter().map(Entry::place).collect();
         let refuse = |what: String| Err(RequestError::OutOfBounds(what));
         if udp_sockets > MAX_UDP_SOCKETS {
             return refuse(format!("{udp_sockets} UDP sockets for an address; at most {MAX_UDP_SOCKETS}"));
@@ -125,11 +170,14 @@ impl ListenRequest {
             return refuse(format!("{} addresses; 1 to {MAX_ADDRESSES}", addresses.len()));
         }
         let mut seen = BTreeSet::new();
-        for address in &addresses {
+        for place in &addresses {
+            let address = place.address;
             if address.port() == 0 {
                 return refuse(format!("{} port 0; a port is 1 to 65535", address.ip()));
             }
-            if address.ip().is_multicast() || !seen.insert(*address) {
+            let is_new = (!place.takes_datagrams() || seen.insert((address, false)))
+                && (!place.takes_streams() || seen.insert((address, true)));
+            if address.ip().is_multicast() || !is_new {
                 return refuse(format!("{address} is multicast or stands there twice"));
             }
         }
@@ -148,10 +196,34 @@ mod tests {
         ListenRequest::read(&path, 4)
     }
 
+    fn place(address: &str, transport: Option<Transport>) -> Place {
+        Place { address: address.parse().unwrap(), transport }
+    }
+
+    #[test]
+    fn transports_have_their_ports_and_may_share_an_address() {
+        let text = r#"{"generation":7,"listen_on":[{"address":"::1","transport":"tls"},{"address":"::1"},
+                       {"address":"::1","port":853,"transport":"udp"}]}"#;
+        let places = read(text).unwrap().addresses;
+        let wanted = [
+            place("[::1]:853", Some(Transport::Tls)),
+            place("[::1]:53", None),
+            place("[::1]:853", Some(Transport::Udp)),
+        ];
+        assert_eq!(places, wanted);
+        for other in [r#","transport":"tcp""#, ""] {
+            let text = format!(
+                r#"{{"generation":7,"listen_on":[{{"address":"::1","port":5,"transport":"tls"}},
+                   {{"address":"::1","port":5{other}}}]}}"#
+            );
+            assert!(read(&text).unwrap_err().to_string().contains("twice"), "{other}");
+        }
+    }
+
     #[test]
     fn a_missing_file_means_both_loopback_addresses() {
         let request = ListenRequest::read(Path::new("/nonexistent/listen.json"), 2).unwrap();
-        assert_eq!(request.addresses, ["127.0.0.1:53".parse().unwrap(), "[::1]:53".parse().unwrap()]);
+        assert_eq!(request.addresses, [place("127.0.0.1:53", None), place("[::1]:53", None)]);
         assert_eq!((request.generation, request.udp_sockets, request.instances), (0, 2, 1));
     }
 
@@ -159,7 +231,7 @@ mod tests {
     fn a_full_request_is_read() {
         let text = r#"{"generation":7,"udp_sockets":3,"instances":2,"listen_on":[{"address":"192.0.2.1","port":5300}]}"#;
         let request = read(text).unwrap();
-        assert_eq!(request.addresses, ["192.0.2.1:5300".parse().unwrap()]);
+        assert_eq!(request.addresses, [place("192.0.2.1:5300", None)]);
         assert_eq!((request.generation, request.udp_sockets, request.instances), (7, 3, 2));
     }
 

@@ -16,6 +16,7 @@ mod scale;
 mod secondaries;
 mod settings;
 mod statistics;
+mod tls;
 mod transfers_in;
 mod twins;
 mod zones;

@@ -18,7 +18,7 @@ use super::quota::Permit;
 use super::relay::{Progress, Relays};
 use super::seat::{Phase, Seat};
 use crate::counters::TcpCounters;
-use crate::handler::{Handle, Handler, RelayFailure, Verdict};
+use crate::handler::{Handle, Handler, RelayFailure, Transport, Verdict};
 use crate::worker::Worker;
 
 /// Rounds of reading, answering and writing before the worker's other tasks get their turn.
@@ -33,6 +33,14 @@ where
     let mut connection = Connection::new(worker, stream, handle, permit);
     let end = poll_fn(|context| connection.poll(context)).await;
     connection.count(end);
+    if connection.handle.transport == Transport::Tls && end != End::Cut {
+        // The end of what was said is told (RFC 7858 section 3.4), if there is room for it; nobody waits.
+        poll_fn(|context| {
+            let _told = Pin::new(&mut connection.stream).poll_shutdown(context);
+            Poll::Ready(())
+        })
+        .await;
+    }
 }
 
 /// Why a connection ended.
@@ -132,6 +140,14 @@ impl<S, H> Connection<S, H> {
             Some(since) => self.seat.enter_since(Phase::Relaying, since),
             None if self.kept_alive => self.seat.enter(Phase::KeptAlive),
             None => self.seat.enter(Phase::Idle),
+        }
+    }
+
+    /// The peer has to take the whole block in time: taking an octet now and then does not count.
+    fn wait_for_peer(&self) {
+        if self.seat.phase() != Phase::Writing {
+            self.seat.enter(Phase::Writing);
+            self.counters().sendwait.add(1);
         }
     }
 
@@ -284,13 +300,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
                 Poll::Ready(Ok(written)) => output.consume(written),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    // The peer has to take the whole block in time: taking an octet now and then does not count.
-                    if self.seat.phase() != Phase::Writing {
-                        self.seat.enter(Phase::Writing);
-                        self.counters().sendwait.add(1);
-                    }
+                    self.wait_for_peer();
                     return Poll::Pending;
                 }
+            }
+        }
+        // An encrypted stream may have taken it all and have it still.
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.wait_for_peer();
+                return Poll::Pending;
             }
         }
         if let Some(output) = self.output.take() {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustls::HandshakeKind;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::connection;
 use super::quota::{Permit, Quota};
@@ -24,16 +26,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     io: TcpListener,
     local: SocketAddr,
+    tls: bool,
 }
 
 impl Listener {
     /// Sets the listener up and registers it with the worker's event loop.
-    pub(crate) fn new(fd: OwnedFd, local: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, tls: bool) -> io::Result<Self> {
         let listener = std::net::TcpListener::from(fd);
         listener.set_nonblocking(true)?;
         // Accepted connections inherit it: replies leave at once.
         SockRef::from(&listener).set_tcp_nodelay(true)?;
-        Ok(Self { io: TcpListener::from_std(listener)?, local })
+        Ok(Self { io: TcpListener::from_std(listener)?, local, tls })
     }
 }
 
@@ -95,7 +98,34 @@ fn open<H: Handler + 'static>(
         worker.counters.tcp(&local).networkfull.add(1);
         return Ok(());
     }
-    let handle = Handle { peer, local, transport: Transport::Tcp };
-    tokio::task::spawn_local(connection::serve(Rc::clone(worker), stream, handle, permit));
+    let transport = if listener.tls { Transport::Tls } else { Transport::Tcp };
+    let handle = Handle { peer, local, transport, alpn: false };
+    let worker = Rc::clone(worker);
+    if listener.tls {
+        tokio::task::spawn_local(encrypt(worker, stream, handle, permit));
+    } else {
+        tokio::task::spawn_local(connection::serve(worker, stream, handle, permit));
+    }
     Ok(())
+}
+
+/// Agrees on a session, in the time that a connection has for its first message, and serves what comes through it.
+async fn encrypt<H: Handler>(worker: Rc<Worker<H>>, stream: TcpStream, mut handle: Handle, permit: Permit) {
+    let counters = worker.counters.tcp(&handle.local);
+    let Some(identity) = worker.common.identity.get() else {
+        counters.tlsnoidentity.add(1);
+        return;
+    };
+    let handshake = TlsAcceptor::from(identity).accept(stream);
+    let stream = match tokio::time::timeout(worker.common.limits.initial(), handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(_)) => return counters.tlsfail.add(1),
+        Err(_) => return counters.tlstimeout.add(1),
+    };
+    counters.tlshandshake.add(1);
+    // No other protocol is in the server's list.
+    handle.alpn = stream.get_ref().1.alpn_protocol().is_some();
+    let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+    counters.tlsresumed.add(usize::from(resumed));
+    connection::serve(Rc::clone(&worker), stream, handle, permit).await;
 }

@@ -89,11 +89,11 @@ pub(crate) fn bound(kind: Type, address: &str) -> (OwnedFd, SocketAddr) {
 }
 
 pub(crate) fn start(sockets: Vec<OwnedFd>, settings: &Settings) -> Network {
-    Network::start(named(sockets), settings, |_| Obedient::default()).unwrap()
+    Network::start(named(sockets), settings, None, |_| Obedient::default()).unwrap()
 }
 
 pub(crate) fn named(sockets: Vec<OwnedFd>) -> Vec<InheritedSocket> {
-    let named = |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd };
+    let named = |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd, tls: false };
     sockets.into_iter().enumerate().map(named).collect()
 }
 

@@ -49,7 +49,7 @@ impl AuthFace {
 
     #[zbus(property)]
     fn faults(&self) -> Vec<String> {
-        self.instance.zones().faults()
+        self.instance.faults()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]

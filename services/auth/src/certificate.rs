@@ -1,0 +1,133 @@
+//! The certificate of this server and its key, for clients over TLS: files that are replaced while it runs.
+
+use std::path::{Path, PathBuf};
+
+use tenon_image::Identity as FileIdentity;
+use tenon_netmgr::Identity;
+use tracing::{error, info};
+
+use crate::messages;
+
+/// The chain of certificates, the server's first, in PEM form.
+const CERTIFICATE: &str = "certificate.pem";
+/// The private key of the server's certificate, in PEM form.
+const KEY: &str = "key.pem";
+
+/// What is known of the files.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    directory: PathBuf,
+    /// The files as they were when they were last looked at.
+    seen: Files,
+    /// Those in force, or those that were complained about.
+    settled: Option<Files>,
+    fault: Option<String>,
+}
+
+/// Certificate and key, as far as they are there.
+type Files = [Option<FileIdentity>; 2];
+
+impl Certificate {
+    /// Reads the files of a directory for the first time.
+    pub(crate) fn read(directory: &Path) -> (Self, Option<Identity>) {
+        let mut certificate =
+            Self { directory: directory.to_owned(), seen: [None, None], settled: None, fault: None };
+        certificate.seen = certificate.files();
+        let identity = certificate.renew();
+        (certificate, identity)
+    }
+
+    /// What to show from now on, if the files were replaced by others that can be used.
+    ///
+    /// Two files cannot be replaced at once: a fault is told only when they are the same at the next look.
+    pub(crate) fn renew(&mut self) -> Option<Identity> {
+        let files = self.files();
+        if self.settled.as_ref() == Some(&files) {
+            return None;
+        }
+        let still = self.seen == files;
+        self.seen = files;
+        match self.load() {
+            Ok(identity) => {
+                info!(
+                    message_id = messages::CERTIFICATE_TAKEN,
+                    "clients over TLS are shown the certificate in {}",
+                    self.directory.display()
+                );
+                self.fault = None;
+                self.settled = Some(self.seen);
+                Some(identity)
+            }
+            Err(reason) if still => {
+                error!(message_id = messages::CERTIFICATE_UNUSABLE, reason = %reason, "no new certificate: {reason}");
+                self.fault = Some(format!("the certificate for TLS cannot be used: {reason}"));
+                self.settled = Some(self.seen);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// What is wrong, as a sentence.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    fn files(&self) -> Files {
+        [CERTIFICATE, KEY].map(|name| FileIdentity::of(&self.directory.join(name)))
+    }
+
+    fn load(&self) -> Result<Identity, String> {
+        let read = |name| {
+            let path = self.directory.join(name);
+            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let (certificates, key) = (read(CERTIFICATE)?, read(KEY)?);
+        Identity::from_pem(&certificates, &key)
+            .map_err(|error| format!("{}: {error}", self.directory.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    fn pair() -> [String; 2] {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
+        [cert.pem(), signing_key.serialize_pem()]
+    }
+
+    fn put(directory: &Path, name: &str, text: &str) {
+        std::fs::write(directory.join("new"), text).unwrap();
+        std::fs::rename(directory.join("new"), directory.join(name)).unwrap();
+    }
+
+    #[test]
+    fn replaced_files_are_taken_and_faults_told_once_they_stay() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = scratch.path();
+        let (mut certificate, identity) = Certificate::read(directory);
+        assert!(identity.is_none());
+        assert!(certificate.fault().unwrap().contains("certificate.pem"), "{:?}", certificate.fault());
+
+        let [text, key] = pair();
+        put(directory, CERTIFICATE, &text);
+        assert!(certificate.renew().is_none(), "the key is still missing");
+        put(directory, KEY, &key);
+        assert!(certificate.renew().is_some());
+        assert_eq!(certificate.fault(), None);
+        assert!(certificate.renew().is_none(), "nothing is new");
+
+        let [text, key] = pair();
+        put(directory, CERTIFICATE, &text);
+        assert!(certificate.renew().is_none(), "the key is that of the other");
+        assert_eq!(certificate.fault(), None, "it may come yet");
+        assert!(certificate.renew().is_none());
+        assert!(certificate.fault().is_some(), "it did not come");
+        put(directory, KEY, &key);
+        assert!(certificate.renew().is_some());
+        assert_eq!(certificate.fault(), None);
+    }
+}

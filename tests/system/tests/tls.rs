@@ -1,0 +1,80 @@
+//! DNS over TLS with foreign clients: kdig, strict about the certificate, and openssl.
+
+use crate::zones::load;
+use std::time::Duration;
+use tenon_system_tests::{Machine, zones};
+
+/// Makes a certificate for `dns.example` and its key below a directory.
+const MAKE: &str = r#"make() {
+    mkdir -p "$1"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=dns.example \
+        -addext subjectAltName=DNS:dns.example -keyout "$1/key.pem" -out "$1/certificate.pem" 2>&1
+}
+place() {
+    for file in certificate.pem key.pem; do
+        install -o tenon-auth -g tenon-auth -m 0400 "$1/$file" "/var/lib/tenon/auth/$file.new"
+        mv "/var/lib/tenon/auth/$file.new" "/var/lib/tenon/auth/$file"
+    done
+}
+"#;
+
+/// A strict question over TLS; succeeds when it is answered.
+fn ask(machine: &Machine, trusted: &str, more: &str) -> String {
+    let command = format!(
+        "kdig @127.0.0.1 +tls +tls-ca={trusted}/certificate.pem +tls-hostname=dns.example +retry=0 +time=2 {more}"
+    );
+    machine.text(&command)
+}
+
+#[test]
+fn tls_is_spoken_once_there_is_a_certificate_which_may_be_replaced() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(1));
+    machine.must(
+        r#"bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"127.0.0.1","transport":"tls"}]' && bindctl config commit"#,
+    );
+    machine.wait("ss -ltn | grep -q 127.0.0.1:853");
+    assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR", "as before");
+    assert!(
+        !machine.run("kdig @127.0.0.1 +tls +retry=0 www.example.com").status.success(),
+        "no certificate yet"
+    );
+    machine.wait("bindctl status | grep -q certificate.pem");
+
+    machine.must(&format!("{MAKE} make /tmp/one && place /tmp/one"));
+    machine
+        .wait_for("kdig @127.0.0.1 +tls +retry=0 www.example.com | grep -q NOERROR", Duration::from_secs(20));
+    assert!(!machine.must("bindctl status").contains("certificate.pem"), "nothing is wrong any more");
+    let said = ask(&machine, "/tmp/one", "www.example.com A");
+    assert!(said.contains("NOERROR") && said.contains("192.0.2.80"), "{said}");
+    let other = machine.text(
+        "kdig @127.0.0.1 +tls +tls-ca=/tmp/one/certificate.pem +tls-hostname=other.example +retry=0 www.example.com",
+    );
+    assert!(!other.contains("NOERROR"), "{other}");
+
+    // Both versions, and a session resumed.
+    for version in ["-tls1_2", "-tls1_3"] {
+        let session = machine.text(&format!(
+            "echo | openssl s_client -connect 127.0.0.1:853 {version} -alpn dot -CAfile /tmp/one/certificate.pem -brief 2>&1"
+        ));
+        assert!(session.contains("Verification: OK"), "{session}");
+    }
+    let resumed = machine.text("echo | openssl s_client -connect 127.0.0.1:853 -tls1_2 -reconnect 2>&1");
+    assert!(resumed.contains("Reused"), "{resumed}");
+    let wrong = machine.text("echo | openssl s_client -connect 127.0.0.1:853 -alpn h2 2>&1");
+    assert!(wrong.contains("no application protocol"), "{wrong}");
+
+    let auth = machine.main_pid("tenon-auth@1.service");
+    machine.must(&format!("{MAKE} make /tmp/two && place /tmp/two"));
+    machine.wait_for(
+        "kdig @127.0.0.1 +tls +tls-ca=/tmp/two/certificate.pem +tls-hostname=dns.example +retry=0 www.example.com | grep -q NOERROR",
+        Duration::from_secs(20),
+    );
+    assert_eq!(machine.main_pid("tenon-auth@1.service"), auth, "without a restart");
+    assert!(!ask(&machine, "/tmp/one", "www.example.com A").contains("NOERROR"));
+
+    // The key is for auth alone, and there at once after a restart.
+    assert!(!machine.run("setpriv --reuid=tenon-zonec --regid=tenon-zonec --clear-groups cat /var/lib/tenon/auth/key.pem").status.success());
+    machine.must("systemctl restart tenon-auth@1.service");
+    assert!(ask(&machine, "/tmp/two", "www.example.com A").contains("NOERROR"));
+}
