@@ -18,7 +18,8 @@
 //! # Turns
 //! Jobs wait for a place among the questions (`soa_queries`) and among the transfers (`transfers_per_primary`,
 //! `transfers_in`), in the order of asking. A zone has one job at most. Waiting costs no thread; a transfer has one of its
-//! own, and a second one for the check while it is stored.
+//! own, and a second one for the check while it is stored. A primary that is found silent is passed over by the jobs that
+//! were waiting for it already ([`silence`]).
 
 pub mod axfr;
 pub mod connection;
@@ -29,6 +30,7 @@ pub mod report;
 pub mod serial;
 pub mod settings;
 pub mod shared_sync;
+pub mod silence;
 pub mod statistics;
 pub mod store;
 pub mod transfer;

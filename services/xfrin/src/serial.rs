@@ -29,6 +29,9 @@ pub enum SerialError {
         /// What went wrong over TCP.
         tcp: TcpError,
     },
+    /// It was not asked.
+    #[error("not asked, as it did not answer about another zone just before")]
+    PassedOver,
     /// No answer over TCP, where a cut answer sent us.
     #[error("the answer over UDP was cut, and over TCP {0}")]
     Tcp(TcpError),

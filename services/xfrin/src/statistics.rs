@@ -16,6 +16,7 @@ counters! {
     soa_queries_tcp Counter "Questions for a serial sent over TCP, because UDP gave no answer or a cut one.",
     soa_queries_running Gauge "Primaries that are being asked for a serial.",
     soa_queries_failed Counter "Primaries that told no serial.",
+    primaries_passed_over Counter "How often a waiting job did not ask a primary because it had not answered another one meanwhile.",
     responses_ignored Counter "Datagrams that were no answer to what was asked.",
     zones_current Counter "Jobs that found the stored version to be current.",
     primaries_older Counter "How often a primary had an older version than is stored.",

@@ -57,6 +57,9 @@ pub enum TransferError {
     /// No connection.
     #[error("no connection: {0}")]
     Connect(io::Error),
+    /// It was not asked.
+    #[error("not asked, as it did not answer about another zone just before")]
+    PassedOver,
     /// No connection in time.
     #[error("no connection within {} s (`xfrin/connect_timeout_s`)", .0.as_secs())]
     ConnectLate(Duration),
@@ -159,6 +162,9 @@ impl TransferError {
         if self.is_cancelled() {
             return count(&statistics.transfers_cancelled);
         }
+        if matches!(self, Self::PassedOver) {
+            return;
+        }
         count(&statistics.transfers_failed);
         match self {
             Self::Connection(error) => match error {
@@ -193,6 +199,7 @@ impl TransferError {
             Self::Store(StoreError::Cancelled | StoreError::Check)
             | Self::Connect(_)
             | Self::ConnectLate(_)
+            | Self::PassedOver
             | Self::Thread(_)
             | Self::BrokeOff => {}
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tenon_bus::ZoneEvent;
 use tenon_datasrc::{DataSource, Error};
@@ -21,6 +21,7 @@ use crate::messages;
 use crate::primary::Primary;
 use crate::quota::{Place, Quota};
 use crate::settings::XfrinSettings;
+use crate::silence::Silences;
 use crate::statistics::{Statistics, add, count, set};
 use crate::store::Store;
 
@@ -42,6 +43,8 @@ pub struct Order {
     pub primaries: Vec<Primary>,
     /// Transfer without asking for the serial.
     pub force: bool,
+    /// When it was asked for.
+    pub asked: Instant,
 }
 
 /// Why no job began.
@@ -75,6 +78,7 @@ pub struct Xfrin {
     transfers: Arc<Quota>,
     queries: Arc<Quota>,
     by_primary: Mutex<HashMap<IpAddr, Arc<Quota>>>,
+    silences: Silences,
     threads: Arc<Threads>,
     bus: OnceLock<CurrentBus>,
     /// What is wrong with the store.
@@ -122,6 +126,7 @@ impl Xfrin {
             transfers: Arc::new(Quota::new(settings.transfers_in as usize)),
             queries: Arc::new(Quota::new(settings.soa_queries as usize)),
             by_primary: Mutex::default(),
+            silences: Silences::default(),
             threads: Arc::default(),
             bus: OnceLock::new(),
             trouble: Mutex::default(),

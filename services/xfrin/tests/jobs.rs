@@ -94,6 +94,35 @@ async fn the_first_primary_that_has_more_is_taken_and_all_failures_are_kept() {
 }
 
 #[tokio::test]
+async fn a_silent_primary_is_found_out_by_one_of_those_that_wait_and_asked_again_later() {
+    let bench =
+        Bench::start(json!({"soa_queries": 1, "query_timeout_ms": 500, "connect_timeout_s": 1})).await;
+    let honest = Primary::honest(5, 3);
+    let zones = ["a.", "b.", "c."];
+    for zone in zones {
+        assert_eq!(text(&bench.refresh(zone, &[honest.address]).await, "outcome"), "transferred");
+    }
+    let stall = |stream: &mut TcpStream, _: &[u8]| std::io::Read::read(stream, &mut [0]).map(drop);
+    let silent = Primary::start(Box::new(|_| vec![]), Box::new(stall));
+    let mut jobs = Vec::new();
+    for zone in zones {
+        jobs.push(bench.xfrin.refresh(zone, &[silent.address], false).await.unwrap());
+    }
+    let mut reasons = Vec::new();
+    for job in jobs {
+        reasons.push(bench.ended(job).await.reason().to_owned());
+    }
+    let told = |what: &str| reasons.iter().filter(|reason| reason.contains(what)).count();
+    assert_eq!((told("no answer over UDP"), told("not asked")), (1, 2), "{reasons:?}");
+    assert_eq!(bench.counters().await["primaries_passed_over"], 2);
+    assert!(
+        bench.refresh("a.", &[silent.address]).await.reason().contains("no answer over UDP"),
+        "a new order asks"
+    );
+    assert_eq!(text(&bench.refresh("b.", &[silent.address, honest.address]).await, "outcome"), "current");
+}
+
+#[tokio::test]
 async fn serials_wrap() {
     let bench = Bench::start(json!({})).await;
     let old = Primary::honest(u32::MAX, 3);

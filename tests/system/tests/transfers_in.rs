@@ -1,23 +1,12 @@
 //! Secondary zones: brought in from a primary, compiled, answered; and what who brings them in may touch.
 
 use crate::zones::{load, serial};
+use tenon_system_tests::peer::Kind;
 use tenon_system_tests::{Machine, zones};
 
-/// Starts Knot in the machine as the primary of zones with these texts, on port 5301.
+/// Starts Knot in the machine as the primary of zones with these texts, on port 5301; it ends with the machine.
 fn primary(machine: &Machine, served: &[(&str, String)]) {
-    let mut configuration = "server:\n  listen: 127.0.0.1@5301\n  rundir: /run/primary\n\
-        database:\n  storage: /run/primary\n\
-        acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
-        template:\n  - id: default\n    acl: all\n    journal-content: none\n    zonefile-sync: -1\nzone:\n"
-        .to_owned();
-    for (zone, text) in served {
-        machine.write(&format!("/run/primary/{zone}"), text);
-        configuration += &format!("  - domain: {zone}\n    file: /run/primary/{zone}\n");
-    }
-    machine.write("/run/primary/config", configuration);
-    machine.must("systemd-run --quiet --unit=primary knotd -c /run/primary/config");
-    let last = served.last().expect("a zone").0;
-    machine.wait(&format!("dig +short +tries=1 +time=1 @127.0.0.1 -p 5301 {last} SOA | grep -q ."));
+    machine.primary(Kind::Knot, served, false).expect("knotd, which `make test` installs");
 }
 
 fn refresh(machine: &Machine, zone: &str) -> String {

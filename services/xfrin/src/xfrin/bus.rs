@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tenon_bus::names::{XFRIN_PATH, ZONES_PATH};
 use tenon_bus::server::Error;
@@ -128,7 +129,8 @@ fn order(zone: &str, primaries: &[(String, u16)], force: bool) -> Result<Order, 
     }
     let read = |(address, port): &(String, u16)| Primary::read(address, *port);
     let primaries: Result<Vec<Primary>, PrimaryError> = primaries.iter().map(read).collect();
-    Ok(Order { zone, primaries: primaries.map_err(|error| error.to_string())?, force })
+    let primaries = primaries.map_err(|error| error.to_string())?;
+    Ok(Order { zone, primaries, force, asked: Instant::now() })
 }
 
 fn name(text: &str) -> Result<Name, String> {

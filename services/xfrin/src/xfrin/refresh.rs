@@ -113,6 +113,9 @@ impl Xfrin {
                 Err(error) => {
                     let reason = error.to_string();
                     count(&self.statistics.soa_queries_failed);
+                    if matches!(error, serial::SerialError::Silent { .. }) {
+                        self.silences.note(primary);
+                    }
                     self.tell_failure(order, primary, &reason);
                     return Tried::Failed { reason, is_newer: false };
                 }
@@ -121,7 +124,10 @@ impl Xfrin {
             }
         }
         match self.transfer(job, order, primary, newer_than).await {
-            Ok(stored) => Tried::Stored(Box::new(stored)),
+            Ok(stored) => {
+                self.silences.forget(primary);
+                Tried::Stored(Box::new(stored))
+            }
             Err(error) if error.is_cancelled() => {
                 error.count(&self.statistics);
                 Tried::Cancelled
@@ -129,6 +135,9 @@ impl Xfrin {
             Err(error) => {
                 error.count(&self.statistics);
                 let reason = error.to_string();
+                if matches!(error, TransferError::Connect(_) | TransferError::ConnectLate(_)) {
+                    self.silences.note(primary);
+                }
                 self.tell_failure(order, primary, &reason);
                 if error.is_ours() {
                     return Tried::Hopeless(reason);
@@ -138,6 +147,15 @@ impl Xfrin {
         }
     }
 
+    /// Whether somebody found the primary silent while this order waited for its turn.
+    fn is_passed_over(&self, order: &Order, primary: Primary) -> bool {
+        let is_silent = self.silences.since(order.asked, primary);
+        if is_silent {
+            count(&self.statistics.primaries_passed_over);
+        }
+        is_silent
+    }
+
     async fn ask_serial(
         &self,
         job: &OpenJob,
@@ -145,6 +163,9 @@ impl Xfrin {
         primary: Primary,
     ) -> Result<u32, serial::SerialError> {
         let _place = Arc::clone(&self.queries).enter().await;
+        if self.is_passed_over(order, primary) {
+            return Err(serial::SerialError::PassedOver);
+        }
         job.enter(&format!("asking {primary}"), "", 0);
         let _asking = Going::begin(&self.statistics.soa_queries_running);
         let soa = serial::ask(primary, order.zone.as_ref(), &self.settings(), &self.statistics).await?;
@@ -184,6 +205,9 @@ impl Xfrin {
             places = self.enter_transfer(primary) => places,
             () = job.cancelled() => return Err(cancelled()),
         };
+        if self.is_passed_over(order, primary) {
+            return Err(TransferError::PassedOver);
+        }
         job.enter(&format!("connecting to {primary}"), "", 0);
         count(by_family(primary.0, &self.statistics.axfr_requests_ipv4, &self.statistics.axfr_requests_ipv6));
         let stream = tokio::select! {

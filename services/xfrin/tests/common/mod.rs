@@ -150,13 +150,17 @@ impl Bench {
     /// How many versions have rows in the store.
     pub(crate) fn versions(&self) -> u64 {
         let path = self.directory().join("zones.sqlite");
-        let output = Command::new("sqlite3")
-            .arg("-readonly")
-            .arg(path)
-            .arg("SELECT count(DISTINCT version) FROM rrsets")
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        let began = Instant::now();
+        loop {
+            let mut command = Command::new("sqlite3");
+            command.args(["-readonly", "-cmd", ".timeout 5000"]).arg(&path);
+            let output = command.arg("SELECT count(DISTINCT version) FROM rrsets").output().unwrap();
+            // Just after a kill the log may have to be recovered by somebody who may write.
+            if let Ok(versions) = String::from_utf8_lossy(&output.stdout).trim().parse() {
+                return versions;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}", String::from_utf8_lossy(&output.stderr));
+        }
     }
 }
 
