@@ -67,6 +67,12 @@ impl Peer {
         self.read(&all)
     }
 
+    /// Sets a property that is text.
+    pub(crate) async fn set_property(&self, name: &str, value: &str) -> Result<(), BusError> {
+        let body = (self.interface, name, zbus::Variant::from(value));
+        self.send("org.freedesktop.DBus.Properties", "Set", &body, READ_LIMIT).await
+    }
+
     /// An `a{sv}` read into a type whose fields carry the keys.
     pub(crate) fn read<T: DeserializeOwned>(
         &self,

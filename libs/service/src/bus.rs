@@ -4,6 +4,7 @@
 //! connection, and for every owner of a name of Tenon that is there or comes.
 
 mod config;
+mod log;
 mod stats;
 
 use std::sync::Arc;
@@ -105,7 +106,10 @@ impl Keeper {
         let path = names::path(&self.name);
         let config = config::ConfigFace::new(self.owner.clone());
         let stats = stats::StatsFace::new(self.owner.clone(), self.ready_usec.clone());
-        let builder = Builder::system().serve_at(path.clone(), config).serve_at(path, stats);
+        let builder = Builder::system()
+            .serve_at(path.clone(), config)
+            .serve_at(path, stats)
+            .serve_at(log::PATH, log::LogFace);
         // Objects and name go to one builder: it asks for the name last, when everything is served.
         let builder = (self.register)(builder)
             .name(self.name.clone())

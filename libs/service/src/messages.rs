@@ -20,5 +20,7 @@ pub const SETTINGS_FAILED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e608";
 pub const DENIED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e609";
 /// The daemon's work has stopped moving, so the watchdog is not fed.
 pub const NOT_ALIVE: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e60a";
+/// Somebody changed how much is logged.
+pub const LOG_LEVEL: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e60d";
 /// The daemon ends because of an error.
 pub const FAILED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e60b";

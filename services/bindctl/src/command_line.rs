@@ -71,6 +71,14 @@ pub enum Command {
         #[command(subcommand)]
         command: AccountCommand,
     },
+    /// Show and change how much services log
+    Log {
+        /// What to do with logging
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// Print what a bug report needs, without secrets
+    Report,
     /// Show counters
     Stats {
         /// What to do with counters
@@ -258,6 +266,19 @@ pub enum AccountCommand {
     },
     /// List accounts with what they may do
     List,
+}
+
+/// Everything that can be done with logging.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Show how much services log, or change it until they are restarted
+    Level {
+        /// Only this component, such as auth
+        component: Option<String>,
+        /// How much from now on: err, warning, notice, info or debug
+        #[arg(value_parser = ["err", "warning", "notice", "info", "debug"])]
+        level: Option<String>,
+    },
 }
 
 /// Everything that can be done with counters.

@@ -9,7 +9,9 @@ pub mod command_line;
 mod config;
 mod failure;
 mod generate;
+mod log;
 mod output;
+mod report;
 mod session;
 mod shell;
 mod stats;
@@ -49,6 +51,8 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Zone { command } => zone::run(session, command).await,
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
+        Command::Log { command } => log::run(session, command).await,
+        Command::Report => report::run(session).await,
         Command::Stats { command } => stats::run(session, command).await,
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 use tenon_bus::{Bus, BusError, Collector1, CounterKind, Stats1, names};
 
 use crate::command_line::StatsCommand;
@@ -51,6 +52,24 @@ pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<
         ));
     }
     show(session, &components)
+}
+
+/// All counters by component, for a report; why not otherwise.
+pub(crate) async fn document(bus: &Bus) -> Value {
+    let components = match collected(bus, "").await {
+        Ok((components, _)) => Ok(components),
+        Err(_) => asked(bus, None).await,
+    };
+    let values = |counters: ComponentCounters| {
+        let values = counters.counters.into_iter().map(|(name, counter)| (name, Value::from(counter.value)));
+        Value::Object(values.collect())
+    };
+    match components {
+        Ok(components) => {
+            Value::Object(components.into_iter().map(|(name, counters)| (name, values(counters))).collect())
+        }
+        Err(error) => error.to_string().into(),
+    }
 }
 
 /// What tenon-stats collected, and who was silent; "" stands for all components.

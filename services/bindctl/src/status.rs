@@ -62,7 +62,13 @@ struct ManifestReport {
     zones: usize,
 }
 
-pub(crate) async fn show(session: &mut Session) -> Result<(), Failure> {
+/// All of it as JSON.
+pub(crate) async fn document(session: &mut Session) -> Value {
+    let (report, _) = look(session).await;
+    serde_json::to_value(&report).unwrap_or_else(|error| error.to_string().into())
+}
+
+async fn look(session: &mut Session) -> (Report, Result<Bus, BusError>) {
     let mut report = Report::default();
     report.read_files(&session.state);
     let bus = session.try_bus().await;
@@ -71,6 +77,11 @@ pub(crate) async fn show(session: &mut Session) -> Result<(), Failure> {
         report.read_units(bus).await;
         report.read_services(bus).await;
     }
+    (report, bus)
+}
+
+pub(crate) async fn show(session: &mut Session) -> Result<(), Failure> {
+    let (report, bus) = look(session).await;
     let output = session.output;
     if output.json {
         output.document(&report)?;

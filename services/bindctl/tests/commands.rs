@@ -160,6 +160,39 @@ fn generations_are_compared_rolled_back_and_confirmed() {
 }
 
 #[test]
+fn how_much_is_logged_is_changed_while_it_runs() {
+    let bench = Bench::with_cfgmgr();
+    let shown = bench.run(&["log", "level"]).out;
+    assert_eq!(shown, "SERVICE            LOGS\norg.tenon.Cfgmgr1  info\n");
+    let set = bench.run(&["--json", "log", "level", "cfgmgr", "debug"]).json();
+    assert_eq!(set["levels"][0]["level"], "debug");
+    assert_eq!(bench.run(&["--json", "log", "level"]).json()["levels"][0]["level"], "debug");
+    assert_eq!(bench.run(&["log", "level", "cfgmgr", "loud"]).status, 2);
+    assert_eq!(bench.run(&["log", "level", "auth"]).status, 3);
+}
+
+#[test]
+fn a_report_has_what_is_needed_and_says_what_cannot_be_had() {
+    let mut bench = Bench::with_cfgmgr();
+    let report = bench.run(&["report"]);
+    assert_eq!(report.status, 0, "{}", report.err);
+    for part in
+        ["== machine", "tenon 0.", "== status", "== settings", "keep_generations", "== zones", "== journal"]
+    {
+        assert!(report.out.contains(part), "{part}: {}", report.out);
+    }
+    bench.run(&["config", "set", "cfgmgr/keep_generations", "7"]);
+    bench.run(&["config", "commit", "-m", "fewer"]);
+    let report = bench.run(&["--json", "report"]).json();
+    assert!(report["history"][0].as_str().unwrap().ends_with("fewer"), "{}", report["history"]);
+    assert_eq!(report["statistics"]["cfgmgr"]["commits"], 1);
+    bench.bus.stop().unwrap();
+    let report = bench.run(&["--json", "report"]);
+    assert_eq!(report.status, 0, "{}", report.err);
+    assert_eq!(report.json()["settings"]["settings"]["cfgmgr"]["keep_generations"], 7);
+}
+
+#[test]
 fn refusals_have_status_1_and_say_what_to_do() {
     let bench = Bench::with_cfgmgr();
     for (arguments, what) in [

@@ -94,6 +94,16 @@ impl Certificate {
         certificate
     }
 
+    /// Whether these are the files in use.
+    pub fn has(&self, files: &Files) -> bool {
+        self.state().files == *files
+    }
+
+    /// Whether these files could be used.
+    pub fn check(files: &Files) -> Result<(), CertificateError> {
+        files.read().map(drop)
+    }
+
     /// Uses other files from now on; refused, and nothing is different, when they cannot be used.
     pub fn set_files(&self, files: Files) -> Result<(), CertificateError> {
         let mut state = self.state();
@@ -224,7 +234,8 @@ fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
 
 /// What the host calls itself, where that is a name that can stand in a certificate.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // Not from the kernel: the sandbox shows no more of /proc than processes.
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = name.trim();
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
     if plain { name.to_owned() } else { "localhost".to_owned() }

@@ -10,7 +10,7 @@ use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
 
 use crate::accounts::AccountsFile;
 use crate::api::Api;
-use crate::certificate::{Certificate, Files};
+use crate::certificate::{Certificate, CertificateError, Files};
 use crate::gate::Gate;
 use crate::messages;
 use crate::server::Server;
@@ -84,14 +84,14 @@ impl Component for Door {
     type Settings = CmdctlSettings;
 
     fn apply(&self, _: u64, settings: &CmdctlSettings) -> Result<(), Refusal> {
-        let before = self.listeners.addresses();
-        self.listeners.replace(&settings.addresses())?;
-        if let Err(reason) = self.certificate.set_files(files(settings)) {
-            // A refusal leaves the settings before in force.
-            let before: Vec<_> = before.iter().filter_map(|address| address.parse().ok()).collect();
-            self.listeners.replace(&before)?;
-            return Err(Refusal::new("certificate_file", reason.to_string()));
+        // What can be refused comes first: a refusal leaves the settings before in force.
+        let unusable = |reason: CertificateError| Refusal::new("certificate_file", reason.to_string());
+        let wanted = files(settings);
+        if !self.certificate.has(&wanted) {
+            Certificate::check(&wanted).map_err(unusable)?;
         }
+        self.listeners.replace(&settings.addresses())?;
+        self.certificate.set_files(wanted).map_err(unusable)?;
         self.gate.set_failures(settings.failures_per_minute);
         self.server.set(Arc::new(settings.clone()));
         Ok(())

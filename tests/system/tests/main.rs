@@ -17,6 +17,7 @@ mod secondaries;
 mod settings;
 mod statistics;
 mod tls;
+mod transcripts;
 mod transfers_in;
 mod twins;
 mod zones;

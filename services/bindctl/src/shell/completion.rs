@@ -1,9 +1,10 @@
 //! Completion: commands and options of the grammar; zones, components and options of settings as the bus tells them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
 
@@ -36,6 +37,9 @@ struct Known {
     zones: Vec<String>,
     options: Vec<String>,
     components: Vec<String>,
+    generations: Vec<String>,
+    /// Options to what may be their value: that of now, and for a flag both.
+    values: BTreeMap<String, Vec<String>>,
 }
 
 /// What a word is to be.
@@ -44,6 +48,8 @@ enum Kind {
     Zone,
     Option,
     Component,
+    Generation,
+    Value,
     File,
     Nothing,
 }
@@ -69,6 +75,12 @@ impl<'a> Completion<'a> {
             Kind::Zone => offered.extend(self.known().zones),
             Kind::Option => offered.extend(self.known().options),
             Kind::Component => offered.extend(self.known().components),
+            Kind::Generation => offered.extend(self.known().generations),
+            Kind::Value => {
+                let path = before.iter().rev().find(|word| !word.starts_with('-')).copied();
+                offered
+                    .extend(path.and_then(|path| self.known().values.get(path).cloned()).unwrap_or_default());
+            }
             Kind::File | Kind::Nothing => {}
         }
         offered.retain(|candidate| candidate.starts_with(word));
@@ -118,10 +130,15 @@ fn from_grammar(grammar: &Command, before: &[&str], word: &str) -> (Vec<String>,
     if before.is_empty() {
         offered.push("exit".to_owned());
     }
-    let kind = match command.get_positionals().nth(given).map(|argument| argument.get_id().as_str()) {
+    let next = command.get_positionals().nth(given);
+    offered
+        .extend(next.into_iter().flat_map(Arg::get_possible_values).map(|value| value.get_name().to_owned()));
+    let kind = match next.map(|argument| argument.get_id().as_str()) {
         Some("zone") => Kind::Zone,
         Some("path") => Kind::Option,
         Some("component") => Kind::Component,
+        Some("from" | "to" | "generation") => Kind::Generation,
+        Some("value") => Kind::Value,
         Some("file") => Kind::File,
         _ => Kind::Nothing,
     };
@@ -130,8 +147,14 @@ fn from_grammar(grammar: &Command, before: &[&str], word: &str) -> (Vec<String>,
 
 /// Asks the bus for all that may be completed; what does not answer soon offers nothing.
 async fn ask() -> Known {
-    let mut known =
-        Known { at: Instant::now(), zones: Vec::new(), options: Vec::new(), components: Vec::new() };
+    let mut known = Known {
+        at: Instant::now(),
+        zones: Vec::new(),
+        options: Vec::new(),
+        components: Vec::new(),
+        generations: Vec::new(),
+        values: BTreeMap::new(),
+    };
     let asked = tokio::time::timeout(PATIENCE, async {
         let Ok(bus) = Bus::system().await else { return };
         let present = bus.list_present(names::PREFIX).await.unwrap_or_default();
@@ -139,8 +162,12 @@ async fn ask() -> Known {
         known.components.dedup();
         // Asking for settings would start a manager that an operator stopped.
         if present.iter().any(|name| name == names::CFGMGR) {
-            let settings = Cfgmgr1::new(&bus).get("", true).await.unwrap_or_default();
+            let cfgmgr = Cfgmgr1::new(&bus);
+            let settings = cfgmgr.get("", true).await.unwrap_or_default();
             paths("", &settings, &mut known.options);
+            known.values = known.options.iter().filter_map(|path| values(path, &settings)).collect();
+            let history = cfgmgr.history(0, 0).await.unwrap_or_default();
+            known.generations = history.iter().map(|entry| entry.generation.to_string()).collect();
         }
         known.zones = zone::names(&bus, ZONES).await;
     });
@@ -166,6 +193,17 @@ fn paths(path: &str, value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// What may be the value of an option; nothing for what takes more than a word.
+fn values(path: &str, settings: &Value) -> Option<(String, Vec<String>)> {
+    let words = match settings.pointer(&format!("/{path}"))? {
+        Value::Bool(_) => vec!["true".to_owned(), "false".to_owned()],
+        Value::String(text) if !text.contains(char::is_whitespace) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        _ => return None,
+    };
+    Some((path.to_owned(), words))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,10 +221,25 @@ mod tests {
         assert_eq!(offered(&["zone", "show"], "").1, Kind::Zone);
         assert_eq!(offered(&["zone", "load", "example.com"], "").1, Kind::File);
         assert_eq!(offered(&["--json", "config", "set"], "auth").1, Kind::Option);
-        assert_eq!(offered(&["config", "set", "auth/workers"], "").1, Kind::Nothing);
+        assert_eq!(offered(&["config", "set", "auth/workers"], "").1, Kind::Value);
+        assert_eq!(offered(&["config", "set", "auth/workers", "1"], "").1, Kind::Nothing);
+        assert_eq!(offered(&["config", "diff", "1"], "").1, Kind::Generation);
+        assert_eq!(offered(&["config", "rollback"], "").1, Kind::Generation);
+        assert_eq!(offered(&["log", "level"], "").1, Kind::Component);
+        assert!(offered(&["log", "level", "auth"], "").0.contains(&"debug".to_owned()));
         assert_eq!(offered(&["stats", "show"], "").1, Kind::Component);
         assert!(offered(&["config", "commit"], "--").0.contains(&"--comment".to_owned()));
         assert!(!offered(&[], "--").0.contains(&"--generate".to_owned()));
+    }
+
+    #[test]
+    fn flags_have_two_values_and_words_the_one_of_now() {
+        let settings = serde_json::json!({"auth": {"on": true, "workers": 2, "listen": [{"port": 1}]}});
+        let found = |path: &str| values(path, &settings).map(|(_, values)| values.join(" "));
+        assert_eq!(found("auth/on").as_deref(), Some("true false"));
+        assert_eq!(found("auth/workers").as_deref(), Some("2"));
+        assert_eq!(found("auth/listen/0/port").as_deref(), Some("1"));
+        assert_eq!(found("auth/listen"), None);
     }
 
     #[test]

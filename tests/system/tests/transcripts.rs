@@ -1,0 +1,113 @@
+//! What `bindctl` prints, held against transcripts in `golden/`.
+//!
+//! `TENON_UPDATE_GOLDEN=1 make test` writes them anew; read the difference before you commit it.
+
+use crate::busctl::golden;
+use crate::zones::load;
+use tenon_system_tests::{Machine, zones};
+
+const SETTINGS: [&str; 22] = [
+    "bindctl config history",
+    "bindctl config show auth/udp_payload_size",
+    "bindctl config show auth/listen_on",
+    "bindctl config set auth/udp_payload_size 1400",
+    "bindctl config set auth/udp_payload_size 14",
+    "bindctl config set auth/udp_paylod_size 1400",
+    "bindctl config show --candidate auth/udp_payload_size",
+    "bindctl config diff",
+    "bindctl config commit -m 'larger answers'",
+    "bindctl config commit",
+    "bindctl config unset auth/udp_payload_size",
+    "bindctl config revert",
+    "bindctl config set auth/listen_on/0/address 224.0.0.1",
+    "bindctl config commit",
+    "bindctl config revert",
+    "bindctl config diff 0 1",
+    "bindctl config rollback 0 --confirm 600",
+    "bindctl config set auth/workers 2 && bindctl config commit",
+    "bindctl config confirm",
+    "bindctl config confirm",
+    "bindctl config history",
+    "bindctl --json config history --limit 1",
+];
+
+const REST: [&str; 12] = [
+    "bindctl zone list",
+    "bindctl --json zone list",
+    "bindctl zone show nowhere.example",
+    "bindctl zone remove example.com",
+    "bindctl account list",
+    "bindctl account add 'two words'",
+    "bindctl account add alice --read-only",
+    "bindctl account token alice",
+    "bindctl account list",
+    "bindctl account remove bob",
+    "bindctl log level zonec debug",
+    "bindctl log level zonec",
+];
+
+const HELP: [&str; 6] = [
+    "bindctl --help",
+    "bindctl help config",
+    "bindctl config commit --help",
+    "bindctl help account",
+    "bindctl help log",
+    "bindctl config comit",
+];
+
+fn transcript(machine: &Machine, name: &str, commands: &[&str]) {
+    let mut text = String::new();
+    for command in commands {
+        let said =
+            machine.text(&format!("{command}; status=$?; [ $status = 0 ] || echo \"[exit status $status]\""));
+        text += &format!("$ {command}\n{}", steady(&said));
+    }
+    golden(name, &text);
+}
+
+/// With what differs from run to run replaced by something of the same width.
+fn steady(text: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let date = bare.len() == 20 && bare.ends_with('Z') && bare.contains('T');
+        let usec = bare.len() == 16 && bare.bytes().all(|b| b.is_ascii_digit());
+        let secret =
+            bare.len() >= 30 && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if date || usec || secret {
+            word.replace(bare, &"*".repeat(bare.len().min(32)))
+        } else {
+            word.to_owned()
+        }
+    };
+    let line =
+        |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ").trim_end().to_owned() + "\n";
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn settings() {
+    transcript(&Machine::start(), "bindctl.config", &SETTINGS);
+}
+
+#[test]
+fn zones_accounts_and_logging() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(7));
+    load(&machine, "example.org", &zones::example(5).replace("example.com", "example.org"));
+    transcript(&machine, "bindctl", &REST);
+    // What is logged at debug and was not before.
+    machine.must("busctl call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 Reconcile");
+    machine.must("bindctl report | grep -q '== journal'");
+    assert!(!machine.must("bindctl report").contains("argon2"));
+    machine.must(
+        "journalctl -b -u tenon-zonec.service MESSAGE_ID=2f6d1a7e5c3b4c0f9a1e7d20b8c4e60d | grep -q debug",
+    );
+    let nobody =
+        machine.run("setpriv --reuid nobody --regid nogroup --clear-groups bindctl log level zonec info");
+    assert_eq!(nobody.status.code(), Some(1), "an ordinary user set how much is logged");
+}
+
+#[test]
+fn help() {
+    transcript(&Machine::boot(), "bindctl.help", &HELP);
+}
