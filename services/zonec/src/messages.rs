@@ -17,7 +17,7 @@ pub const MANIFEST_NOT_WRITTEN: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c07";
 /// Files that nothing names were removed from the image directory.
 pub const SWEPT: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c08";
 /// The layers of a zone were merged into its base.
-pub const MERGED: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0d";
+pub const MERGED: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c0e";
 /// Many zones were compiled together.
 pub const PACKED: &str = "7c1b52d86f0a4e4cb8d1a3e95f206c09";
 /// An image file that the manifest names is not there as it should be.
