@@ -21,7 +21,8 @@ pub struct ZonemgrSettings {
     pub secondary_zones: Vec<SecondaryZone>,
     /// Who may send NOTIFY besides a zone's primaries. Nobody, unless a rule accepts.
     pub allow_notify_from: AccessList,
-    /// How many looks and transfers may be under way at once.
+    /// How many looks and transfers may be under way at once. A quarter of the places is kept for zones with a NOTIFY, so
+    /// that primaries that do not answer cannot take them all.
     #[schemars(range(min = 1, max = 1000))]
     pub refreshes_at_once: u32,
     /// Seconds: no zone is looked at more often than this, whatever its SOA says.
@@ -107,7 +108,7 @@ impl Default for ZonemgrSettings {
         Self {
             secondary_zones: Vec::new(),
             allow_notify_from: AccessList::nobody(),
-            refreshes_at_once: 20,
+            refreshes_at_once: 100,
             lowerbound_refresh_s: 10,
             upperbound_refresh_s: 2_419_200,
             lowerbound_retry_s: 5,

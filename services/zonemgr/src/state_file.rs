@@ -1,8 +1,8 @@
 //! What must outlive this process: how old each zone is and when it is to be looked at, in an SQLite file that a person
 //! can query with `sqlite3`.
 //!
-//! Changes are written in one transaction each second at most, which is not synced: what a lost second costs is a look
-//! too many. A file that cannot be used is put aside; the zones are then looked at as if they were new, and what the store
+//! Changes are written together a few times a second at most, in transactions that are not synced: what a lost one costs is
+//! a look too many, or one that is made when the refresh time is over instead of at a NOTIFY. A file that cannot be used is put aside; the zones are then looked at as if they were new, and what the store
 //! has of them is asked of tenon-xfrin.
 
 use std::net::IpAddr;

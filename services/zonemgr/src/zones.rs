@@ -161,9 +161,8 @@ impl Zones {
     /// When next there is something to do: an expiry, or a look if `may_look`.
     #[must_use]
     pub fn next_event(&self, may_look: bool) -> Option<u64> {
-        let looks = may_look && self.has_room();
-        let front = (looks && !self.front.is_empty()).then_some(0);
-        let due = if looks { self.due.earliest() } else { None };
+        let front = (may_look && self.has_room(true) && !self.front.is_empty()).then_some(0);
+        let due = if may_look && self.has_room(false) { self.due.earliest() } else { None };
         [front, due, self.expiries.earliest()].into_iter().flatten().min()
     }
 
@@ -283,8 +282,10 @@ impl Zones {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.running < usize::try_from(self.settings.refreshes_at_once).unwrap_or(usize::MAX)
+    /// Whether another look may begin: for a zone with a NOTIFY, or for one whose time has come.
+    fn has_room(&self, is_hurried: bool) -> bool {
+        let places = usize::try_from(self.settings.refreshes_at_once).unwrap_or(usize::MAX);
+        self.running < if is_hurried { places } else { places - places / 4 }
     }
 
     /// Puts a zone where its times say, unless it is being looked at.

@@ -13,7 +13,7 @@ use crate::statistics::count;
 use crate::zones::ListChange;
 
 /// Changes of the state are written together, at most this often.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
+const WRITE_EVERY: Duration = Duration::from_millis(250);
 /// Changes of the list that nobody waits for are written at most this often, in turns of [`LOOK_EVERY`].
 const LAZY_TURNS: u32 = 20;
 /// How often to look whether there is anything to write.

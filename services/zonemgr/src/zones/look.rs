@@ -63,11 +63,12 @@ pub enum Asked {
 impl Zones {
     /// The next zone whose turn it is, if there is room for another look.
     pub fn take_look(&mut self, now: u64) -> Option<Look> {
-        while self.has_room() {
+        while self.has_room(true) {
             let name = match self.front.pop_front() {
                 Some(name) if self.zones.get(&name).is_some_and(|zone| zone.is_hurried) => name,
                 Some(_) => continue,
-                None => self.due.take_due(now)?,
+                None if self.has_room(false) => self.due.take_due(now)?,
+                None => return None,
             };
             if let Some(look) = self.begin(&name, false) {
                 return Some(look);

@@ -69,6 +69,7 @@ impl Zones {
             }
             return Verdict::Refused;
         }
+        self.dirty.insert(name.clone());
         zone.notified = Some(Notified { at: now, peer, serial: *serial });
         info!(message_id = messages::NOTIFIED, zone = %name, peer = %peer, serial, "NOTIFY for zone {name} from {peer}");
         let event_serial = serial.unwrap_or_default();
@@ -105,6 +106,8 @@ impl Zones {
             return if was_hurried { Verdict::Coalesced } else { Verdict::Look };
         }
         zone.is_hurried = true;
+        // For a later process, should this one end before the look.
+        zone.next = now;
         self.due.remove(name);
         self.front.push_back(name.clone());
         Verdict::Look

@@ -212,6 +212,20 @@ fn only_so_many_looks_at_once() {
 }
 
 #[test]
+fn primaries_that_do_not_answer_leave_places_for_zones_with_a_notify() {
+    let names: Vec<String> = (0..20).map(|n| format!("z{n}.")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut settings = settings(&names);
+    settings.refreshes_at_once = 8;
+    let mut bench = Bench::with(&settings, vec![]);
+    let looks: Vec<Look> = std::iter::from_fn(|| bench.take()).collect();
+    assert_eq!(looks.len(), 6);
+    let waiting = names.iter().find(|zone| looks.iter().all(|look| look.zone != name(zone))).unwrap();
+    assert_eq!(bench.hear(&notice(waiting, "192.0.2.1", None)), Verdict::Look);
+    assert_eq!(bench.take().unwrap().zone, name(waiting));
+}
+
+#[test]
 fn a_notify_has_its_sender_asked_first_and_goes_before_others() {
     let mut bench = Bench::new(&["a.", "b."]);
     bench.look(transferred(7));
