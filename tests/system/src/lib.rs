@@ -10,6 +10,7 @@ pub mod dig;
 pub mod flood;
 pub mod machine;
 pub mod peer;
+pub mod secondary;
 pub mod zones;
 
 pub use machine::{Bus, Machine};

@@ -20,4 +20,5 @@ mod tls;
 mod transcripts;
 mod transfers_in;
 mod twins;
+mod transfers;
 mod zones;
