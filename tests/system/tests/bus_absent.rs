@@ -46,6 +46,7 @@ fn the_bus_restarted_under_everything_is_not_noticed() {
         "tenon-cfgmgr.service",
         "tenon-stats.service",
         "tenon-xfrin.service",
+        "tenon-xfrout.service",
         "tenon-zonemgr.service",
     ];
     let before = units.map(|unit| machine.main_pid(unit));

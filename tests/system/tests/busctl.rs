@@ -54,6 +54,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1"),
         ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1"),
     ] {
+        machine.wait(&format!("busctl status {service}"));
         golden(&format!("{service}.tree"), &steady(&machine.must(&format!("busctl tree {service}"))));
         // The columns without the values, which vary.
         let table = machine
@@ -95,6 +96,7 @@ fn calls_and_properties() {
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 CommitEdits 'sta(ss)su' alice 0 0 '' 0",
         "get-property org.tenon.Cmdctl1 /org/tenon/Cmdctl1 org.tenon.Cmdctl1 Addresses Accounts Faults",
     ];
+    machine.wait("busctl status org.tenon.Xfrout1");
     let mut transcript = String::new();
     for call in calls {
         transcript += &format!("$ busctl {call}\n{}", steady(&machine.text(&format!("busctl {call}"))));
@@ -138,6 +140,8 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1", &["Xfrout1", "Config1", "Stats1"]),
         ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1", &["Cmdctl1", "Config1", "Stats1"]),
     ] {
+        // Some are ready before they are on the bus.
+        machine.wait(&format!("busctl status {service}"));
         let live = machine.must(&format!("busctl introspect --xml-interface {service} {path}"));
         for interface in interfaces {
             let file = machine.must(&format!("cat /usr/share/dbus-1/interfaces/org.tenon.{interface}.xml"));

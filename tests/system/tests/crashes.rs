@@ -96,6 +96,7 @@ fn every_part_killed_in_turn_comes_back() {
         "tenon-cfgmgr.service",
         "tenon-stats.service",
         "tenon-xfrin.service",
+        "tenon-xfrout.service",
         "tenon-zonemgr.service",
         "tenon-auth@1.service",
     ] {

@@ -19,6 +19,6 @@ mod statistics;
 mod tls;
 mod transcripts;
 mod transfers_in;
+mod transfers_out;
 mod twins;
-mod transfers;
 mod zones;
