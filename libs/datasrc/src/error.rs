@@ -85,6 +85,12 @@ pub enum Error {
         /// The version that was asked for.
         version: u64,
     },
+    /// There is no such zone in the store.
+    #[error("zone {zone} is not stored here")]
+    NoZone {
+        /// Its name.
+        zone: Name,
+    },
     /// A version without an SOA record at its apex was to be committed.
     #[error("zone {zone}: no SOA record at the apex, or one that cannot be read")]
     NoSoa {

@@ -17,4 +17,4 @@ pub mod sqlite;
 
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};
-pub use source::{DataSource, ZoneEntry, ZoneWriter};
+pub use source::{DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter};

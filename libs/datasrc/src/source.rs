@@ -76,6 +76,18 @@ pub trait DataSource: Send + Sync {
     /// [`Error::ZoneBusy`] while another writer is at work on the same zone; any [`Error`] of writing.
     fn begin(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneWriter + '_>, Error>;
 
+    /// Begins a change of the current version of a zone: what is not named stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoZone`]; as [`Self::begin`].
+    fn change(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneChange + '_>, Error>;
+
+    /// Keeps a version from being cleared while it is read in several calls, until the lease is dropped.
+    ///
+    /// # Errors
+    /// [`Error::VersionGone`]; any [`Error`] of reading.
+    fn lease(&self, entry: &ZoneEntry) -> Result<Lease, Error>;
+
     /// Removes a zone, its current version and its journal; false when there is none.
     ///
     /// # Errors
@@ -123,6 +135,40 @@ pub trait DataSource: Send + Sync {
     /// # Errors
     /// Any [`Error`] of writing.
     fn clear_leftovers(&self) -> Result<u64, Error>;
+}
+
+/// Held as long as a version is read; see [`DataSource::lease`].
+pub struct Lease(#[expect(dead_code, reason = "it only has to be there")] pub(crate) Option<Box<dyn Send>>);
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lease")
+    }
+}
+
+/// A change of a zone's current version, held in memory until it is committed. Dropping it changes nothing.
+pub trait ZoneChange {
+    /// The version that is being changed. Nobody else writes the zone meanwhile.
+    fn before(&self) -> &ZoneEntry;
+
+    /// Says what an RRset is to be from now on; without records it is to be gone. The last word counts.
+    ///
+    /// # Errors
+    /// [`Error::OutOfZone`], [`Error::BadRrset`].
+    fn set(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error>;
+
+    /// Makes the change a new version and that the current one, durably, and notes it in the journal, if the SOA's serial
+    /// is a newer one.
+    ///
+    /// # Errors
+    /// [`Error::NoSoa`]; any [`Error`] of writing. The version before stays the current one.
+    fn commit(self: Box<Self>) -> Result<ZoneEntry, Error>;
+
+    /// As [`Self::commit`], visible at once but not waiting for the disk; see [`ZoneWriter::commit_unsynced`].
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    fn commit_unsynced(self: Box<Self>) -> Result<ZoneEntry, Error>;
 }
 
 /// A version being written. Dropping it abandons the version and leaves nothing behind.

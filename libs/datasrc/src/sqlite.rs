@@ -16,10 +16,15 @@
 //! [`DataSource::clear_leftovers`] deletes replaced versions, and whatever killed writers left, in batches as short;
 //! call it after announcing a commit, not before.
 //!
+//! A change of few RRsets makes a version too, but writes what changed only: the rows of a version are those of its *base*,
+//! the one that was written as a whole, as far as they were born by then and had not died. What died goes when no version
+//! before is read any more.
+//!
 //! # Limits
 //! Every batch and page is bounded (about 1 MiB, 8192 rows), so memory does not grow with a zone. The file does not
 //! shrink: room of cleared versions is used again. The journal is bounded by [`JournalLimits`].
 
+mod change;
 mod clearing;
 mod create;
 mod cursor;
@@ -28,6 +33,7 @@ mod fault;
 mod lock_file;
 mod reading;
 mod rows;
+mod step;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -44,7 +50,9 @@ use tenon_zone::RrsetRef;
 
 use self::store::{Durability, Store};
 use self::writer::Writer;
-use crate::{DataSource, Error, JournalCoverage, JournalEvent, ZoneEntry, ZoneWriter, sort_key};
+use crate::{
+    DataSource, Error, JournalCoverage, JournalEvent, Lease, ZoneChange, ZoneEntry, ZoneWriter, sort_key,
+};
 
 /// What the opener of a store will do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,6 +153,14 @@ impl DataSource for SqliteSource {
         Ok(Box::new(Writer::begin(&self.store, self.limits, origin)?))
     }
 
+    fn change(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneChange + '_>, Error> {
+        Ok(Box::new(change::Change::begin(&self.store, self.limits, origin)?))
+    }
+
+    fn lease(&self, entry: &ZoneEntry) -> Result<Lease, Error> {
+        reading::lease(&self.store, entry)
+    }
+
     fn remove(&self, origin: NameRef<'_>) -> Result<bool, Error> {
         let _alone = writer::lock_zone(&self.store, origin)?;
         let key = sort_key::of(origin);
@@ -158,7 +174,7 @@ impl DataSource for SqliteSource {
                 .optional()?;
             let Some((zone_id, version)) = found else { return Ok(false) };
             writer::set_state(transaction, version, "replaced")?;
-            difference::drop_all(transaction, zone_id)?;
+            step::drop_all(transaction, zone_id)?;
             transaction.execute("DELETE FROM zones WHERE zone_id = ?1", [zone_id])?;
             transaction.execute("UPDATE store SET changes = changes + 1", [])?;
             Ok(true)

@@ -34,6 +34,9 @@ fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
         ("the journal tells how to get there", journal),
         ("the journal ends where serials do not grow", journal_breaks),
         ("changed names lead from version to version", changes),
+        ("a change leaves the rest as it is", change),
+        ("whoever reads a version is not disturbed by changes", leased),
+        ("changes refuse what writers refuse", refused_changes),
     ];
     for (what, check) in checks {
         println!("checking: {what}");
@@ -406,4 +409,89 @@ fn changes(make: Make<'_>) {
     put(3, &["e"]);
     let last = put(4, &["f"]);
     assert_eq!(told(&third, &last, 9), None);
+}
+
+/// An RRset of the changed zones.
+fn txt(origin: &tenon_wire::Name, owner: &str, texts: &[&[u8]]) -> tenon_zone::Rrset {
+    rrset(origin, owner, RrType::TXT, 5, texts)
+}
+
+fn set(source: &dyn DataSource, origin: &tenon_wire::Name, rrsets: &[tenon_zone::Rrset]) -> ZoneEntry {
+    let mut change = source.change(origin.as_ref()).unwrap();
+    rrsets.iter().for_each(|rrset| change.set(rrset.as_ref()).unwrap());
+    change.commit().unwrap()
+}
+
+fn change(make: Make<'_>) {
+    let (source, origin) = (make(), name("Example."));
+    let soa_of = |serial| apex(&origin, serial).into_iter().find(|r| r.rrtype == RrType::SOA).unwrap();
+    let start = [txt(&origin, "a", &[b"\x011"]), txt(&origin, "b", &[b"\x011", b"\x012"])];
+    let first = store(&*source, &origin, &sorted([apex(&origin, 1), start.to_vec()].concat())).unwrap();
+    let before = source.change_counter().unwrap();
+    let second = set(
+        &*source,
+        &origin,
+        &[
+            soa_of(2),
+            txt(&origin, "b", &[b"\x012", b"\x013"]),
+            txt(&origin, "c.d", &[b"\x011"]),
+            txt(&origin, "a", &[]),
+            txt(&origin, "not.there", &[]),
+        ],
+    );
+    let wanted = [soa_of(2), txt(&origin, "b", &[b"\x012", b"\x013"]), txt(&origin, "c.d", &[b"\x011"])];
+    let ns = apex(&origin, 1).into_iter().filter(|r| r.rrtype != RrType::SOA);
+    let wanted = sorted(ns.chain(wanted).collect());
+    assert_eq!(read(&*source, &second).unwrap(), wanted);
+    assert_eq!((second.serial, second.rrsets, second.records), (2, 4, 5));
+    assert!(second.version > first.version && source.change_counter().unwrap() != before);
+    assert_eq!(current(&*source, origin.as_ref()), second);
+    assert!(source.has_names_below(&second, name("d.example.").as_ref()).unwrap());
+    let (coverage, events) = told(&*source, &origin, 1);
+    assert_eq!(coverage, JournalCoverage::Complete { steps: 1 });
+    assert_eq!(events.len(), 1 + 3 + 3, "{events:?}");
+    // The same by writing a whole version: one more step, and the rows of the base are gone.
+    let third = store(&*source, &origin, &apex(&origin, 3)).unwrap();
+    assert_eq!(read(&*source, &third).unwrap(), sorted(apex(&origin, 3)));
+    assert_eq!(told(&*source, &origin, 1).0, JournalCoverage::Complete { steps: 2 });
+    let fourth = set(&*source, &origin, &[txt(&origin, "a", &[b"\x014"])]);
+    assert_eq!((fourth.serial, told(&*source, &origin, 1).0), (3, JournalCoverage::Missing), "no new serial");
+}
+
+fn leased(make: Make<'_>) {
+    let (source, origin) = (make(), name("example."));
+    let first = store(&*source, &origin, &hosts(&origin, 1, 50)).unwrap();
+    let lease = make().lease(&first).unwrap();
+    let mut versions = Vec::new();
+    for serial in 2..6 {
+        let gone = format!("h{serial:07}");
+        let soa = apex(&origin, serial).into_iter().find(|r| r.rrtype == RrType::SOA).unwrap();
+        let rrsets =
+            [soa, rrset(&origin, &gone, RrType::A, 300, &[]), txt(&origin, "new", &[&[1, serial as u8]])];
+        versions.push(set(&*source, &origin, &rrsets));
+        source.clear_leftovers().unwrap();
+        assert_eq!(read(&*source, &first).unwrap(), sorted(hosts(&origin, 1, 50)));
+    }
+    let last = versions.pop().unwrap();
+    let now = read(&*source, &last).unwrap();
+    assert_eq!(now.len() as u64, last.rrsets);
+    drop(lease);
+    source.clear_leftovers().unwrap();
+    assert!(matches!(source.lease(&first), Err(Error::VersionGone { .. })));
+    assert!(matches!(read(&*source, &versions[0]), Err(Error::VersionGone { .. })));
+    assert_eq!(read(&*source, &last).unwrap(), now);
+}
+
+fn refused_changes(make: Make<'_>) {
+    let (source, origin) = (make(), name("example."));
+    assert!(matches!(source.change(origin.as_ref()).err(), Some(Error::NoZone { .. })));
+    let first = store(&*source, &origin, &apex(&origin, 1)).unwrap();
+    let mut change = source.change(origin.as_ref()).unwrap();
+    assert_eq!(*change.before(), first);
+    assert!(matches!(make().begin(origin.as_ref()).err(), Some(Error::ZoneBusy { .. })));
+    let outside = txt(&name("other."), "a", &[b"\x01x"]);
+    assert!(matches!(change.set(outside.as_ref()), Err(Error::OutOfZone { .. })));
+    change.set(rrset(&origin, "@", RrType::SOA, 5, &[]).as_ref()).unwrap();
+    assert!(matches!(change.commit(), Err(Error::NoSoa { .. })));
+    assert_eq!(current(&*source, origin.as_ref()), first);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use tenon_wire::Name;
 
 use super::fault;
@@ -57,9 +57,37 @@ pub(super) fn clear_at_once(
     if !is_free(&path)? {
         return Ok(());
     }
-    transaction.prepare_cached("DELETE FROM rrsets WHERE version = ?1")?.execute([version])?;
+    let remains = Remains::of(transaction, version)?;
     transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+    match remains.needed_from {
+        Some(least) => transaction
+            .prepare_cached("DELETE FROM rrsets WHERE base = ?1 AND died <= ?2")?
+            .execute((remains.base, least))?,
+        None => transaction.prepare_cached("DELETE FROM rrsets WHERE base = ?1")?.execute([remains.base])?,
+    };
     Ok(())
+}
+
+/// What clearing a version may delete.
+struct Remains {
+    /// Where its rows are.
+    base: u64,
+    /// The earliest of the other versions that have rows there: what died no later is seen by none of them.
+    needed_from: Option<u64>,
+}
+
+impl Remains {
+    fn of(connection: &Connection, version: u64) -> rusqlite::Result<Self> {
+        let base: u64 = connection
+            .prepare_cached("SELECT coalesce(base, version) FROM versions WHERE version = ?1")?
+            .query_row([version], |row| row.get(0))?;
+        let needed_from = connection
+            .prepare_cached(
+                "SELECT min(version) FROM versions WHERE (base = ?1 OR version = ?1) AND version <> ?2",
+            )?
+            .query_row((base, version), |row| row.get(0))?;
+        Ok(Self { base, needed_from })
+    }
 }
 
 /// Path of the lock that readers of a version share.
@@ -123,26 +151,47 @@ fn mark_clearing(transaction: &Transaction<'_>, version: u64) -> Result<(), Writ
 fn clear_version(store: &Store, version: u64) -> Result<(), Error> {
     loop {
         let is_last = store.write(Durability::Later, |transaction| {
-            let edge: Option<(Vec<u8>, u16)> = transaction
-                .prepare_cached(
-                    "SELECT sort_key, type FROM rrsets WHERE version = ?1 ORDER BY sort_key, type LIMIT 1 OFFSET ?2",
-                )?
-                .query_row((version, BATCH_ROWS), |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            let Some((key, rrtype)) = edge else {
-                transaction.prepare_cached("DELETE FROM rrsets WHERE version = ?1")?.execute([version])?;
-                transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
-                return Ok(true);
+            let Remains { base, needed_from } = Remains::of(transaction, version)?;
+            let deleted = match needed_from {
+                Some(least) => delete_dead(transaction, base, least)?,
+                None => delete_from_start(transaction, base)?,
             };
-            transaction
-                .prepare_cached("DELETE FROM rrsets WHERE version = ?1 AND (sort_key, type) < (?2, ?3)")?
-                .execute((version, key, rrtype))?;
-            Ok(false)
+            let is_last = deleted < BATCH_ROWS as usize;
+            if is_last {
+                transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+            }
+            Ok(is_last)
         })?;
         store.wrote(BATCH_ROWS as usize * ROW_OCTETS)?;
         if is_last {
             return Ok(());
         }
+    }
+}
+
+/// Deletes a batch of rows that died no later than in that version; gives how many.
+fn delete_dead(transaction: &Transaction<'_>, base: u64, least: u64) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM rrsets WHERE (base, sort_key, type, born) IN
+             (SELECT base, sort_key, type, born FROM rrsets WHERE base = ?1 AND died <= ?2 LIMIT ?3)",
+        )?
+        .execute((base, least, BATCH_ROWS))
+}
+
+/// Deletes the first rows of a base, a batch at most; gives how many.
+fn delete_from_start(transaction: &Transaction<'_>, base: u64) -> rusqlite::Result<usize> {
+    let edge: Option<(Vec<u8>, u16)> = transaction
+        .prepare_cached(
+            "SELECT sort_key, type FROM rrsets WHERE base = ?1 ORDER BY sort_key, type LIMIT 1 OFFSET ?2",
+        )?
+        .query_row((base, BATCH_ROWS - 1), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match edge {
+        Some((key, rrtype)) => transaction
+            .prepare_cached("DELETE FROM rrsets WHERE base = ?1 AND (sort_key, type) <= (?2, ?3)")?
+            .execute((base, key, rrtype)),
+        None => transaction.prepare_cached("DELETE FROM rrsets WHERE base = ?1")?.execute([base]),
     }
 }
 

@@ -36,10 +36,8 @@ pub(super) fn if_missing(path: &Path) -> Result<(), Error> {
 pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let format: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format < 2 {
-        transaction.execute_batch(
-            "ALTER TABLE journal_steps ADD COLUMN version_before INTEGER NOT NULL DEFAULT 0;
-             PRAGMA user_version = 2;",
-        )?;
+        transaction.execute_batch(include_str!("upgrade.sql"))?;
+        transaction.execute_batch(include_str!("records.sql"))?;
     }
     Ok(())
 }
@@ -51,6 +49,7 @@ fn make(path: &Path) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute_batch(include_str!("records.sql"))?;
     transaction.execute("INSERT INTO store (changes) VALUES (1)", [])?;
     transaction.execute(
         "INSERT INTO sqlite_sequence (name, seq) VALUES ('versions', CAST(strftime('%s', 'now') AS INTEGER))",

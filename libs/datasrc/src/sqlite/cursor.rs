@@ -49,16 +49,15 @@ impl Cursor {
 
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
-        if is_gone(connection, self.version)? {
-            return Ok(Fetched::Gone);
-        }
+        let Some(base) = base_of(connection, self.version)? else { return Ok(Fetched::Gone) };
         let (key, rrtype) =
             self.page.last().map_or((Vec::new(), -1), |row| (row.key.to_vec(), i32::from(row.rrtype)));
         let mut statement = connection.prepare_cached(
             "SELECT sort_key, type, owner, ttl, rdatas FROM rrsets
-             WHERE version = ?1 AND (sort_key, type) > (?2, ?3) ORDER BY sort_key, type",
+             WHERE base = ?1 AND (sort_key, type) > (?2, ?3) AND born <= ?4 AND (died IS NULL OR died > ?4)
+             ORDER BY sort_key, type",
         )?;
-        let mut found = statement.query((self.version, key, rrtype))?;
+        let mut found = statement.query((base, key, rrtype, self.version))?;
         self.page.clear();
         self.at = 0;
         self.last = true;
@@ -79,11 +78,12 @@ impl Cursor {
     }
 }
 
-/// Whether the rows of a version are, or may soon be, incomplete.
-pub(super) fn is_gone(connection: &Connection, version: u64) -> rusqlite::Result<bool> {
-    let state: Option<String> = connection
-        .prepare_cached("SELECT state FROM versions WHERE version = ?1")?
-        .query_row([version], |row| row.get(0))
+/// The version that was written as a whole and whose rows, as far as they were born and had not died, make up this one;
+/// none when they are, or may soon be, incomplete.
+pub(super) fn base_of(connection: &Connection, version: u64) -> rusqlite::Result<Option<u64>> {
+    let found: Option<(String, u64)> = connection
+        .prepare_cached("SELECT state, coalesce(base, version) FROM versions WHERE version = ?1")?
+        .query_row([version], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(state.is_none_or(|state| state == "clearing"))
+    Ok(found.filter(|(state, _)| state != "clearing").map(|(_, base)| base))
 }

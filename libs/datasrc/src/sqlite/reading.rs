@@ -8,11 +8,11 @@ use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
 use super::clearing::lease_path;
-use super::cursor::{Cursor, Fetched, is_gone};
+use super::cursor::{Cursor, Fetched, base_of};
 use super::lock_file::LockFile;
 use super::rows::{self, Rows};
 use super::store::Store;
-use crate::{Error, JournalCoverage, JournalEvent, ZoneEntry, sort_key};
+use crate::{Error, JournalCoverage, JournalEvent, Lease, ZoneEntry, sort_key};
 
 const ENTRY: &str =
     "SELECT name, version, serial, rrsets, records, committed_usec FROM zones WHERE version IS NOT NULL";
@@ -102,14 +102,13 @@ pub(super) fn rrsets_at(
 ) -> Result<(), Error> {
     let key = key_below(entry, owner);
     let found = store.read_at_once(|connection| {
-        if is_gone(connection, entry.version)? {
-            return Ok(None);
-        }
+        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
         let mut rows = Rows::default();
         let mut statement = connection.prepare_cached(
-            "SELECT type, owner, ttl, rdatas FROM rrsets WHERE version = ?1 AND sort_key = ?2 ORDER BY type",
+            "SELECT type, owner, ttl, rdatas FROM rrsets
+             WHERE base = ?1 AND sort_key = ?2 AND born <= ?3 AND (died IS NULL OR died > ?3) ORDER BY type",
         )?;
-        let mut found = statement.query((entry.version, &key))?;
+        let mut found = statement.query((base, &key, entry.version))?;
         while let Some(row) = found.next()? {
             rows.push(rows::Row {
                 key: &key,
@@ -137,14 +136,13 @@ pub(super) fn has_names_below(store: &Store, entry: &ZoneEntry, owner: NameRef<'
         None => end.push(u8::MAX),
     }
     let found = store.read_at_once(|connection| {
-        if is_gone(connection, entry.version)? {
-            return Ok(None);
-        }
+        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
         connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM rrsets WHERE version = ?1 AND sort_key > ?2 AND sort_key < ?3)",
+                "SELECT EXISTS (SELECT 1 FROM rrsets WHERE base = ?1 AND sort_key > ?2 AND sort_key < ?3
+                 AND born <= ?4 AND (died IS NULL OR died > ?4))",
             )?
-            .query_row((entry.version, &key, &end), |row| row.get(0))
+            .query_row((base, &key, &end, entry.version), |row| row.get(0))
             .map(Some)
     })?;
     found.ok_or_else(|| gone(entry))
@@ -205,6 +203,15 @@ fn gone(entry: &ZoneEntry) -> Error {
 
 fn no_name(store: &Store, entry: &ZoneEntry, owner: &str) -> Error {
     damaged(store, format!("{owner:?} in zone {} is not a name", entry.origin))
+}
+
+pub(super) fn lease(store: &Store, entry: &ZoneEntry) -> Result<Lease, Error> {
+    // Where no lock file can be made, the version may be cleared under the reader, who is then told.
+    let lock = LockFile::shared(lease_path(store, entry.version)).ok().flatten();
+    match store.read_at_once(|connection| base_of(connection, entry.version))? {
+        Some(_) => Ok(Lease(lock.map(|lock| Box::new(lock) as Box<dyn Send>))),
+        None => Err(gone(entry)),
+    }
 }
 
 /// One step of the journal of a zone.

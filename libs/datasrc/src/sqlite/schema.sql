@@ -22,20 +22,27 @@ CREATE TABLE zones (
 CREATE TABLE versions (
     version INTEGER PRIMARY KEY AUTOINCREMENT,
     zone_id INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('writing', 'current', 'replaced', 'clearing'))
+    state TEXT NOT NULL CHECK (state IN ('writing', 'current', 'replaced', 'clearing')),
+    -- The version that was written as a whole and of which this one is a change; NULL: this one was itself.
+    base INTEGER
 );
+CREATE INDEX versions_of_base ON versions (base) WHERE base IS NOT NULL;
 
--- An RRset a row. owner is relative to the zone ('@' is the apex); sort_key puts owners into canonical order;
--- rdatas holds, for each record, its length in two octets and its data.
+-- An RRset a row. base is the version that was written as a whole; born is the version in which the row came (0: with the
+-- base), died the one in which it was gone again. owner is relative to the zone ('@' is the apex); sort_key puts owners
+-- into canonical order; rdatas holds, for each record, its length in two octets and its data.
 CREATE TABLE rrsets (
-    version INTEGER NOT NULL,
+    base INTEGER NOT NULL,
     sort_key BLOB NOT NULL,
     type INTEGER NOT NULL,
+    born INTEGER NOT NULL,
+    died INTEGER,
     owner TEXT NOT NULL,
     ttl INTEGER NOT NULL,
     rdatas BLOB NOT NULL,
-    PRIMARY KEY (version, sort_key, type)
+    PRIMARY KEY (base, sort_key, type, born)
 ) WITHOUT ROWID;
+CREATE INDEX dead_rrsets ON rrsets (base, died) WHERE died IS NOT NULL;
 
 -- How a version differs from the one before it.
 CREATE TABLE journal_steps (
@@ -63,26 +70,3 @@ CREATE TABLE journal (
 
 -- Mnemonics of record types.
 CREATE TABLE types (type INTEGER PRIMARY KEY, mnemonic TEXT NOT NULL);
-
--- Current records for people: data in hexadecimal, several of one RRset with a space between.
-CREATE VIEW records AS
-SELECT zones.name AS zone, rrsets.owner AS owner, rrsets.ttl AS ttl,
-    coalesce(types.mnemonic, 'TYPE' || rrsets.type) AS type,
-    (WITH RECURSIVE
-        hexed(h) AS (SELECT hex(rrsets.rdatas)),
-        split(at, length) AS (
-            SELECT 1, 0
-            UNION ALL
-            SELECT at + 4 + 2 * ((instr('0123456789ABCDEF', substr(h, at, 1)) - 1) * 4096
-                + (instr('0123456789ABCDEF', substr(h, at + 1, 1)) - 1) * 256
-                + (instr('0123456789ABCDEF', substr(h, at + 2, 1)) - 1) * 16
-                + (instr('0123456789ABCDEF', substr(h, at + 3, 1)) - 1)),
-                2 * ((instr('0123456789ABCDEF', substr(h, at, 1)) - 1) * 4096
-                + (instr('0123456789ABCDEF', substr(h, at + 1, 1)) - 1) * 256
-                + (instr('0123456789ABCDEF', substr(h, at + 2, 1)) - 1) * 16
-                + (instr('0123456789ABCDEF', substr(h, at + 3, 1)) - 1))
-            FROM split, hexed WHERE at < length(h))
-     SELECT group_concat(substr(h, at - length, length), ' ') FROM split, hexed WHERE at > 1) AS rdata
-FROM zones
-JOIN rrsets ON rrsets.version = zones.version
-LEFT JOIN types ON types.type = rrsets.type;

@@ -135,13 +135,55 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     let (_directory, path) = directory();
     commit(&SqliteSource::open(&path, Access::Create).unwrap(), &name("example."), 1, 3).unwrap();
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("ALTER TABLE journal_steps DROP COLUMN version_before; PRAGMA user_version = 1;")
-        .unwrap();
+    old.execute_batch(
+        "DROP VIEW records; DROP INDEX versions_of_base; DROP INDEX dead_rrsets;
+         ALTER TABLE journal_steps DROP COLUMN version_before;
+         ALTER TABLE versions DROP COLUMN base;
+         ALTER TABLE rrsets RENAME TO rrsets_2;
+         CREATE TABLE rrsets (version INTEGER NOT NULL, sort_key BLOB NOT NULL, type INTEGER NOT NULL,
+             owner TEXT NOT NULL, ttl INTEGER NOT NULL, rdatas BLOB NOT NULL,
+             PRIMARY KEY (version, sort_key, type)) WITHOUT ROWID;
+         INSERT INTO rrsets SELECT base, sort_key, type, owner, ttl, rdatas FROM rrsets_2;
+         DROP TABLE rrsets_2;
+         CREATE VIEW records AS SELECT * FROM rrsets;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
     drop(old);
     let source = SqliteSource::open(&path, Access::ReadWrite).unwrap();
     let entry = source.zone(name("example.").as_ref()).unwrap().unwrap();
+    assert_eq!(count(&source, "SELECT count(*) FROM records WHERE type = 'A'"), 3);
     let after = commit(&source, &name("example."), 2, 4).unwrap();
     assert_eq!(source.changed_names(&after, entry.version, 9).unwrap().unwrap().len(), 2);
+}
+
+#[test]
+fn changes_leave_no_dead_rows() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    let origin = name("example.");
+    let first = commit(&source, &origin, 1, 100).unwrap();
+    let host = |number: u32| Name::from_text(&format!("h{number:07}"), Some(origin.as_ref())).unwrap();
+    let gone = |number: u32| {
+        let mut change = source.change(origin.as_ref()).unwrap();
+        let rdatas = RdataList::from_packed(&[]);
+        change.set(RrsetRef { owner: host(number).as_ref(), rrtype: RrType::A, ttl: 1, rdatas }).unwrap();
+        change.commit().unwrap()
+    };
+    gone(1);
+    let rows = || count(&source, "SELECT count(*) FROM rrsets");
+    assert_eq!(rows(), 100);
+    let lease = source.lease(&source.zone(origin.as_ref()).unwrap().unwrap()).unwrap();
+    (2..50).for_each(|number| drop(gone(number)));
+    assert_eq!(rows(), 100, "one version is read, and sees all but the first");
+    drop(lease);
+    assert!(source.clear_leftovers().unwrap() > 0);
+    assert_eq!(rows(), 52);
+    assert_eq!(count(&source, "SELECT count(*) FROM versions"), 1);
+    assert_eq!(count(&source, "SELECT count(*) FROM records"), 52);
+    let last = commit(&source, &origin, 2, 10).unwrap();
+    source.clear_leftovers().unwrap();
+    assert_eq!((rows(), last.rrsets, first.rrsets), (11, 11, 101));
 }
 
 #[test]

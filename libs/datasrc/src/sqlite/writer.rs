@@ -8,9 +8,10 @@ use tenon_wire::{NameRef, RrType};
 use tenon_zone::RrsetRef;
 
 use super::clearing;
-use super::difference::{Difference, Outcome, Step};
+use super::difference::Difference;
 use super::lock_file::LockFile;
 use super::rows::{Apex, Rows};
+use super::step::{Outcome, Step};
 use super::store::{Durability, Store, WriteError};
 use super::{JournalLimits, fault};
 use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
@@ -163,7 +164,8 @@ impl<'a> Writer<'a> {
                 None => Outcome::Same,
             };
             let entry = self.entry(begun, serial);
-            flip(transaction, begun, &entry, before, outcome, self.limits)?;
+            let replaced = before.map(|before| before.version);
+            flip(transaction, begun.zone_id, &entry, replaced, outcome, self.limits)?;
             if let Some(before) = before {
                 clearing::clear_at_once(self.store, transaction, before.version)?;
             }
@@ -185,7 +187,8 @@ impl<'a> Writer<'a> {
         };
         let entry = self.entry(begun, serial);
         self.store.write(durability, |transaction| {
-            flip(transaction, begun, &entry, before, outcome, self.limits)
+            let replaced = before.map(|before| before.version);
+            flip(transaction, begun.zone_id, &entry, replaced, outcome, self.limits)
         })?;
         Ok(entry)
     }
@@ -283,7 +286,7 @@ fn insert(
 ) -> Result<usize, WriteError> {
     let started = Instant::now();
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO rrsets (version, sort_key, type, owner, ttl, rdatas) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6)",
     )?;
     let mut at = from;
     while let Some(row) = rows.get(at) {
@@ -297,25 +300,25 @@ fn insert(
 }
 
 /// Makes a version the current one.
-fn flip(
+pub(super) fn flip(
     transaction: &Transaction<'_>,
-    begun: Begun,
+    zone_id: i64,
     entry: &ZoneEntry,
-    before: Option<Before>,
+    before: Option<u64>,
     outcome: Outcome,
     limits: JournalLimits,
 ) -> Result<(), WriteError> {
     if let Some(before) = before {
-        set_state(transaction, before.version, "replaced")?;
+        set_state(transaction, before, "replaced")?;
     }
-    set_state(transaction, begun.version, "current")?;
+    set_state(transaction, entry.version, "current")?;
     transaction
         .prepare_cached(
             "UPDATE zones SET name = ?2, version = ?3, serial = ?4, rrsets = ?5, records = ?6, committed_usec = ?7
              WHERE zone_id = ?1",
         )?
         .execute((
-            begun.zone_id,
+            zone_id,
             entry.origin.to_string(),
             entry.version,
             entry.serial,
@@ -324,7 +327,7 @@ fn flip(
             entry.committed_usec,
         ))?;
     transaction.prepare_cached("UPDATE store SET changes = changes + 1")?.execute([])?;
-    outcome.settle(transaction, begun.zone_id, begun.version, limits)
+    outcome.settle(transaction, zone_id, entry.version, limits)
 }
 
 pub(super) fn set_state(transaction: &Transaction<'_>, version: u64, state: &str) -> rusqlite::Result<usize> {
@@ -332,13 +335,13 @@ pub(super) fn set_state(transaction: &Transaction<'_>, version: u64, state: &str
 }
 
 /// Serial of an SOA's record data (RFC 1035 section 3.3.13).
-fn soa_serial(rdata: &[u8]) -> Option<u32> {
+pub(super) fn soa_serial(rdata: &[u8]) -> Option<u32> {
     let (_, rest) = NameRef::split_from(rdata).ok()?;
     let (_, rest) = NameRef::split_from(rest).ok()?;
     rest.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-fn now_usec() -> u64 {
+pub(super) fn now_usec() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

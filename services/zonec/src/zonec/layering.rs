@@ -32,6 +32,8 @@ impl Zonec {
     /// Compiles a version as a layer on the zone's image. None when that is not possible, or no gain: the zone is then
     /// to be compiled whole, which also tells what is wrong, if anything is.
     pub fn layer(&self, store: &mut Store, wanted: &Wanted) -> Option<Compiled> {
+        // Without it, changes that come one upon the other would clear the version that is read here name by name.
+        let _lease = store.with(|source| source.lease(&wanted.entry)).ok()?;
         let (onto, owners) = self.plan_layer(store, wanted)?;
         self.ledger().begin(&wanted.entry);
         let started = Instant::now();
