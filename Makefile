@@ -20,7 +20,7 @@ COMPONENTS  = auth zonec cfgmgr cmdctl stats xfrin xfrout zonemgr
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
-.PHONY: help build install stage run test chaos check deny bench clean
+.PHONY: help build install stage run test chaos check fuzz deny bench clean
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -35,6 +35,14 @@ chaos: ## Kill every part of two Tenons at random for ten minutes, then compare 
 
 check: ## Formatting, lints, dependencies, units
 	@packaging/check
+
+FUZZ_SECONDS ?= 600
+fuzz: ## Look for inputs that break the readers and the answers (nightly compiler; FUZZ_SECONDS for each of four targets)
+	cargo fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --version ~0.13 --locked
+	for target in question answer master rdata; do \
+	    mkdir -p tests/fuzz/libfuzzer/corpus/$$target && \
+	    $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz/libfuzzer $$target tests/fuzz/libfuzzer/corpus/$$target tests/fuzz/seeds/$$target \
+	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
 
 deny: ## Dependency policy with the list of known vulnerabilities (installs cargo-deny, a few minutes)
 	cargo deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --version ~0.20 --locked

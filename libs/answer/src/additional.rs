@@ -50,7 +50,7 @@ impl<'c> Search<'c, '_, '_> {
             let name = whole.get(..length).unwrap_or(&[]);
             let target = match additional.position {
                 None => owner,
-                Some(position) if written.as_stored => Owner::Place(written.base + position),
+                Some(position) if written.as_stored => Owner::Place(written.place(rrset, position)),
                 Some(_) => Owner::Whole(name),
             };
             let name = if additional.position.is_some() { name } else { &[] };

@@ -58,6 +58,30 @@ pub(crate) struct Written {
     pub(crate) base: usize,
     /// Names were compressed as the image says, so that positions of the image hold.
     pub(crate) as_stored: bool,
+    /// The owner is the root, which is one octet where a pointer is two.
+    root: bool,
+}
+
+impl Written {
+    /// Where a position of the RRset as stored lies in the response.
+    pub(crate) fn place(&self, rrset: &RrsetView<'_>, position: usize) -> usize {
+        place(self.base, self.root, rrset, position)
+    }
+}
+
+/// Where a position of an RRset as stored lies in the response, if the first owner would begin at `base` as a pointer.
+fn place(base: usize, root: bool, rrset: &RrsetView<'_>, position: usize) -> usize {
+    let shift = if root {
+        // Each record but the first is an octet shorter than with a pointer.
+        let ends = rrset.rdatas().iter().scan(0, |end, rdata| {
+            *end += RECORD_HEAD + rdata.len();
+            Some(*end)
+        });
+        ends.take_while(|&end| end <= position).count()
+    } else {
+        0
+    };
+    (base + position).wrapping_sub(shift)
 }
 
 /// One RRset and how it is to be written.
@@ -110,11 +134,11 @@ impl Record<'_> {
         }
         writer.count(self.section, self.rrset.records);
         if self.rrset.is_plain() || self.fill(writer, names, base)? {
-            return Ok(Written { start, base, as_stored: true });
+            return Ok(Written { start, base, as_stored: true, root: self.is_root() });
         }
         writer.rewind(mark);
         self.expanded(writer, names, head)?;
-        Ok(Written { start, base, as_stored: false })
+        Ok(Written { start, base, as_stored: false, root: self.is_root() })
     }
 
     /// Fills the holes; false when a pointer does not reach.
@@ -130,19 +154,12 @@ impl Record<'_> {
         Ok(true)
     }
 
-    /// Where a position of the RRset as stored lies in the response.
     fn actual(&self, base: usize, position: usize) -> usize {
-        let shift = if matches!(self.owner, Owner::Suffix(0)) {
-            // Each record but the first is an octet shorter than with a pointer.
-            let ends = self.rrset.rdatas().iter().scan(0, |end, rdata| {
-                *end += RECORD_HEAD + rdata.len();
-                Some(*end)
-            });
-            ends.take_while(|&end| end <= position).count()
-        } else {
-            0
-        };
-        (base + position).wrapping_sub(shift)
+        place(base, self.is_root(), self.rrset, position)
+    }
+
+    const fn is_root(&self) -> bool {
+        matches!(self.owner, Owner::Suffix(0))
     }
 
     /// Writes the records with all names whole.

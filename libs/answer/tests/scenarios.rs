@@ -47,6 +47,7 @@ scenarios! {
     nsec 16,
     nsec3 15,
     qtypes 16,
+    root 5,
     truncation 7,
     wildcards 29,
     zone_options 9,

@@ -146,7 +146,8 @@ fn bindctl_says_of_every_service_what_its_absence_costs() {
         machine.must(&format!("systemctl stop {unit}.service $(systemctl list-unit-files --no-legend {unit}.socket | cut -d' ' -f1)"));
         machine.wait(&format!("! systemctl is-active {unit}.service"));
         let status = machine.must("bindctl status");
-        let problem = status.lines().find(|line| line.contains(&format!("problem   {unit} is not on the bus")));
+        let problem =
+            status.lines().find(|line| line.contains(&format!("problem   {unit} is not on the bus")));
         println!("{}", problem.unwrap_or_default());
         assert!(problem.is_some_and(|problem| problem.contains(part)), "{unit}: {status}");
         assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR", "without {unit}");

@@ -59,6 +59,17 @@ impl Server {
         Self::served(directory, &manifest)
     }
 
+    /// Serves a zone of RRsets in canonical order.
+    pub(crate) fn of_rrsets(origin: &str, rrsets: &[Rrset]) -> Self {
+        Self::of_files(origin, |directory| {
+            let mut builder = ImageBuilder::create(directory, "zones.image").unwrap();
+            builder.begin_zone(origin.parse::<Name>().unwrap().as_ref(), 1, 1).unwrap();
+            rrsets.iter().for_each(|rrset| builder.add(rrset.as_ref()).unwrap());
+            builder.end_zone().unwrap();
+            vec![builder.finish().unwrap()]
+        })
+    }
+
     /// Serves zones whose image is not there.
     pub(crate) fn without_images(origins: &[&str]) -> Self {
         Self::of(tempfile::tempdir().unwrap(), origins, &[missing()], "secondary")
