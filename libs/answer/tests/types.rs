@@ -11,7 +11,7 @@ use support::{Server, query};
 use tenon_answer::Transport;
 use tenon_datasrc::master::{Item, Limits, read_text};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_datasrc::{DataSource, ZoneWriter};
+use tenon_datasrc::DataSource;
 use tenon_wire::rdata::{display, unpack};
 use tenon_wire::{Name, RrType};
 use tenon_zone::Rrset;
