@@ -1,7 +1,7 @@
 //! Two Tenons, each on a systemd and in a network of its own, joined by a cable: one the secondary of the other.
 
 use crate::zones::{load, serial};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tenon_system_tests::{Machine, zones};
 
 pub(crate) const PRIMARY: &str = "192.0.2.1";
@@ -80,4 +80,60 @@ fn with_the_cable_out_the_clock_finds_the_change() {
     println!("answered {took:?} after the cable was put back");
     let zone = secondary.must("bindctl --json zone show example.com");
     assert!(!zone.contains("\"notify_serial\": 2"), "by the clock, not by NOTIFY: {zone}");
+}
+
+/// So many small zones at once.
+const SMALL: u32 = 1000;
+
+/// Loads small zones, a large one and that of a host on the primary, all with this serial.
+fn load_all(primary: &Machine, number: u32) {
+    primary.write("/tmp/tld", zones::delegations(50_000, number));
+    primary.write("/tmp/example", zones::example(number));
+    primary.write(
+        "/tmp/make",
+        format!(
+            "mkdir -p /tmp/many; echo tld /tmp/tld > /tmp/set; echo example.com /tmp/example >> /tmp/set; \
+             for n in $(seq {SMALL}); do z=z$n.test; \
+             printf '%s. 60 IN SOA ns.%s. h.%s. {number} 7200 3600 1209600 300\\n%s. 60 IN NS ns.%s.\\nns.%s. 60 IN A 192.0.2.1\\n' $z $z $z $z $z $z > /tmp/many/$z; \
+             echo $z /tmp/many/$z; done >> /tmp/set"
+        ),
+    );
+    primary.must("bash /tmp/make && tenon-loadzone --wait 60 --list /tmp/set");
+}
+
+#[test]
+fn a_thousand_small_zones_and_a_large_one_at_once() {
+    let (primary, secondary) = boot();
+    load_all(&primary, 1);
+    wait_serial(&primary, "tld", 1);
+    wait_serial(&primary, &format!("z{SMALL}.test"), 1);
+    secondary.write("/tmp/names", primary.must("cut -d' ' -f1 /tmp/set"));
+    let began = Instant::now();
+    let said = secondary.must(&format!("bindctl zone add --from /tmp/names --primary {PRIMARY} --wait 300"));
+    println!("{} after {:?}", said.lines().last().unwrap_or_default(), began.elapsed());
+    assert!(said.contains(&format!("{} zones are answered", SMALL + 2)), "{said}");
+
+    let began = Instant::now();
+    load_all(&primary, 2);
+    println!("loaded again on the primary within {:?}", began.elapsed());
+    let manifest = "/var/lib/tenon/images/MANIFEST";
+    secondary.wait_for(
+        &format!("test \"$(grep -c '^zone [^ ]* serial=2 ' {manifest})\" = {}", SMALL + 2),
+        Duration::from_secs(180),
+    );
+    println!("all on the secondary {:?} after the loading began", began.elapsed());
+    for zone in ["tld", "example.com", "z1.test", "z1000.test"] {
+        wait_serial(&secondary, zone, 2);
+    }
+    let counters = secondary.must("bindctl --json stats show zonemgr");
+    let counters: serde_json::Value = serde_json::from_str(&counters).unwrap();
+    let count = |name: &str| counters["zonemgr"]["counters"][name]["value"].as_u64().unwrap();
+    println!(
+        "{} NOTIFYs heard, {} looks, {} transfers",
+        count("notifies"),
+        count("refreshes"),
+        count("refreshes_transferred")
+    );
+    assert!(count("notifies") >= u64::from(SMALL), "by NOTIFY, not by the clock");
+    assert_eq!(count("zones_failing"), 0);
 }
