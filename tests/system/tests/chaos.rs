@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tenon_system_tests::{Machine, zones};
 
 /// Everything that may be killed, on either side.
-const UNITS: [&str; 7] = [
+const UNITS: [&str; 8] = [
     "tenon-auth@1.service",
     "tenon-zonec.service",
     "tenon-xfrin.service",
@@ -18,6 +18,15 @@ const UNITS: [&str; 7] = [
     "tenon-zonemgr.service",
     "tenon-cfgmgr.service",
     "tenon-stats.service",
+    "tenon-cmdctl.service",
+];
+/// Who has a hand in a transfer: on the primary (0) or the secondary (1).
+const HANDS: [(usize, &str); 5] = [
+    (0, "tenon-xfrout.service"),
+    (0, "tenon-auth@1.service"),
+    (1, "tenon-xfrin.service"),
+    (1, "tenon-zonemgr.service"),
+    (1, "tenon-auth@1.service"),
 ];
 const SMALL: u32 = 30;
 /// How long everything may take to be the same on both sides after the last kill.
@@ -123,7 +132,7 @@ fn everything_killed_in_random_order_converges() {
 
     let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut kills: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut changes = 0;
+    let (mut changes, mut mid_transfer) = (0, 0);
     std::thread::scope(|scope| {
         let watchers = [(&primary, "primary"), (&secondary, "secondary")]
             .map(|(machine, name)| scope.spawn(|| watch(machine, name, &stop, &asked)));
@@ -131,6 +140,13 @@ fn everything_killed_in_random_order_converges() {
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until && watchers.iter().all(|watcher| !watcher.is_finished()) {
             changes += change(&mut world, &primary, &mut dice);
+            if is_transferring(&secondary) {
+                let (side, unit) = HANDS[dice.below(HANDS.len() as u64) as usize];
+                if kill([&primary, &secondary][side], unit) {
+                    *kills.entry(unit).or_default() += 1;
+                    mid_transfer += 1;
+                }
+            }
             disturb([&primary, &secondary], &mut dice, &mut kills);
         }
         stop.store(true, Ordering::Relaxed);
@@ -140,10 +156,10 @@ fn everything_killed_in_random_order_converges() {
     });
     let killed: u64 = kills.values().sum();
     println!(
-        "seed {seed}: {killed} kills {kills:?}, {changes} changes, {} questions answered",
+        "seed {seed}: {killed} kills {kills:?}, {mid_transfer} of them during a transfer, {changes} changes, {} questions answered",
         asked.load(Ordering::Relaxed)
     );
-    assert!(killed > 20, "too few kills to mean anything");
+    assert!(killed > 20 && mid_transfer > 2, "too few kills to mean anything");
     let took = converge(&world, &primary, &secondary);
     println!("the same on both sides {took:?} after the last kill");
     check(&world, &primary, &secondary);
@@ -168,6 +184,15 @@ fn change(world: &mut World, primary: &Machine, dice: &mut Dice) -> u64 {
     }
     world.load(primary, &zones);
     zones.len() as u64
+}
+
+/// Waits a moment for a transfer to be under way; whether one is.
+fn is_transferring(secondary: &Machine) -> bool {
+    let jobs = "busctl call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 List tu 0 0";
+    secondary
+        .run(&format!("for n in $(seq 40); do {jobs} 2>/dev/null | grep -q '\"running\"' && exit 0; sleep 0.02; done; exit 1"))
+        .status
+        .success()
 }
 
 /// Kills one part or all, on one side or both, and waits a moment.
