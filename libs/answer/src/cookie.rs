@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn asker(address: &str, seconds: u32) -> Asker {
-        Asker { transport: Transport::Udp, address: address.parse().unwrap(), seconds }
+        Asker { transport: Transport::Udp, address: address.parse().unwrap(), encrypted: false, seconds }
     }
 
     const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";

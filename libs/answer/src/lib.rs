@@ -45,6 +45,8 @@ pub struct Asker {
     pub transport: Transport,
     /// Whence; an IPv4 address as such, however the socket shows it.
     pub address: IpAddr,
+    /// Nobody can look into the way between.
+    pub encrypted: bool,
     /// Seconds since 1970, modulo 2^32: for the times in cookies.
     pub seconds: u32,
 }

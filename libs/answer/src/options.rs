@@ -27,6 +27,8 @@ pub(crate) struct Options<'s> {
     pub(crate) asks_for_keepalive: bool,
     asks_for_version: bool,
     asks_for_expiry: bool,
+    /// The client pads its messages on a way that nobody can look into, and so wants the response padded.
+    pub(crate) is_padded: bool,
     /// What the client's cookie came to.
     pub(crate) presented: Option<Presented>,
     /// An option does not have a form that it may have: FORMERR.
@@ -62,6 +64,7 @@ impl<'s> Options<'s> {
                     options.is_malformed |= !data.is_empty();
                 }
                 option::EXPIRE => options.asks_for_expiry = true,
+                option::PADDING => options.is_padded = asker.encrypted,
                 _ => {}
             }
         }

@@ -12,6 +12,9 @@ use crate::options::{Options, ZoneOptions};
 use crate::search::Search;
 use crate::{AnswerSettings, Asker, Outcome, Scratch, Transport, chaos};
 
+/// Responses are padded to a multiple of so many octets (RFC 8467 section 4.1).
+const PADDING_BLOCK: usize = 468;
+
 /// Smallest response size that every client takes (RFC 1035 section 4.2.1, RFC 6891 section 6.2.5).
 const MIN_UDP: u16 = 512;
 
@@ -211,7 +214,7 @@ impl Responder<'_, '_> {
     }
 
     /// Notes what the response is, and completes it.
-    fn finish(self, writer: ResponseWriter<'_>, rcode: Rcode, error: Option<ExtendedError>) -> usize {
+    fn finish(self, mut writer: ResponseWriter<'_>, rcode: Rcode, error: Option<ExtendedError>) -> usize {
         let zone = match &self.received.question {
             Some(question) if !matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::BADCOOKIE) => {
                 self.options.of_zone(self.catalog, question, self.scratch)
@@ -222,6 +225,9 @@ impl Responder<'_, '_> {
         facts.rcode = rcode.0;
         facts.truncated = writer.has_flags(flag::TC);
         facts.authoritative = writer.has_flags(flag::AA);
+        if self.options.is_padded {
+            writer.pad_to(PADDING_BLOCK);
+        }
         writer.finish(rcode, self.options.all(&zone, error))
     }
 

@@ -4,8 +4,8 @@
 mod support;
 
 use hickory_proto::op::Message;
-use support::Server;
-use tenon_answer::{AnswerSettings, Transport};
+use support::{Server, asker};
+use tenon_answer::{AnswerSettings, Asker, Outcome, Transport, respond};
 use tenon_image::Cause;
 
 const ZONE: &str = "$TTL 300\n@ SOA ns admin 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n";
@@ -255,4 +255,29 @@ fn a_cookie_can_be_asked_for_without_a_question() {
     assert_eq!(rcode(&mut server, &both), (0, 51), "ours");
     assert_eq!(rcode(&mut server, &[[1; 8], [2; 8], [3; 8]].concat()), (23, 51), "not ours");
     assert_eq!(rcode(&mut server, &[1; 7]).0, 1, "too short");
+}
+
+#[test]
+fn who_pads_over_tls_gets_padded_answers() {
+    let mut server = server();
+    server.settings.nsid = "name".to_owned();
+    let mut length = |name: &[u8], options: &[u8], encrypted| {
+        let question = [name, &[0, 1, 0, 1]].concat();
+        let opt = [b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00", &[options.len() as u8][..], options].concat();
+        let query = message(0, [1, 0, 0, 1], &[&question, &opt]);
+        let asker = Asker { encrypted, ..asker(Transport::Tcp) };
+        let mut reply = vec![0xff; 65_535];
+        let outcome =
+            respond(&server.catalog, &server.settings, &asker, &query, &mut reply, &mut server.scratch);
+        let Outcome::Reply(length) = outcome else { panic!("{outcome:?}") };
+        Message::from_vec(&reply[..length]).unwrap();
+        (length, reply[..length].ends_with(&[0; 300]))
+    };
+    let name = b"\x02ns\x07example\x00";
+    let padding = b"\x00\x0c\x00\x02\x00\x00";
+    assert_eq!(length(name, padding, true), (468, true));
+    assert_eq!(length(name, &[&b"\x00\x03\x00\x00"[..], padding].concat(), true), (468, true), "with NSID");
+    assert_eq!(length(b"\x02nx\x07example\x00", padding, true), (468, true));
+    assert!(length(name, padding, false).0 < 100, "everybody sees it anyway");
+    assert!(length(name, b"", true).0 < 100, "not asked for");
 }

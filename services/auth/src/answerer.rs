@@ -147,7 +147,12 @@ impl Handler for Answerer {
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
         let transport = transport(from);
-        let asker = Asker { transport, address: from.peer.ip().to_canonical(), seconds: self.seconds };
+        let asker = Asker {
+            transport,
+            address: from.peer.ip().to_canonical(),
+            encrypted: from.transport == Tls,
+            seconds: self.seconds,
+        };
         let Published { catalog, answer, .. } = &*self.current;
         let scratch = &mut self.scratch;
         let respond = AssertUnwindSafe(|| respond(catalog, answer, &asker, message, out, scratch));

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use common::zones::{image, zone};
 use common::{PATIENCE, bound, client, question, until};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use socket2::Type;
 use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
@@ -34,6 +37,8 @@ const NOTAUTH: u8 = 9;
 struct House {
     instance: Arc<Instance>,
     server: SocketAddr,
+    tls: SocketAddr,
+    trusted: CertificateDer<'static>,
     scratch: tempfile::TempDir,
 }
 
@@ -48,17 +53,23 @@ impl House {
         Manifest { generation: 1, zones }.write(scratch.path()).unwrap();
         let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let server = listener.local_addr().unwrap().as_socket().unwrap();
-        let sockets = [listener, bound(Type::DGRAM, server)].map(|fd| InheritedSocket {
-            name: "test".to_owned(),
-            fd: fd.into(),
-            tls: false,
-        });
+        let encrypted = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
+        let tls = encrypted.local_addr().unwrap().as_socket().unwrap();
+        let named =
+            |fd: socket2::Socket, tls| InheritedSocket { name: "test".to_owned(), fd: fd.into(), tls };
+        let sockets =
+            [named(listener, false), named(bound(Type::DGRAM, server), false), named(encrypted, true)];
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
+        std::fs::write(scratch.path().join("certificate.pem"), cert.pem()).unwrap();
+        std::fs::write(scratch.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
         let settings: AuthSettings = serde_json::from_value(settings).unwrap();
-        let [images, doors, tls] = [(); 3].map(|()| scratch.path().to_owned());
-        let places = Places { images, doors, tls };
+        let directories = [(); 3].map(|()| scratch.path().to_owned());
+        let [images, doors, secrets] = directories;
+        let places = Places { images, doors, tls: secrets };
         let cookies = CookieFile::new(&scratch.path().join("cookie-secrets")).unwrap();
         let instance = Instance::start(1, &places, cookies, sockets.into(), &settings).unwrap();
-        Self { instance, server, scratch }
+        Self { instance, server, tls, trusted: cert.der().clone(), scratch }
     }
 
     fn door(&self, name: &str) -> UnixListener {
@@ -71,6 +82,21 @@ impl House {
         stream
     }
 
+    /// A session over TLS in which the client names these protocols.
+    fn encrypted(&self, alpn: &[&str]) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.trusted.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = ServerName::try_from("dns.example").unwrap();
+        let stream = TcpStream::connect(self.tls).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
+    }
+
     fn counts<const N: usize>(&self, names: [&str; N]) -> [u64; N] {
         let counters = self.instance.counters();
         names.map(|name| counters.iter().find(|(counter, _)| counter.name == name).unwrap().1)
@@ -81,7 +107,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&u16::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
 }
 
-fn receive(stream: &mut TcpStream) -> Vec<u8> {
+fn receive(stream: &mut impl Read) -> Vec<u8> {
     let mut prefix = [0; 2];
     stream.read_exact(&mut prefix).expect("an answer");
     let mut message = vec![0; usize::from(u16::from_be_bytes(prefix))];
@@ -89,7 +115,7 @@ fn receive(stream: &mut TcpStream) -> Vec<u8> {
     message
 }
 
-fn ask(stream: &mut TcpStream, query: &[u8]) -> Vec<u8> {
+fn ask(stream: &mut (impl Read + Write), query: &[u8]) -> Vec<u8> {
     stream.write_all(&framed(query)).unwrap();
     receive(stream)
 }
@@ -189,6 +215,30 @@ fn a_transfer_that_breaks_off_costs_the_connection() {
     drop(taker);
     assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     until("it is counted", || house.counts(["tcp4_relaycut", "unavailable"]) == [1, 0]);
+}
+
+#[test]
+fn over_tls_zones_go_to_who_agreed_on_dns() {
+    let house = House::new(json!({}));
+    let door = house.door("xfrout.socket");
+    let mut unnamed = house.encrypted(&[]);
+    assert_eq!(rcode(&ask(&mut unnamed, &question(1, "example.", AXFR))), REFUSED);
+    assert_eq!(rcode(&ask(&mut unnamed, &question(2, "www.example.", 1))), NOERROR);
+    let mut client = house.encrypted(&["dot"]);
+    client.write_all(&framed(&question(3, "example.", AXFR))).unwrap();
+    let (mut taker, request) = take(&door);
+    assert_eq!((request.transport, request.local), (Transport::Tls, house.tls));
+    let writing = std::thread::spawn(move || {
+        for _ in 0..50 {
+            taker.write_all(&framed(&[7; 60_000])).unwrap();
+        }
+        taker.write_all(&END).unwrap();
+    });
+    for _ in 0..50 {
+        assert_eq!(receive(&mut client), [7; 60_000]);
+    }
+    writing.join().unwrap();
+    assert_eq!(rcode(&ask(&mut client, &question(4, "www.example.", 1))), NOERROR);
 }
 
 #[test]

@@ -161,7 +161,12 @@ pub(crate) fn rrsets(origin: &Name, text: &str) -> Vec<Rrset> {
 
 /// A client at 192.0.2.1, ten thousand seconds after the beginning of 1970.
 pub(crate) fn asker(transport: Transport) -> Asker {
-    Asker { transport, address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(), seconds: 10_000 }
+    Asker {
+        transport,
+        address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
+        encrypted: false,
+        seconds: 10_000,
+    }
 }
 
 /// A query with RD clear; `edns` is none or the DO bit.

@@ -19,6 +19,8 @@ pub mod option {
     pub const COOKIE: u16 = 10;
     /// How long a TCP connection may be idle (RFC 7828).
     pub const KEEPALIVE: u16 = 11;
+    /// Octets that hide how long a message is (RFC 7830).
+    pub const PADDING: u16 = 12;
     /// Extended DNS error (RFC 8914).
     pub const EXTENDED_ERROR: u16 = 15;
     /// Version of the zone that answered (RFC 9660).

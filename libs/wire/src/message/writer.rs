@@ -1,6 +1,6 @@
 //! Appending a response to the caller's octets.
 
-use super::edns::{DNSSEC_OK, OPT_RECORD, OPTION_HEAD, flags_kept};
+use super::edns::{DNSSEC_OK, OPT_RECORD, OPTION_HEAD, flags_kept, option};
 use super::header::{HEADER, Header, Rcode, flag};
 use super::keyed::KeyedName;
 use super::query::Question;
@@ -74,6 +74,8 @@ struct OptRecord {
     dnssec_ok: bool,
     /// Octets kept for options.
     options: usize,
+    /// The whole message is made a multiple of so many octets; 0 for as it comes.
+    block: usize,
 }
 
 /// A point to return to when an RRset does not fit.
@@ -211,7 +213,7 @@ impl<'b> ResponseWriter<'b> {
         let room = OPT_RECORD + options;
         let limit = self.limit.checked_sub(room).filter(|&limit| limit >= self.at).ok_or(Full)?;
         self.limit = limit;
-        self.edns = Some(OptRecord { udp_payload_size, dnssec_ok, options });
+        self.edns = Some(OptRecord { udp_payload_size, dnssec_ok, options, block: 0 });
         Ok(())
     }
 
@@ -235,6 +237,14 @@ impl<'b> ResponseWriter<'b> {
         self.at
     }
 
+    /// Has the response padded to a multiple of so many octets (RFC 7830), as far as the limit allows. Does nothing
+    /// without an OPT record.
+    pub fn pad_to(&mut self, block: usize) {
+        if let Some(opt) = &mut self.edns {
+            opt.block = block;
+        }
+    }
+
     fn opt<'o>(
         &mut self,
         opt: OptRecord,
@@ -253,8 +263,23 @@ impl<'b> ResponseWriter<'b> {
                 self.put(data)?;
             }
         }
+        self.pad(opt.block);
         self.overwrite(start - 2, (self.at - start) as u16);
         Ok(())
+    }
+
+    fn pad(&mut self, block: usize) {
+        let bare = self.at + OPTION_HEAD;
+        let whole = bare.checked_next_multiple_of(block).unwrap_or(bare).min(self.limit);
+        let ([a, b], Some(zeros)) = (option::PADDING.to_be_bytes(), whole.checked_sub(bare)) else { return };
+        let [c, d] = (zeros as u16).to_be_bytes();
+        if block > 0
+            && self.put(&[a, b, c, d]).is_ok()
+            && let Some(space) = self.buffer.get_mut(self.at..whole)
+        {
+            space.fill(0);
+            self.at = whole;
+        }
     }
 }
 
