@@ -78,6 +78,8 @@ counters! {
         sendfail: Counter, "Replies that could not be sent.";
         sendwait: Counter, "Times that a worker had to wait for room to send.";
         oversize: Counter, "Datagrams dropped because they were longer than 4,096 octets.";
+        proxyrefused: Counter, "Datagrams dropped because their sender may not speak for others.";
+        proxyfail: Counter, "Datagrams dropped because they did not begin as a proxy's do.";
     }
 }
 
@@ -89,6 +91,8 @@ counters! {
         quotawait: Counter, "Times that accepting paused because tcp_clients were open; new ones wait in the kernel's queue.";
         networkfull: Counter, "Connections closed at once because their network had as many as it may.";
         active: Gauge, "Connections open.";
+        proxyrefused: Counter, "Connections closed because their client may not speak for others.";
+        proxyfail: Counter, "Connections closed because they did not begin, in time, as a proxy's do.";
         tlshandshake: Counter, "TLS sessions agreed on.";
         tlsresumed: Counter, "TLS sessions agreed on by resuming an earlier one.";
         tlsfail: Counter, "Connections closed because no TLS session was agreed on.";

@@ -1,6 +1,6 @@
 //! What stands above the network: one handler per worker, which turns messages into replies.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 
 /// How a message came.
@@ -63,6 +63,11 @@ pub trait Handler {
     /// Whether the connection that the last message came on is to be kept alive for longer than others: its client asked
     /// for it.
     fn keeps_alive(&self) -> bool {
+        false
+    }
+
+    /// Whether somebody may speak for others on sockets that are for proxies.
+    fn trusts_proxy(&self, _address: IpAddr) -> bool {
         false
     }
 

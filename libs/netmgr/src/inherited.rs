@@ -16,6 +16,8 @@ pub struct InheritedSocket {
     pub fd: OwnedFd,
     /// Its connections speak TLS; it has to be a listening stream.
     pub tls: bool,
+    /// What comes begins with a header of the PROXY protocol, version 2.
+    pub proxied: bool,
 }
 
 /// What a socket can be used for.
@@ -52,6 +54,8 @@ pub struct Listener {
     pub kind: SocketKind,
     /// Effective size of its receive buffer in octets, as the kernel tells it.
     pub receive_buffer: usize,
+    /// Only proxies come to it.
+    pub proxied: bool,
     pub(crate) fd: OwnedFd,
 }
 
@@ -92,7 +96,7 @@ pub fn sort_sockets(sockets: Vec<InheritedSocket>) -> Result<Vec<Listener>, Sock
 }
 
 fn examine(socket: InheritedSocket) -> Result<Listener, SocketError> {
-    let InheritedSocket { name, fd, tls } = socket;
+    let InheritedSocket { name, fd, tls, proxied } = socket;
     let (local, kind, receive_buffer) = match properties(&SockRef::from(&fd)) {
         Ok(properties) => properties,
         Err(source) => {
@@ -106,7 +110,7 @@ fn examine(socket: InheritedSocket) -> Result<Listener, SocketError> {
         kind => kind,
     };
     match kind {
-        Some(kind) => Ok(Listener { name, local, kind, receive_buffer, fd }),
+        Some(kind) => Ok(Listener { name, local, kind, receive_buffer, proxied, fd }),
         None => Err(SocketError::Kind { name, local }),
     }
 }
@@ -130,7 +134,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     fn inherited(name: &str, fd: impl Into<OwnedFd>) -> InheritedSocket {
-        InheritedSocket { name: name.to_owned(), fd: fd.into(), tls: false }
+        InheritedSocket { name: name.to_owned(), fd: fd.into(), tls: false, proxied: false }
     }
 
     #[test]

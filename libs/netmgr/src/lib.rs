@@ -8,7 +8,9 @@
 //! * **UDP**: batches by recvmmsg and sendmmsg, answered at once; replies leave from the address that was asked.
 //! * **TCP**: all whole messages of one read are answered by one write; limits on connections, on waiting and on slow
 //!   readers, changeable while running. The stream code asks for no more than `AsyncRead + AsyncWrite`, so that TLS stands
-//!   between the socket and the framing, and PROXY can.
+//!   between the socket and the framing.
+//! * **PROXY** (version 2): sockets marked for it take connections and datagrams of proxies alone, whom the handler has to
+//!   trust; what counts is then for whom they speak.
 //! * **TLS**: the same over an encrypted stream (RFC 7858), with an [`Identity`] that is replaced while running.
 //! * **Relays**: what another process answers to a message of a stream is passed on message by message, between the
 //!   other replies of that connection, and never faster than the client reads (see `libs/handover` for the contract).
@@ -23,6 +25,7 @@ mod counters;
 mod handler;
 mod inherited;
 mod network;
+mod proxy;
 mod settings;
 mod tcp;
 mod tls;

@@ -279,7 +279,8 @@ fn share_out(listeners: Vec<Listener>, workers: usize) -> Result<Vec<Vec<Share>>
                 local: listener.local,
                 source,
             })?;
-            list.push(Share { kind: listener.kind, local: listener.local, fd });
+            let Listener { kind, local, proxied, .. } = *listener;
+            list.push(Share { kind, local, proxied, fd });
         }
         shares.push(list);
     }

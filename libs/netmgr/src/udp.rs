@@ -39,9 +39,9 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Sets the socket up and registers it with the worker's event loop.
-    pub(crate) fn new(fd: OwnedFd, local: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, proxied: bool) -> io::Result<Self> {
         options::prepare(&fd, &local)?;
-        Ok(Self { io: UdpSocket::from_std(fd.into())?, batch: Batch::new(local) })
+        Ok(Self { io: UdpSocket::from_std(fd.into())?, batch: Batch::new(local, proxied) })
     }
 }
 

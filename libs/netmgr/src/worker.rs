@@ -53,6 +53,8 @@ pub(crate) struct Worker<H> {
 pub(crate) struct Share {
     pub(crate) kind: SocketKind,
     pub(crate) local: SocketAddr,
+    /// Only proxies come to it.
+    pub(crate) proxied: bool,
     pub(crate) fd: OwnedFd,
 }
 
@@ -105,15 +107,15 @@ impl Drop for Alarm {
 
 impl<H: Handler + 'static> Worker<H> {
     fn take_up(self: &Rc<Self>, shares: Vec<Share>, tasks: &mut JoinSet<()>) -> io::Result<()> {
-        for Share { kind, local, fd } in shares {
+        for Share { kind, local, proxied, fd } in shares {
             match kind {
                 SocketKind::Udp => {
-                    let socket = udp::Socket::new(fd, local)?;
+                    let socket = udp::Socket::new(fd, local, proxied)?;
                     self.counters.udp(&local).active.add(1);
                     tasks.spawn_local(udp::serve(Rc::clone(self), socket));
                 }
                 SocketKind::Tcp | SocketKind::Tls => {
-                    let listener = tcp::Listener::new(fd, local, kind == SocketKind::Tls)?;
+                    let listener = tcp::Listener::new(fd, local, kind == SocketKind::Tls, proxied)?;
                     tasks.spawn_local(tcp::accept(Rc::clone(self), listener));
                 }
             }

@@ -33,7 +33,7 @@ fn identity(CertifiedKey { cert, signing_key }: &CertifiedKey<KeyPair>) -> Ident
 
 fn start(settings: &Settings, identity: Option<Identity>) -> (Network, SocketAddr) {
     let (fd, server) = bound(Type::STREAM, "127.0.0.1:0");
-    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: true };
+    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: true, proxied: false };
     (Network::start(vec![socket], settings, identity, |_| common::Obedient::default()).unwrap(), server)
 }
 
@@ -256,9 +256,28 @@ fn what_is_no_identity_is_told_apart() {
 }
 
 #[test]
+fn a_proxy_speaks_before_the_session() {
+    let (fd, server) = bound(Type::STREAM, "127.0.0.1:0");
+    let own = certificate();
+    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: true, proxied: true };
+    let identity = Some(identity(&own));
+    let _network =
+        Network::start(vec![socket], &settings(1), identity, |_| common::Obedient::default()).unwrap();
+    let mut stream = connect(server);
+    stream
+        .write_all(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x02\x12\x34\0\x35")
+        .unwrap();
+    let name = ServerName::try_from("dns.example").unwrap();
+    let config = client(own.cert.der(), BOTH, &["dot"]);
+    let mut session = StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream);
+    session.write_all(&framed(&message(WHERE, 1, 12))).unwrap();
+    assert_eq!(&receive(&mut session)[12..], b"192.0.2.1:4660 198.51.100.2:53");
+}
+
+#[test]
 fn datagrams_cannot_be_encrypted() {
     let (fd, _) = bound(Type::DGRAM, "127.0.0.1:0");
-    let socket = InheritedSocket { name: "wrong".to_owned(), fd, tls: true };
+    let socket = InheritedSocket { name: "wrong".to_owned(), fd, tls: true, proxied: false };
     let error =
         Network::start(vec![socket], &settings(1), None, |_| common::Obedient::default()).unwrap_err();
     assert!(error.to_string().contains("wrong"), "{error}");

@@ -1,6 +1,7 @@
 //! A worker's part of answering: between the network and the answer library, counting on the way.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -90,7 +91,7 @@ impl Answerer {
 
     /// A notice of one who may send it is queued, and then the answer says so (RFC 1996 section 3.11).
     fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
-        let decision = self.current.notify_acl.decide(&doors::access(from));
+        let decision = self.current.access.notify_acl.decide(&doors::access(from));
         let answered = match decision.action {
             Action::Accept => self.queue(from, message),
             Action::Reject | Action::Drop => {
@@ -166,6 +167,11 @@ impl Handler for Answerer {
         };
         self.counters.count(transport, self.scratch.facts(), verdict != Verdict::Silence);
         verdict
+    }
+
+    fn trusts_proxy(&self, address: IpAddr) -> bool {
+        let trusted = self.current.access.proxy_from.as_ref();
+        trusted.is_some_and(|networks| networks.contain(address))
     }
 
     fn keeps_alive(&self) -> bool {

@@ -74,8 +74,7 @@ impl Instance {
         sockets: Vec<InheritedSocket>,
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
-        let (zones, hints) =
-            Zones::open(&places.images, answer(settings, &cookies), settings.notify_acl.clone());
+        let (zones, hints) = Zones::open(&places.images, answer(settings, &cookies), settings.access());
         let (reporter, troubles) = Troubles::new();
         let doors = Doors::in_directory(&places.doors);
         let (certificate, identity) = match sockets.iter().any(|socket| socket.tls) {
@@ -289,7 +288,7 @@ impl Component for Instance {
     type Settings = AuthSettings;
 
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
-        self.zones.set_answer(answer(settings, &self.cookies), settings.notify_acl.clone());
+        self.zones.set_answer(answer(settings, &self.cookies), settings.access());
         self.network.apply(&settings.network());
         self.renew_certificate();
         Ok(())

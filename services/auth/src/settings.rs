@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tenon_acl::AccessList;
+use tenon_acl::{AccessList, Prefixes};
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
+
+use crate::zones::Access;
 
 /// The port of DNS (RFC 1035 section 4.2).
 const DNS: u16 = 53;
@@ -100,6 +102,10 @@ pub struct AuthSettings {
     /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
     /// decides, and who matches none is rejected.
     pub notify_acl: AccessList,
+    /// Proxies that may speak for others, addresses and networks: on addresses of listen_on with `proxy` nobody else is
+    /// answered. None when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_from: Option<Prefixes>,
     /// Transfers that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]
     pub hand_overs_per_connection: u16,
@@ -123,6 +129,9 @@ pub struct ListenOn {
     /// How queries come; UDP and TCP when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<ListenTransport>,
+    /// Only proxies come, and say for whom they speak (PROXY protocol, version 2).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub proxy: bool,
 }
 
 /// How queries come to an address.
@@ -150,12 +159,15 @@ struct WrittenListenOn {
     /// How queries come: `udp`, `tcp`, or `tls` with the certificate in /var/lib/tenon/auth; UDP and TCP when absent.
     #[serde(default)]
     transport: Option<ListenTransport>,
+    /// Only the proxies of proxy_from come, and say for whom they speak (PROXY protocol, version 2).
+    #[serde(default)]
+    proxy: bool,
 }
 
 impl From<WrittenListenOn> for ListenOn {
-    fn from(WrittenListenOn { address, port, transport }: WrittenListenOn) -> Self {
+    fn from(WrittenListenOn { address, port, transport, proxy }: WrittenListenOn) -> Self {
         let usual = if transport == Some(ListenTransport::Tls) { DNS_OVER_TLS } else { DNS };
-        Self { address, port: port.unwrap_or(usual), transport }
+        Self { address, port: port.unwrap_or(usual), transport, proxy }
     }
 }
 
@@ -178,7 +190,7 @@ impl ListenOn {
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        let local = |address| ListenOn { address, port: DNS, transport: None };
+        let local = |address| ListenOn { address, port: DNS, transport: None, proxy: false };
         let network = tenon_netmgr::Settings::default();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let number = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
@@ -208,6 +220,7 @@ impl Default for AuthSettings {
             tcp_advertised_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
             notify_acl: AccessList::everybody(),
+            proxy_from: None,
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
             hand_over_timeout_ms: milliseconds(network.relay_timeout),
@@ -253,10 +266,15 @@ impl Settings for AuthSettings {
                 return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
             }
         }
+        if self.listen_on.iter().any(|place| place.proxy) && self.proxy_from.is_none() {
+            notes.push(
+                "listen_on: nobody is answered on addresses with `proxy` until proxy_from is set".to_owned(),
+            );
+        }
         for (index, place) in self.listen_on.iter().enumerate() {
             if self.listen_on.iter().take(index).any(|earlier| place.collides_with(earlier)) {
                 let ListenOn { address, port, .. } = place;
-                let reason = format!("{address} port {port} stands there already with another transport");
+                let reason = format!("{address} port {port} stands there already in another way");
                 return Err(Refusal::new(format!("listen_on/{index}"), reason));
             }
         }
@@ -280,6 +298,12 @@ impl AuthSettings {
             identity: self.identity.clone(),
             authors: self.authors.clone(),
         }
+    }
+
+    /// Who may do what beyond asking.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        Access { notify_acl: self.notify_acl.clone(), proxy_from: self.proxy_from.clone() }
     }
 
     /// What the network depends on.
@@ -331,7 +355,7 @@ mod tests {
         let place = json!({"address": "192.0.2.1"});
         let (settings, notes) = checked(json!({"listen_on": [place, place]})).unwrap();
         let address = "192.0.2.1".parse().unwrap();
-        assert_eq!(settings.listen_on, [ListenOn { address, port: 53, transport: None }]);
+        assert_eq!(settings.listen_on, [ListenOn { address, port: 53, transport: None, proxy: false }]);
         assert_eq!(notes.len(), 1);
     }
 
@@ -350,6 +374,12 @@ mod tests {
                 {"address": "192.0.2.1", "port": 853, "transport": "tls"},
                 {"address": "::1", "port": 53},
             ])
+        );
+        let proxied = json!({"listen_on": [{"address": "::1", "port": 9, "proxy": true}]});
+        let (settings, notes) = checked(proxied.clone()).unwrap();
+        assert_eq!(
+            (serde_json::to_value(&settings.listen_on).unwrap(), notes.len()),
+            (proxied["listen_on"].clone(), 1)
         );
         for other in
             [json!({"address": "192.0.2.1"}), json!({"address": "192.0.2.1", "port": 53, "transport": "tls"})]

@@ -10,8 +10,11 @@ use tracing::error;
 
 use crate::messages;
 
-/// Name of the sockets whose connections speak TLS, as `tenon-listen` writes it (`FileDescriptorName=`).
+/// How the names of sockets begin whose connections speak TLS, as `tenon-listen` writes them (`FileDescriptorName=`).
 const TLS: &str = "dns-tls";
+
+/// How those end that are for proxies.
+const PROXY: &str = "-proxy";
 
 /// Takes the sockets over. To be called before anything else and before any thread starts, since it changes the
 /// process's environment.
@@ -28,8 +31,8 @@ pub fn inherited() -> io::Result<Vec<InheritedSocket>> {
         let fd = take(&mut passed, index).map_err(|error| {
             io::Error::new(error.kind(), format!("socket {name:?}, number {index}: {error}"))
         })?;
-        let tls = name == TLS;
-        sockets.extend(fd.map(|fd| InheritedSocket { name, fd, tls }));
+        let (tls, proxied) = (name.starts_with(TLS), name.ends_with(PROXY));
+        sockets.extend(fd.map(|fd| InheritedSocket { name, fd, tls, proxied }));
     }
     Ok(sockets)
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use tenon_acl::AccessList;
+use tenon_acl::{AccessList, Prefixes};
 use tenon_answer::AnswerSettings;
 use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
 use tracing::{error, info, warn};
@@ -27,8 +27,17 @@ pub struct Published {
     pub catalog: Arc<Catalog>,
     /// How to answer.
     pub answer: AnswerSettings,
+    /// Who may do what.
+    pub access: Arc<Access>,
+}
+
+/// Who may do what beyond asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
     /// Who may send notices.
-    pub notify_acl: Arc<AccessList>,
+    pub notify_acl: AccessList,
+    /// Proxies that may speak for others.
+    pub proxy_from: Option<Prefixes>,
 }
 
 /// The zones of one image directory.
@@ -66,11 +75,11 @@ impl Zones {
     pub fn open(
         directory: &Path,
         answer: AnswerSettings,
-        notify_acl: AccessList,
+        access: Access,
     ) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
         let (fresh, hints) = sync_channel(1);
-        let notify_acl = Arc::new(notify_acl);
-        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, notify_acl };
+        let access = Arc::new(access);
+        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, access };
         let zones = Arc::new(Self {
             directory: directory.to_owned(),
             publisher: Arc::new(ArcSwap::from_pointee(nothing)),
@@ -93,11 +102,11 @@ impl Zones {
         Arc::clone(&self.publisher.load().catalog)
     }
 
-    /// Changes how queries are answered and whose notices are taken.
-    pub fn set_answer(&self, answer: AnswerSettings, notify_acl: AccessList) {
+    /// Changes how queries are answered, and who may do what.
+    pub fn set_answer(&self, answer: AnswerSettings, access: Access) {
         let state = &mut *self.state();
         let catalog = self.catalog();
-        self.publish(state, Published { catalog, answer, notify_acl: Arc::new(notify_acl) });
+        self.publish(state, Published { catalog, answer, access: Arc::new(access) });
     }
 
     /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
@@ -163,8 +172,8 @@ impl Zones {
         let known_bad = state.known_bad.keys().cloned().collect();
         let before = self.publisher.load_full();
         let catalog = Arc::new(Catalog::open(&self.directory, manifest, Some(&before.catalog), &known_bad));
-        let (answer, notify_acl) = (before.answer.clone(), Arc::clone(&before.notify_acl));
-        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, notify_acl });
+        let (answer, access) = (before.answer.clone(), Arc::clone(&before.access));
+        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, access });
         state.figures.catalogs += 1;
         self.survey(state, &catalog);
         match self.fresh.try_send(()) {

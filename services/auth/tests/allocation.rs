@@ -44,7 +44,12 @@ fn answering_allocates_nothing() {
     publish(directory.path(), 1, "example.", [192, 0, 2, 1]);
     let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
     let server = listener.local_addr().unwrap().as_socket().unwrap();
-    let named = |fd: socket2::Socket| InheritedSocket { name: "test".to_owned(), fd: fd.into(), tls: false };
+    let named = |fd: socket2::Socket| InheritedSocket {
+        name: "test".to_owned(),
+        fd: fd.into(),
+        tls: false,
+        proxied: false,
+    };
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
     let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
     let places = Places { images, doors, tls };

@@ -55,8 +55,12 @@ impl House {
         let server = listener.local_addr().unwrap().as_socket().unwrap();
         let encrypted = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let tls = encrypted.local_addr().unwrap().as_socket().unwrap();
-        let named =
-            |fd: socket2::Socket, tls| InheritedSocket { name: "test".to_owned(), fd: fd.into(), tls };
+        let named = |fd: socket2::Socket, tls| InheritedSocket {
+            name: "test".to_owned(),
+            fd: fd.into(),
+            tls,
+            proxied: false,
+        };
         let sockets =
             [named(listener, false), named(bound(Type::DGRAM, server), false), named(encrypted, true)];
         let CertifiedKey { cert, signing_key } =

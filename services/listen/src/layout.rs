@@ -6,6 +6,8 @@ use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Ends the names of sockets that are for proxies.
+const PROXY: &str = "-proxy";
 const FILE_NAME: &str = "50-tenon-listen.conf";
 const HEADER: &str = "# Written by tenon-listen from the committed auth/listen_on; edits are lost.\n";
 
@@ -134,20 +136,22 @@ fn service_name(instance: u8) -> String {
     format!("tenon-auth@{instance}.service")
 }
 
-fn socket_name(instance: u8, Place { address, transport }: Place) -> String {
+fn socket_name(instance: u8, Place { address, transport, proxy }: Place) -> String {
+    let proxy = if proxy { PROXY } else { "" };
     let way = match transport {
         None => "",
         Some(Transport::Udp) => "-udp",
         Some(Transport::Tcp) => "-tcp",
         Some(Transport::Tls) => "-tls",
     };
-    format!("tenon-auth@{instance}-{}-{}{way}.socket", address.ip(), address.port())
+    format!("tenon-auth@{instance}-{}-{}{way}{proxy}.socket", address.ip(), address.port())
 }
 
 /// By the name of the descriptors auth knows how to speak with who comes.
 fn socket_text(service: &str, place: Place, udp_sockets: usize) -> String {
     let name = if place.transport == Some(Transport::Tls) { "dns-tls" } else { "dns" };
-    let mut text = format!("{HEADER}[Socket]\nService={service}\nFileDescriptorName={name}\n");
+    let proxy = if place.proxy { PROXY } else { "" };
+    let mut text = format!("{HEADER}[Socket]\nService={service}\nFileDescriptorName={name}{proxy}\n");
     if place.takes_datagrams() {
         for _ in 0..udp_sockets {
             let _ = writeln!(text, "ListenDatagram={}", place.address);
@@ -174,7 +178,7 @@ mod tests {
     use super::*;
 
     fn layout(addresses: &[&str], udp_sockets: usize, instances: u8) -> Layout {
-        let place = |a: &&str| Place { address: a.parse().unwrap(), transport: None };
+        let place = |a: &&str| Place { address: a.parse().unwrap(), transport: None, proxy: false };
         let addresses = addresses.iter().map(place).collect();
         Layout::of(&ListenRequest { generation: 1, udp_sockets, instances, addresses })
     }
@@ -194,13 +198,13 @@ mod tests {
     #[test]
     fn a_transport_has_a_unit_of_its_own() {
         let address = "192.0.2.1:853".parse().unwrap();
-        let place = |transport| Place { address, transport: Some(transport) };
-        let addresses = vec![place(Transport::Udp), place(Transport::Tls)];
+        let place = |transport, proxy| Place { address, transport: Some(transport), proxy };
+        let addresses = vec![place(Transport::Udp, true), place(Transport::Tls, false)];
         let layout = Layout::of(&ListenRequest { generation: 1, udp_sockets: 2, instances: 1, addresses });
         let common = format!("{HEADER}[Socket]\nService=tenon-auth@1.service\nFileDescriptorName=");
         assert_eq!(
-            layout.text("tenon-auth@1-192.0.2.1-853-udp.socket").unwrap(),
-            format!("{common}dns\nListenDatagram=192.0.2.1:853\nListenDatagram=192.0.2.1:853\n")
+            layout.text("tenon-auth@1-192.0.2.1-853-udp-proxy.socket").unwrap(),
+            format!("{common}dns-proxy\nListenDatagram=192.0.2.1:853\nListenDatagram=192.0.2.1:853\n")
         );
         assert_eq!(
             layout.text("tenon-auth@1-192.0.2.1-853-tls.socket").unwrap(),

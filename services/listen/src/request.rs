@@ -38,6 +38,8 @@ pub struct Place {
     pub address: SocketAddr,
     /// UDP and TCP when absent.
     pub transport: Option<Transport>,
+    /// Only proxies come, who say for whom they speak.
+    pub proxy: bool,
 }
 
 /// One way for queries to come.
@@ -115,13 +117,15 @@ struct Entry {
     port: Option<u16>,
     #[serde(default)]
     transport: Option<Transport>,
+    #[serde(default)]
+    proxy: bool,
 }
 
 impl Entry {
     fn place(&self) -> Place {
         let usual = if self.transport == Some(Transport::Tls) { DNS_OVER_TLS } else { DNS };
         let address = SocketAddr::new(self.address, self.port.unwrap_or(usual));
-        Place { address, transport: self.transport }
+        Place { address, transport: self.transport, proxy: self.proxy }
     }
 }
 
@@ -151,7 +155,7 @@ impl ListenRequest {
 
     fn defaults(cores: usize) -> Self {
         let both = [(Ipv4Addr::LOCALHOST, DNS).into(), (Ipv6Addr::LOCALHOST, DNS).into()];
-        let addresses = both.map(|address| Place { address, transport: None }).into();
+        let addresses = both.map(|address| Place { address, transport: None, proxy: false }).into();
         Self { generation: 0, udp_sockets: cores.clamp(1, MAX_UDP_SOCKETS), instances: 1, addresses }
     }
 
@@ -197,7 +201,7 @@ mod tests {
     }
 
     fn place(address: &str, transport: Option<Transport>) -> Place {
-        Place { address: address.parse().unwrap(), transport }
+        Place { address: address.parse().unwrap(), transport, proxy: false }
     }
 
     #[test]

@@ -78,3 +78,23 @@ fn tls_is_spoken_once_there_is_a_certificate_which_may_be_replaced() {
     machine.must("systemctl restart tenon-auth@1.service");
     assert!(ask(&machine, "/tmp/two", "www.example.com A").contains("NOERROR"));
 }
+
+#[test]
+fn a_proxy_is_answered_for_whom_it_speaks() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(1));
+    machine.must(
+        r#"bindctl config set auth/proxy_from '["127.0.0.1"]' && bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"127.0.0.2","port":5300,"proxy":true}]' && bindctl config commit"#,
+    );
+    machine.wait("ss -ltn | grep -q 127.0.0.2:5300");
+    for way in ["", "+tcp"] {
+        let ask = format!("kdig @127.0.0.2 -p 5300 -b 127.0.0.1 {way} +retry=0 +time=2 www.example.com A");
+        let said = machine.text(&format!("{ask} +proxy=192.0.2.9-198.51.100.1"));
+        assert!(said.contains("NOERROR") && said.contains("192.0.2.80"), "{said}");
+        assert!(!machine.run(&ask).status.success(), "without a header");
+        let stranger = ask.replace("-b 127.0.0.1", "-b 127.0.0.9");
+        assert!(!machine.run(&format!("{stranger} +proxy=192.0.2.9-198.51.100.1")).status.success());
+    }
+    let shown = machine.must("bindctl stats show");
+    assert!(shown.contains("udp4_proxyrefused") && shown.contains("tcp4_proxyfail"), "{shown}");
+}

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::connection;
 use super::quota::{Permit, Quota};
 use crate::handler::{Handle, Handler, Transport};
+use crate::proxy::Header;
 use crate::worker::Worker;
 
 /// Pause after an error that the next attempt would meet again, such as a want of descriptors.
@@ -27,16 +28,17 @@ pub(crate) struct Listener {
     io: TcpListener,
     local: SocketAddr,
     tls: bool,
+    proxied: bool,
 }
 
 impl Listener {
     /// Sets the listener up and registers it with the worker's event loop.
-    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, tls: bool) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, tls: bool, proxied: bool) -> io::Result<Self> {
         let listener = std::net::TcpListener::from(fd);
         listener.set_nonblocking(true)?;
         // Accepted connections inherit it: replies leave at once.
         SockRef::from(&listener).set_tcp_nodelay(true)?;
-        Ok(Self { io: TcpListener::from_std(listener)?, local, tls })
+        Ok(Self { io: TcpListener::from_std(listener)?, local, tls, proxied })
     }
 }
 
@@ -93,20 +95,60 @@ fn open<H: Handler + 'static>(
 ) -> io::Result<()> {
     let wildcard = listener.local.ip().is_unspecified();
     let local = if wildcard { stream.local_addr()? } else { listener.local };
-    if !permit.opened(&local, &peer) {
-        // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
-        worker.counters.tcp(&local).networkfull.add(1);
-        return Ok(());
-    }
     let transport = if listener.tls { Transport::Tls } else { Transport::Tcp };
     let handle = Handle { peer, local, transport, alpn: false };
     let worker = Rc::clone(worker);
+    if listener.proxied {
+        tokio::task::spawn_local(introduce(worker, stream, handle, permit));
+        return Ok(());
+    }
+    if !has_room(&worker, &handle, &mut permit) {
+        return Ok(());
+    }
     if listener.tls {
         tokio::task::spawn_local(encrypt(worker, stream, handle, permit));
     } else {
         tokio::task::spawn_local(connection::serve(worker, stream, handle, permit));
     }
     Ok(())
+}
+
+/// Whether the network of the client may have one connection more.
+fn has_room<H>(worker: &Worker<H>, handle: &Handle, permit: &mut Permit) -> bool {
+    let room = permit.opened(&handle.local, &handle.peer);
+    if !room {
+        // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
+        worker.counters.tcp(&handle.local).networkfull.add(1);
+    }
+    room
+}
+
+/// Hears from a proxy for whom it speaks, in the time that a connection has for its first message, and goes on with that.
+async fn introduce<H: Handler>(
+    worker: Rc<Worker<H>>,
+    mut stream: TcpStream,
+    mut handle: Handle,
+    mut permit: Permit,
+) {
+    let counters = worker.counters.tcp(&handle.local);
+    if !worker.handler.borrow().trusts_proxy(handle.peer.ip()) {
+        return counters.proxyrefused.add(1);
+    }
+    let reading = Header::before(&mut stream);
+    let Ok(Ok(header)) = tokio::time::timeout(worker.common.limits.initial(), reading).await else {
+        return counters.proxyfail.add(1);
+    };
+    if let Some((peer, local)) = header.addresses {
+        (handle.peer, handle.local) = (peer, local);
+    }
+    if !has_room(&worker, &handle, &mut permit) {
+        return;
+    }
+    let worker = Rc::clone(&worker);
+    match handle.transport {
+        Transport::Tls => encrypt(worker, stream, handle, permit).await,
+        Transport::Tcp | Transport::Udp => connection::serve(worker, stream, handle, permit).await,
+    }
 }
 
 /// Agrees on a session, in the time that a connection has for its first message, and serves what comes through it.

@@ -12,6 +12,7 @@ use super::send::{Reply, Sender};
 use super::{BATCH, DATAGRAM_MAX};
 use crate::counters::UdpCounters;
 use crate::handler::{Handle, Handler, Transport, Verdict};
+use crate::proxy::Header;
 use crate::worker::Worker;
 
 /// Distance between receive buffers: an odd number of cache lines, so that the starts of the messages do not all
@@ -58,6 +59,8 @@ struct Arrival {
 /// What one socket keeps from batch to batch.
 pub(super) struct Batch {
     local: SocketAddr,
+    /// Only proxies send here.
+    proxied: bool,
     headers: MultiHeaders<SockaddrStorage>,
     arrivals: Vec<Arrival>,
     replies: Vec<Reply>,
@@ -65,13 +68,14 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(local: SocketAddr) -> Self {
+    pub(super) fn new(local: SocketAddr, proxied: bool) -> Self {
         let control = local.ip().is_unspecified().then(|| match local {
             SocketAddr::V4(_) => nix::cmsg_space!(nix::libc::in_pktinfo),
             SocketAddr::V6(_) => nix::cmsg_space!(nix::libc::in6_pktinfo),
         });
         Self {
             local,
+            proxied,
             headers: MultiHeaders::preallocate(BATCH, control),
             arrivals: Vec::with_capacity(BATCH),
             replies: Vec::with_capacity(BATCH),
@@ -118,9 +122,13 @@ impl Batch {
                 counters.oversize.add(1);
                 continue;
             }
-            let message = slot.get(..arrival.length).unwrap_or_default();
+            let mut message = slot.get(..arrival.length).unwrap_or_default();
             let out = room.replies.get_mut(start..start + DATAGRAM_MAX).unwrap_or_default();
-            let handle = self.handle(arrival);
+            let mut handle = self.handle(arrival);
+            if self.proxied {
+                let Some(behind) = introduced(handler, &mut handle, message, counters) else { continue };
+                message = behind;
+            }
             // There is no handing over of datagrams.
             if let Verdict::Reply(length) | Verdict::HandOver(length) = handler.answer(&handle, message, out)
             {
@@ -138,6 +146,27 @@ impl Batch {
         }
         Handle { peer: arrival.peer, local, transport: Transport::Udp, alpn: false }
     }
+}
+
+/// What stands behind a proxy's header, with the handle of whom it speaks for. The reply goes to the proxy all the same.
+fn introduced<'m, H: Handler>(
+    handler: &H,
+    handle: &mut Handle,
+    datagram: &'m [u8],
+    counters: &UdpCounters,
+) -> Option<&'m [u8]> {
+    if !handler.trusts_proxy(handle.peer.ip()) {
+        counters.proxyrefused.add(1);
+        return None;
+    }
+    let Ok(Header { addresses, length }) = Header::of(datagram) else {
+        counters.proxyfail.add(1);
+        return None;
+    };
+    if let Some((peer, local)) = addresses {
+        (handle.peer, handle.local) = (peer, local);
+    }
+    datagram.get(length..)
 }
 
 impl Arrival {

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,10 @@ impl Handler for Obedient {
         Verdict::Reply(length)
     }
 
+    fn trusts_proxy(&self, address: IpAddr) -> bool {
+        address == Ipv4Addr::LOCALHOST
+    }
+
     fn keeps_alive(&self) -> bool {
         self.keeps
     }
@@ -93,7 +97,8 @@ pub(crate) fn start(sockets: Vec<OwnedFd>, settings: &Settings) -> Network {
 }
 
 pub(crate) fn named(sockets: Vec<OwnedFd>) -> Vec<InheritedSocket> {
-    let named = |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd, tls: false };
+    let named =
+        |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd, tls: false, proxied: false };
     sockets.into_iter().enumerate().map(named).collect()
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
+use crate::AuthSettings;
 
 // Shared with the tests of the whole process.
 #[path = "../../tests/common/zones.rs"]
@@ -12,7 +13,7 @@ mod compiled;
 use compiled::{image, publish, zone};
 
 fn open(directory: &Path) -> Arc<Zones> {
-    Zones::open(directory, AnswerSettings::default(), AccessList::everybody()).0
+    Zones::open(directory, AnswerSettings::default(), AuthSettings::default().access()).0
 }
 
 fn served(zones: &Zones, origin: &str) -> (u32, ZoneState) {
@@ -105,10 +106,11 @@ fn settings_change_without_touching_the_catalog() {
     let zones = open(directory.path());
     let before = zones.catalog();
     let answer = AnswerSettings { udp_payload_size: 600, ..AnswerSettings::default() };
-    zones.set_answer(answer, AccessList::nobody());
+    let access = Access { notify_acl: AccessList::nobody(), ..AuthSettings::default().access() };
+    zones.set_answer(answer, access.clone());
     assert!(Arc::ptr_eq(&before, &zones.catalog()));
     assert_eq!(zones.publisher().load().answer.udp_payload_size, 600);
-    assert_eq!(*zones.publisher().load().notify_acl, AccessList::nobody());
+    assert_eq!(*zones.publisher().load().access, access);
 }
 
 #[test]
@@ -124,7 +126,8 @@ fn the_inspector_takes_damage_out_of_service() {
     Manifest { generation: 2, zones: vec![zone("example.", 2, new, Some((1, old)))] }
         .write(directory.path())
         .unwrap();
-    let (zones, hints) = Zones::open(directory.path(), AnswerSettings::default(), AccessList::everybody());
+    let (zones, hints) =
+        Zones::open(directory.path(), AnswerSettings::default(), AuthSettings::default().access());
     assert_eq!(served(&zones, "example."), (2, ZoneState::Serving));
     let inspector = Inspector::new(Arc::clone(&zones), hints);
     let (tell, found) = std::sync::mpsc::channel();
