@@ -1,6 +1,6 @@
 //! What stands above the network: one handler per worker, which turns messages into replies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 
 /// How a message came.
@@ -67,7 +67,7 @@ pub trait Handler {
     }
 
     /// Whether somebody may speak for others on sockets that are for proxies.
-    fn trusts_proxy(&self, _address: IpAddr) -> bool {
+    fn trusts_proxy(&self, _from: &Handle) -> bool {
         false
     }
 

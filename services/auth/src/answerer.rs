@@ -1,7 +1,6 @@
 //! A worker's part of answering: between the network and the answer library, counting on the way.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -169,9 +168,8 @@ impl Handler for Answerer {
         verdict
     }
 
-    fn trusts_proxy(&self, address: IpAddr) -> bool {
-        let trusted = self.current.access.proxy_from.as_ref();
-        trusted.is_some_and(|networks| networks.contain(address))
+    fn trusts_proxy(&self, from: &Handle) -> bool {
+        self.current.access.proxy_acl.decide(&doors::access(from)).action == Action::Accept
     }
 
     fn keeps_alive(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tenon_acl::{AccessList, Prefixes};
+use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
 
@@ -102,10 +102,9 @@ pub struct AuthSettings {
     /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
     /// decides, and who matches none is rejected.
     pub notify_acl: AccessList,
-    /// Proxies that may speak for others, addresses and networks: on addresses of listen_on with `proxy` nobody else is
-    /// answered. None when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy_from: Option<Prefixes>,
+    /// Proxies that may speak for others: on addresses of listen_on with `proxy` nobody else is answered. Nobody, unless
+    /// a rule accepts.
+    pub proxy_acl: AccessList,
     /// Transfers that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]
     pub hand_overs_per_connection: u16,
@@ -159,7 +158,7 @@ struct WrittenListenOn {
     /// How queries come: `udp`, `tcp`, or `tls` with the certificate in /var/lib/tenon/auth; UDP and TCP when absent.
     #[serde(default)]
     transport: Option<ListenTransport>,
-    /// Only the proxies of proxy_from come, and say for whom they speak (PROXY protocol, version 2).
+    /// Only the proxies that proxy_acl accepts come, and say for whom they speak (PROXY protocol, version 2).
     #[serde(default)]
     proxy: bool,
 }
@@ -220,7 +219,7 @@ impl Default for AuthSettings {
             tcp_advertised_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
             notify_acl: AccessList::everybody(),
-            proxy_from: None,
+            proxy_acl: AccessList::nobody(),
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
             hand_over_timeout_ms: milliseconds(network.relay_timeout),
@@ -266,9 +265,10 @@ impl Settings for AuthSettings {
                 return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
             }
         }
-        if self.listen_on.iter().any(|place| place.proxy) && self.proxy_from.is_none() {
+        if self.listen_on.iter().any(|place| place.proxy) && self.proxy_acl.rules().is_empty() {
             notes.push(
-                "listen_on: nobody is answered on addresses with `proxy` until proxy_from is set".to_owned(),
+                "listen_on: nobody is answered on addresses with `proxy` until proxy_acl accepts somebody"
+                    .to_owned(),
             );
         }
         for (index, place) in self.listen_on.iter().enumerate() {
@@ -303,7 +303,7 @@ impl AuthSettings {
     /// Who may do what beyond asking.
     #[must_use]
     pub fn access(&self) -> Access {
-        Access { notify_acl: self.notify_acl.clone(), proxy_from: self.proxy_from.clone() }
+        Access { notify_acl: self.notify_acl.clone(), proxy_acl: self.proxy_acl.clone() }
     }
 
     /// What the network depends on.

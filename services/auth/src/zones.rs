@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use tenon_acl::{AccessList, Prefixes};
+use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
 use tracing::{error, info, warn};
@@ -37,7 +37,7 @@ pub struct Access {
     /// Who may send notices.
     pub notify_acl: AccessList,
     /// Proxies that may speak for others.
-    pub proxy_from: Option<Prefixes>,
+    pub proxy_acl: AccessList,
 }
 
 /// The zones of one image directory.

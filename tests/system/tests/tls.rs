@@ -84,7 +84,7 @@ fn a_proxy_is_answered_for_whom_it_speaks() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
     machine.must(
-        r#"bindctl config set auth/proxy_from '["127.0.0.1"]' && bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"127.0.0.2","port":5300,"proxy":true}]' && bindctl config commit"#,
+        r#"bindctl config set auth/proxy_acl '[{"action":"ACCEPT","from":"127.0.0.1"}]' && bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"127.0.0.2","port":5300,"proxy":true}]' && bindctl config commit"#,
     );
     machine.wait("ss -ltn | grep -q 127.0.0.2:5300");
     for way in ["", "+tcp"] {

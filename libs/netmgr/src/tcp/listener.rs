@@ -131,7 +131,7 @@ async fn introduce<H: Handler>(
     mut permit: Permit,
 ) {
     let counters = worker.counters.tcp(&handle.local);
-    if !worker.handler.borrow().trusts_proxy(handle.peer.ip()) {
+    if !worker.handler.borrow().trusts_proxy(&handle) {
         return counters.proxyrefused.add(1);
     }
     let reading = Header::before(&mut stream);

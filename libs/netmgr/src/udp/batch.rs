@@ -155,7 +155,7 @@ fn introduced<'m, H: Handler>(
     datagram: &'m [u8],
     counters: &UdpCounters,
 ) -> Option<&'m [u8]> {
-    if !handler.trusts_proxy(handle.peer.ip()) {
+    if !handler.trusts_proxy(handle) {
         counters.proxyrefused.add(1);
         return None;
     }

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::{ErrorKind, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -51,8 +51,8 @@ impl Handler for Obedient {
         Verdict::Reply(length)
     }
 
-    fn trusts_proxy(&self, address: IpAddr) -> bool {
-        address == Ipv4Addr::LOCALHOST
+    fn trusts_proxy(&self, from: &Handle) -> bool {
+        from.peer.ip() == Ipv4Addr::LOCALHOST
     }
 
     fn keeps_alive(&self) -> bool {
