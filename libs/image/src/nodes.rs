@@ -2,15 +2,15 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use std::collections::HashSet;
+
 use crate::format::NODE_UNIT;
 use crate::node::{Node, NodeRef, kind};
 use crate::octets::Fault;
-use crate::zone::ZoneImage;
 
-/// Iterator over the nodes of a zone; ends after the first error. See [`ZoneImage::nodes`].
+/// Iterator over the nodes of a zone; ends after the first error. See [`crate::ZoneImage::nodes`].
 #[derive(Debug)]
 pub struct Nodes<'a> {
-    zone: &'a ZoneImage,
     /// Nodes of each file and how many there are, newest first.
     parts: Vec<(&'a [u8], u64)>,
     /// The file that is walked over.
@@ -19,16 +19,20 @@ pub struct Nodes<'a> {
     next: usize,
     /// How many of its nodes are left.
     left: u64,
+    /// Names that newer files hold, in lower case. Not looked up there, since names that exist only as hashes are found
+    /// by no name; layers are small beside their base.
+    restated: HashSet<Box<[u8]>>,
+    name: Vec<u8>,
 }
 
 impl<'a> Nodes<'a> {
-    pub(crate) fn new(zone: &'a ZoneImage, parts: Vec<(&'a [u8], u64)>) -> Self {
+    pub(crate) fn new(parts: Vec<(&'a [u8], u64)>) -> Self {
         let left = parts.first().map_or(0, |(_, count)| *count);
-        Self { zone, parts, age: 0, next: 1, left }
+        Self { parts, age: 0, next: 1, left, restated: HashSet::new(), name: Vec::new() }
     }
 
-    /// The next node as it lies there, with the age of its file.
-    fn step(&mut self) -> Result<Option<(usize, Node<'a>)>, Fault> {
+    /// The next node as it lies there.
+    fn step(&mut self) -> Result<Option<Node<'a>>, Fault> {
         while self.left == 0 {
             self.age += 1;
             let Some((_, count)) = self.parts.get(self.age) else { return Ok(None) };
@@ -39,18 +43,31 @@ impl<'a> Nodes<'a> {
         let node = Node::at(nodes, NodeRef(reference))?;
         self.next += node.length()?.div_ceil(NODE_UNIT);
         self.left -= 1;
-        Ok(Some((self.age, node)))
+        Ok(Some(node))
     }
 
     fn find(&mut self) -> Result<Option<Node<'a>>, Fault> {
-        while let Some((age, node)) = self.step()? {
-            let gone =
-                node.is(kind::TOMBSTONE) || age > 0 && self.zone.restated(age, node.relative_name()?)?;
-            if !gone {
-                return Ok(Some(node));
+        while let Some(node) = self.step()? {
+            if self.parts.len() > 1 && self.is_restated(&node)? || node.is(kind::TOMBSTONE) {
+                continue;
             }
+            return Ok(Some(node));
         }
         Ok(None)
+    }
+
+    /// Whether a newer file holds the name; if not, older ones will find it here.
+    fn is_restated(&mut self, node: &Node<'a>) -> Result<bool, Fault> {
+        self.name.clear();
+        self.name.extend_from_slice(node.relative_name()?);
+        self.name.make_ascii_lowercase();
+        if self.restated.contains(self.name.as_slice()) {
+            return Ok(true);
+        }
+        if self.age + 1 < self.parts.len() {
+            self.restated.insert(self.name.as_slice().into());
+        }
+        Ok(false)
     }
 }
 

@@ -156,7 +156,7 @@ impl ZoneImage {
     pub fn nodes(&self) -> Result<Nodes<'_>, Fault> {
         let counts = self.parts.iter().map(|part| part.entry.nodes);
         let parts = self.views().zip(counts).map(|(view, count)| Ok((view?.nodes, count)));
-        Ok(Nodes::new(self, parts.collect::<Result<_, _>>()?))
+        Ok(Nodes::new(parts.collect::<Result<_, _>>()?))
     }
 
     /// Reads the files of the zone through and compares their checksums, unless that was done since they were mapped. A
@@ -413,7 +413,7 @@ impl ZoneImage {
     }
 
     /// True when one of the `age` newest files says something about the name.
-    pub(crate) fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
+    fn restated(&self, age: usize, relative: &[u8]) -> Result<bool, Fault> {
         let mut octets = [0; 255];
         let whole = relative.len() + self.origin().octets().len();
         let (head, tail) = octets

@@ -74,7 +74,8 @@ fn what_a_layer_restates_or_removes_does_not_come_from_below() {
     let base = build(directory.path(), "a.image", &[("example.", ZONE)]);
     let mut layer = ImageBuilder::create_layer(directory.path(), "a.layer").unwrap();
     layer.begin_zone(name("example.").as_ref(), 2, 2).unwrap();
-    let restated = "example. SOA ns. admin. 2 2 3 4 5\nexample. NS ns.example.";
+    let restated = "example. SOA ns. admin. 2 2 3 4 5\nexample. NS ns.example.\n\
+        0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM.example. NSEC3 y";
     rrsets(restated).iter().for_each(|rrset| layer.add(rrset.as_ref()).unwrap());
     layer.remove(name("cut.example.").as_ref(), false).unwrap();
     layer.remove(name("ns.cut.example.").as_ref(), false).unwrap();
@@ -90,6 +91,9 @@ fn what_a_layer_restates_or_removes_does_not_come_from_below() {
     assert_eq!(of("example."), [RrType::NS, RrType::SOA]);
     assert_eq!(of("ns.example."), [RrType::AAAA]);
     assert_eq!(of("new.example."), [RrType::A]);
+    // A name that is found by its hash only.
+    let hashed: Vec<_> = found.iter().filter(|(owner, _)| owner.to_lowercase().starts_with("0p9m")).collect();
+    assert_eq!(hashed, [&("0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM.example.".to_owned(), RrType::NSEC3)]);
     assert_eq!(of("a.b.c.d.e.example."), [RrType::A]);
     assert!(of("cut.example.").is_empty() && of("ns.cut.example.").is_empty());
 }
