@@ -8,11 +8,11 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::zones::publish;
-use common::{PATIENCE, bound, client, question, until};
+use common::{PATIENCE, bound, client, mixed_queries, until};
 use socket2::Type;
 use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
 use tenon_netmgr::InheritedSocket;
@@ -38,6 +38,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Questions that are counted.
+const DATAGRAMS: usize = 1_000_000;
+const STREAMED: usize = 200_000;
+/// Questions under way.
+const AT_ONCE: usize = 40;
+
 #[test]
 fn answering_allocates_nothing() {
     let directory = tempfile::tempdir().unwrap();
@@ -57,31 +63,62 @@ fn answering_allocates_nothing() {
     let instance = Instance::start(1, &places, cookies, sockets, &AuthSettings::default()).unwrap();
     until("the idle pass is over", || instance.zones().figures().inspections > 0);
 
-    let client = client();
-    let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let asked = ["www.example.", "nothing.example.", "example.", "www.elsewhere."];
-    let queries = asked.map(|name| {
-        let query = question(1, name, 1);
-        let mut framed = u16::try_from(query.len()).unwrap().to_be_bytes().to_vec();
-        framed.extend(&query);
-        (query, framed)
-    });
-    let mut room = [0; 4096];
-    let mut rounds = |count: usize| {
-        for _ in 0..count {
-            for (query, framed) in &queries {
-                client.send_to(query, server).unwrap();
-                client.recv(&mut room).unwrap();
-                stream.write_all(framed).unwrap();
-                stream.read_exact(&mut room[..2]).unwrap();
-                let length = usize::from(u16::from_be_bytes([room[0], room[1]]));
-                stream.read_exact(&mut room[..length]).unwrap();
+    let queries = mixed_queries();
+    let mut asker = Asker::new(server, &queries);
+    asker.datagrams(&queries, 2_000);
+    asker.stream(2_000);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    asker.datagrams(&queries, DATAGRAMS);
+    asker.stream(STREAMED);
+    let found = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    println!("{DATAGRAMS} questions as datagrams, {STREAMED} over TCP: {found} allocations");
+    assert_eq!(found, 0);
+}
+
+/// A client that allocates nothing itself.
+struct Asker {
+    datagrams: UdpSocket,
+    stream: TcpStream,
+    /// As many queries as go out at a time, each with its length before it.
+    framed: Vec<u8>,
+    room: Vec<u8>,
+}
+
+impl Asker {
+    fn new(server: SocketAddr, queries: &[Vec<u8>]) -> Self {
+        let datagrams = client();
+        datagrams.connect(server).unwrap();
+        let stream = TcpStream::connect(server).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut framed = Vec::new();
+        for query in queries.iter().cycle().take(AT_ONCE) {
+            framed.extend(u16::try_from(query.len()).unwrap().to_be_bytes());
+            framed.extend(query);
+        }
+        Self { datagrams, stream, framed, room: vec![0; 65535] }
+    }
+
+    fn datagrams(&mut self, queries: &[Vec<u8>], count: usize) {
+        let mut queries = queries.iter().cycle();
+        for _ in 0..count / AT_ONCE {
+            for query in queries.by_ref().take(AT_ONCE) {
+                self.datagrams.send(query).unwrap();
+            }
+            for _ in 0..AT_ONCE {
+                self.datagrams.recv(&mut self.room).unwrap();
             }
         }
-    };
-    rounds(100);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    rounds(1000);
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "allocations during 8,000 queries");
+    }
+
+    fn stream(&mut self, count: usize) {
+        for _ in 0..count / AT_ONCE {
+            self.stream.write_all(&self.framed).unwrap();
+            for _ in 0..AT_ONCE {
+                self.stream.read_exact(&mut self.room[..2]).unwrap();
+                let length = usize::from(u16::from_be_bytes([self.room[0], self.room[1]]));
+                self.stream.read_exact(&mut self.room[..length]).unwrap();
+            }
+        }
+    }
 }

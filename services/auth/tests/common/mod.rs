@@ -40,6 +40,40 @@ pub(crate) fn question(number: u16, name: &str, qtype: u16) -> Vec<u8> {
     query
 }
 
+/// Queries of many kinds that all get an answer: data, none, no zone, EDNS with and without options, cookies good and
+/// bad, class CH, other opcodes, and some that cannot be read.
+pub(crate) fn mixed_queries() -> Vec<Vec<u8>> {
+    let names = ["www.example.", "nothing.example.", "example.", "ns.example.", "www.elsewhere.", "."];
+    let mut queries = Vec::new();
+    for name in names {
+        for qtype in [1, 2, 6, 16, 28, 43, 46, 255, 65280] {
+            queries.push(question(queries.len() as u16, name, qtype));
+            for (flags, options) in [
+                (0, &[][..]),
+                (0x80, &[]),
+                (0x80, &[0, 3, 0, 0, 0, 11, 0, 0, 0, 19, 0, 0, 0, 9, 0, 0]),
+                (0, &[0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]),
+                (0, &[0, 10, 0, 24, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0, 0, 0, 9, 9, 9, 9, 1, 2, 3, 4, 5, 6, 7, 8]),
+                (0, &[0, 10, 0, 3, 1, 2, 3]),
+            ] {
+                let mut query = question(queries.len() as u16, name, qtype);
+                query[11] = 1;
+                query.extend([0, 0, 41, 4, 208, 0, 0, flags, 0, 0, options.len() as u8]);
+                query.extend(options);
+                queries.push(query);
+            }
+        }
+    }
+    let mut chaos = question(1, "version.bind.", 16);
+    *chaos.last_mut().unwrap() = 3;
+    let mut status = question(2, "example.", 6);
+    status[2] = 0x10;
+    let mut broken = question(3, "example.", 6);
+    broken.push(7);
+    queries.extend([chaos, status, broken]);
+    queries
+}
+
 /// What a test wants to know of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -172,6 +206,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn wait_for(&self, line: &str) {
         let mut buffer = [0; 4096];
         let began = Instant::now();
