@@ -96,7 +96,8 @@ impl Server {
         self.settings.minimal_responses = how & 8 == 0;
         self.settings.minimal_any = how & 16 == 0;
         let room = if how & 32 == 0 { 65535 } else { usize::from(how) * 4 };
-        let asker = Asker { transport, address, seconds: 1_700_000_000 };
+        let encrypted = transport == Transport::Tcp && how & 64 != 0;
+        let asker = Asker { transport, encrypted, address, seconds: 1_700_000_000 };
         let response = &mut self.response[..room];
         match respond(&self.catalog, &self.settings, &asker, query, response, &mut self.scratch) {
             Outcome::Silence => {}
