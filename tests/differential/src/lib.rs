@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod client;
+pub mod cookie;
 pub mod differences;
 pub mod names;
 pub mod peers;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use crate::cookie::SECRET;
 use crate::process::{Process, free_address};
 use crate::world::Zone;
 
@@ -41,8 +42,8 @@ fn knot(zones: &[Zone], directory: &Path) -> Process {
         let mut text = format!(
             "server:\n  rundir: {place}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n  \
              background-workers: 1\n  tcp-io-timeout: 0\nlog:\n  - target: stderr\n    any: warning\ndatabase:\n  storage: {place}\n\
-             template:\n  - id: default\n    semantic-checks: off\n    journal-content: none\n    zonefile-load: whole\n    \
-             zonefile-sync: -1\nzone:\n"
+             mod-cookies:\n  - id: shared\n    secret: 0x{SECRET}\ntemplate:\n  - id: default\n    semantic-checks: off\n    journal-content: none\n    zonefile-load: whole\n    \
+             zonefile-sync: -1\n    global-module: mod-cookies/shared\nzone:\n"
         );
         for zone in zones {
             let _ = writeln!(
@@ -87,7 +88,8 @@ fn bind(zones: &[Zone], directory: &Path) -> Process {
              recursion no; allow-query {{ any; }}; pid-file none; session-keyfile none; managed-keys-directory \"{place}\"; \
              minimal-responses no-auth; minimal-any no; notify no; dnssec-validation no; check-names primary ignore; check-integrity no; \
              check-mx ignore; check-srv-cname ignore; check-mx-cname ignore; check-sibling no; check-wildcard no; \
-             check-dup-records ignore; check-spf ignore; empty-zones-enable no; rrset-order {{ order none; }}; max-cache-size 16m; }};\n\
+             check-dup-records ignore; check-spf ignore; empty-zones-enable no; rrset-order {{ order none; }}; max-cache-size 16m; \
+             answer-cookie yes; cookie-algorithm siphash24; cookie-secret \"{SECRET}\"; }};\n\
              controls {{ }};\nlogging {{ category lame-servers {{ null; }}; category queries {{ null; }}; category query-errors {{ null; }}; }};\n"
         );
         for zone in zones {

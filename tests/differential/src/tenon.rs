@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::io::{FdFlags, fcntl_setfd};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::cookie::SECRET;
 use crate::process::Process;
 use crate::world::Zone;
 
@@ -80,6 +81,8 @@ fn compile(directory: &Path) {
 
 fn serve(directory: &Path) -> Process {
     settings(directory);
+    let secrets = directory.join("cookie-secrets");
+    std::fs::write(&secrets, format!("{SECRET}\n")).unwrap();
     let listener = bound(Type::STREAM, SocketAddr::from(([127, 0, 0, 1], 0)));
     let address = listener.local_addr().unwrap().as_socket().unwrap();
     let sockets: [OwnedFd; 2] = [bound(Type::DGRAM, address).into(), listener.into()];
@@ -104,6 +107,8 @@ fn serve(directory: &Path) -> Process {
         .arg(directory.join("config"))
         .arg("--images")
         .arg(directory.join("images"))
+        .arg("--cookie-secrets")
+        .arg(&secrets)
         .env("LISTEN_FDS", sockets.len().to_string())
         .env("LISTEN_FDNAMES", "test:test")
         .env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", directory.join("no-bus").display()))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,12 @@ impl World {
     /// The zones, with their texts.
     pub fn zones(&self) -> impl Iterator<Item = &Zone> {
         self.zones.values()
+    }
+
+    /// Where Tenon and Knot, NSD and BIND answer.
+    #[must_use]
+    pub fn addresses(&self) -> (SocketAddr, [SocketAddr; 3]) {
+        (self.tenon.address, self.peers.each_ref().map(|peer| peer.address))
     }
 
     /// Zones that Tenon's loader refused, but at least two peers serve.

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use fastrand::Rng;
+use tenon_differential_tests::cookie::exchange;
 use tenon_differential_tests::report::Cases;
 use tenon_differential_tests::{Question, Report, World, names, question, random_zone, zone_file};
 use tenon_wire::RrType;
@@ -62,6 +63,35 @@ fn root_zone() {
 #[test]
 fn root_zone_with_opt_out() {
     fixed("root_optout", include_str!("../zones/root_optout.txt"));
+}
+
+#[test]
+fn cookies_are_good_at_every_server_that_has_the_secret() {
+    let zones = [(
+        "cookies.".into(),
+        String::new(),
+        "$TTL 300\n@ SOA ns admin 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n".into(),
+    )];
+    let world = World::new("cookies", &zones);
+    let (tenon, [knot, _, bind]) = world.addresses();
+    let zone = b"\x07cookies\0";
+    let client = [1, 2, 3, 4, 5, 6, 7, 8];
+    for (name, server) in [("BIND", bind), ("Knot", knot)] {
+        // A server gives a cookie back as it came only if it knows it for its own.
+        for (giver, taker) in [(server, tenon), (tenon, server)] {
+            // Knot says BADCOOKIE to who has none of a server yet.
+            let (rcode, given) = exchange(giver, zone, &client);
+            assert!([0, 23].contains(&rcode), "{name}: {rcode}");
+            assert_eq!((given.len(), &given[..8]), (24, &client[..]), "{name}");
+            let (rcode, taken) = exchange(taker, zone, &given);
+            assert_eq!((rcode, &taken[..16]), (0, &given[..16]), "{name}");
+        }
+        let (_, given) = exchange(server, zone, &client);
+        assert_eq!(exchange(tenon, zone, &given).1, given, "{name}");
+        let mut wrong = given.clone();
+        wrong[23] ^= 1;
+        assert_ne!(exchange(tenon, zone, &wrong).1, wrong, "{name}");
+    }
 }
 
 /// Every name around those of the zones, with every type, without EDNS, with it, and with DO.
