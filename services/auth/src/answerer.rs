@@ -39,6 +39,25 @@ pub(crate) struct Answerer {
     troubles: Reporter,
     /// Seconds since 1970 when the batch began.
     seconds: u32,
+    allowance: Allowance,
+}
+
+/// Notices that may still be queued in a second, so that forged ones cannot take the time of queries.
+#[derive(Debug, Default)]
+struct Allowance {
+    second: u32,
+    left: u32,
+}
+
+impl Allowance {
+    fn take(&mut self, second: u32, of_a_second: u32) -> bool {
+        if self.second != second {
+            *self = Self { second, left: of_a_second };
+        }
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
 }
 
 impl Answerer {
@@ -49,7 +68,16 @@ impl Answerer {
         troubles: Reporter,
     ) -> Self {
         let current = publisher.load_full();
-        Self { publisher, current, scratch: Scratch::new(), counters, doors, troubles, seconds: 0 }
+        Self {
+            publisher,
+            current,
+            scratch: Scratch::new(),
+            counters,
+            doors,
+            troubles,
+            seconds: 0,
+            allowance: Allowance::default(),
+        }
     }
 
     /// Keeps an error in this program to the query that trips it: otherwise one datagram, sent again and again, could
@@ -115,7 +143,13 @@ impl Answerer {
     }
 
     /// Whether the notice was taken.
-    fn queue(&self, from: &Handle, message: &[u8]) -> bool {
+    fn queue(&mut self, from: &Handle, message: &[u8]) -> bool {
+        if !self.allowance.take(self.seconds, self.current.access.notices_per_second) {
+            self.counters.notify_limited.add_one();
+            let reason = "more came within a second than auth/notices_per_second allows";
+            self.tell(Kind::NoticeNotTaken, from, reason.to_owned());
+            return false;
+        }
         match self.doors.hand_over(HandOver::Notify, from, message) {
             Ok(_no_answer_comes) => {
                 self.counters.notify_queued.add_one();
@@ -208,5 +242,17 @@ const fn transport(from: &Handle) -> Transport {
     match from.transport {
         tenon_netmgr::Transport::Udp => Transport::Udp,
         tenon_netmgr::Transport::Tcp | tenon_netmgr::Transport::Tls => Transport::Tcp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_its_notices() {
+        let mut allowance = Allowance::default();
+        let taken = |allowance: &mut Allowance, second| (0..5).filter(|_| allowance.take(second, 3)).count();
+        assert_eq!([1, 1, 2].map(|second| taken(&mut allowance, second)), [3, 0, 3]);
     }
 }

@@ -102,6 +102,9 @@ pub struct AuthSettings {
     /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
     /// decides, and who matches none is rejected.
     pub notify_acl: AccessList,
+    /// Notices that each worker takes within a second; further ones get no answer, and their senders try again.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub notices_per_second: u32,
     /// Proxies that may speak for others: on addresses of listen_on with `proxy` nobody else is answered. Nobody, unless
     /// a rule accepts.
     pub proxy_acl: AccessList,
@@ -219,6 +222,7 @@ impl Default for AuthSettings {
             tcp_advertised_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
             notify_acl: AccessList::everybody(),
+            notices_per_second: 1000,
             proxy_acl: AccessList::nobody(),
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
@@ -303,7 +307,11 @@ impl AuthSettings {
     /// Who may do what beyond asking.
     #[must_use]
     pub fn access(&self) -> Access {
-        Access { notify_acl: self.notify_acl.clone(), proxy_acl: self.proxy_acl.clone() }
+        Access {
+            notify_acl: self.notify_acl.clone(),
+            notices_per_second: self.notices_per_second,
+            proxy_acl: self.proxy_acl.clone(),
+        }
     }
 
     /// What the network depends on.

@@ -84,6 +84,7 @@ worker_counters! {
     unavailable: "Requests for a zone transfer answered SERVFAIL because tenon-xfrout did not answer.";
     notify_queued: "Notices of a new zone version that were queued for tenon-zonemgr.";
     notify_refused: "Notices of a new zone version from somebody who may not send any.";
+    notify_limited: "Notices of a new zone version that got no answer because too many came within a second.";
     notify_lost: "Notices of a new zone version that got no answer because they could not be queued.";
 }
 

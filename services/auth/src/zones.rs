@@ -36,6 +36,8 @@ pub struct Published {
 pub struct Access {
     /// Who may send notices.
     pub notify_acl: AccessList,
+    /// Notices that each worker queues within a second.
+    pub notices_per_second: u32,
     /// Proxies that may speak for others.
     pub proxy_acl: AccessList,
 }

@@ -309,6 +309,23 @@ fn a_notice_that_nobody_takes_gets_no_answer() {
 }
 
 #[test]
+fn more_notices_than_a_second_has_get_no_answer() {
+    let house = House::new(json!({"notices_per_second": 2}));
+    let _door = house.door("zonemgr.socket");
+    let client = client();
+    until("some are left out", || {
+        for number in 0..20 {
+            client.send_to(&notify(number, "copy."), house.server).unwrap();
+        }
+        house.counts(["notify_limited"])[0] > 0
+    });
+    assert!(house.counts(["notify_queued"])[0] >= 2);
+    client.send_to(&question(99, "www.example.", 1), house.server).unwrap();
+    let mut reply = [0; 512];
+    while client.recv(&mut reply).unwrap() == 0 || reply[1] != 99 {}
+}
+
+#[test]
 fn who_may_send_notices_is_a_setting() {
     let rules = |action: &str| json!({"notify_acl": [{"action": action, "from": "127.0.0.1"}]});
     let house = House::new(rules("REJECT"));
