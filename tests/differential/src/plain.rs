@@ -20,12 +20,15 @@ const COMMON: [RrType; 9] = [
     RrType::DNSKEY,
 ];
 
-/// The records of a master file.
+/// The records of a master file; the text as it is where it has mistakes.
 #[must_use]
 pub fn zone(origin: &Name, text: &str) -> String {
-    let mut lines = String::new();
+    let (mut lines, mut sound) = (String::new(), true);
     read_text(text.as_bytes(), origin.as_ref(), &Limits::default(), |item| {
-        let Item::Record(record) = item else { panic!("{item:?}") };
+        let Item::Record(record) = item else {
+            sound = false;
+            return ControlFlow::Continue(());
+        };
         let (owner, rrtype, data) = (name(record.owner.octets()), record.rrtype, record.rdata);
         let _ = if COMMON.contains(&rrtype) {
             writeln!(lines, "{owner} {} IN {rrtype} {}", record.ttl, display(rrtype, data))
@@ -35,7 +38,7 @@ pub fn zone(origin: &Name, text: &str) -> String {
         };
         ControlFlow::Continue(())
     });
-    lines
+    if sound { lines } else { text.to_owned() }
 }
 
 /// A name with every octet escaped that is not a letter, a digit, `-`, `_` or an asterisk.

@@ -49,7 +49,7 @@ pub struct World {
     peers: [Process; 3],
     /// Zones that a peer did not take.
     unserved: [BTreeSet<Name>; 3],
-    /// The same of Tenon, which took fewer than two peers did.
+    /// Zones that Tenon did not take.
     refused: BTreeSet<Name>,
     _directory: TempDir,
 }
@@ -82,7 +82,7 @@ impl World {
             _directory: directory,
         };
         world.find_unserved();
-        if !world.refused.is_empty() {
+        if !world.refused().is_empty() {
             println!("{name}: tenon-loadzone refused zones that two peers serve:\n{said}");
         }
         world
@@ -101,8 +101,18 @@ impl World {
 
     /// Zones that Tenon's loader refused, but at least two peers serve.
     #[must_use]
-    pub const fn refused(&self) -> &BTreeSet<Name> {
-        &self.refused
+    pub fn refused(&self) -> BTreeSet<&Name> {
+        self.refused.iter().filter(|zone| self.peers_with(zone) >= 2).collect()
+    }
+
+    /// Zones that Tenon serves and at most one peer.
+    #[must_use]
+    pub fn taken(&self) -> BTreeSet<&Name> {
+        self.zones.keys().filter(|zone| !self.refused.contains(*zone) && self.peers_with(zone) < 2).collect()
+    }
+
+    fn peers_with(&self, zone: &Name) -> usize {
+        self.unserved.iter().filter(|unserved| !unserved.contains(zone)).count()
     }
 
     /// Waits until all servers answer, and finds out which zones each of them took.
@@ -134,11 +144,7 @@ impl World {
         for (process, unserved) in self.peers.iter_mut().zip(&mut self.unserved) {
             *unserved = missing(process);
         }
-        let refused = missing(&mut self.tenon);
-        self.refused = refused
-            .into_iter()
-            .filter(|zone| self.unserved.iter().filter(|peer| !peer.contains(zone)).count() >= 2)
-            .collect();
+        self.refused = missing(&mut self.tenon);
         for (process, unserved) in self.peers.iter().zip(&self.unserved) {
             if !unserved.is_empty() {
                 let zones: Vec<String> = unserved.iter().map(ToString::to_string).collect();

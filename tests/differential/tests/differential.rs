@@ -1,6 +1,7 @@
 //! Tenon beside Knot DNS, NSD and BIND 9 on the same zones; see the library.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use fastrand::Rng;
@@ -63,6 +64,23 @@ fn root_zone() {
 #[test]
 fn root_zone_with_opt_out() {
     fixed("root_optout", include_str!("../zones/root_optout.txt"));
+}
+
+/// Zones that Tenon refuses and two peers take, and the other way round, are those that docs/differences.md tells of.
+#[test]
+fn flawed_zones() {
+    let world = World::new("flawed", &zone_file::read(include_str!("../zones/flawed.txt")));
+    let names = |zones: BTreeSet<_>| {
+        zones
+            .into_iter()
+            .map(|zone: &tenon_wire::Name| zone.to_string().replace(".flawed.", ""))
+            .collect::<Vec<_>>()
+    };
+    let refused = names(world.refused());
+    assert_eq!(refused, ["dnameatcut", "noservers", "outofzone"]);
+    assert_eq!(names(world.taken()), Vec::<String>::new());
+    let text = include_str!("../../../docs/differences.md");
+    refused.iter().for_each(|name| assert!(text.contains(&format!("| {name} |")), "{name}"));
 }
 
 #[test]
