@@ -168,9 +168,10 @@ impl Cfgmgr1 {
         Ok(CommitOutcome { generation, notes })
     }
 
-    /// Keeps what waits for confirmation; gives its generation. Fails with [`BusError::NothingToConfirm`].
-    pub async fn confirm(&self) -> Result<u64, BusError> {
-        self.peer.call_within(EDIT_LIMIT, "Confirm", &()).await
+    /// Keeps what waits for confirmation; gives its generation. Fails with [`BusError::NothingToConfirm`]. `author` as of
+    /// [`Cfgmgr1::commit_edits`].
+    pub async fn confirm(&self, author: &str) -> Result<u64, BusError> {
+        self.peer.call_within(EDIT_LIMIT, "Confirm", &(author,)).await
     }
 
     /// Commits edits that were made on generation `base` (0: the present one), all or none, without a candidate.
@@ -194,9 +195,16 @@ impl Cfgmgr1 {
     }
 
     /// Commits the settings of generation `to` (0: all defaults) as a new one. Fails as [`Cfgmgr1::commit`] does, and
-    /// with [`BusError::NoSuchGeneration`]. `seconds` as of [`Cfgmgr1::commit_to_confirm`], or 0.
-    pub async fn rollback(&self, to: u64, comment: &str, seconds: u32) -> Result<CommitOutcome, BusError> {
-        let arguments = (to, comment, seconds);
+    /// with [`BusError::NoSuchGeneration`]. `author` as of [`Cfgmgr1::commit_edits`], `seconds` as of
+    /// [`Cfgmgr1::commit_to_confirm`], or 0.
+    pub async fn rollback(
+        &self,
+        author: &str,
+        to: u64,
+        comment: &str,
+        seconds: u32,
+    ) -> Result<CommitOutcome, BusError> {
+        let arguments = (author, to, comment, seconds);
         let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
         Ok(CommitOutcome { generation, notes })
     }

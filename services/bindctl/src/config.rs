@@ -29,7 +29,7 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
         ConfigCommand::Commit { comment, confirm } => commit(output, &cfgmgr, &comment, confirm).await,
         ConfigCommand::Confirm => confirm(output, &cfgmgr).await,
         ConfigCommand::Rollback { generation, comment, confirm } => {
-            let outcome = cfgmgr.rollback(generation, &comment, confirm).await?;
+            let outcome = cfgmgr.rollback("", generation, &comment, confirm).await?;
             told(output, &outcome, confirm)
         }
         ConfigCommand::Revert => {
@@ -148,7 +148,7 @@ fn told(output: Output, outcome: &CommitOutcome, confirm: u32) -> Result<(), Fai
 }
 
 async fn confirm(output: Output, cfgmgr: &Cfgmgr1) -> Result<(), Failure> {
-    let generation = cfgmgr.confirm().await?;
+    let generation = cfgmgr.confirm("").await?;
     if output.json {
         return Ok(output.document(&json!({"generation": generation}))?);
     }

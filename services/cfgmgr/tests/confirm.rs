@@ -56,14 +56,14 @@ async fn any_two_generations_are_compared_and_any_comes_back_as_a_new_one() {
 
     // The candidate is left alone.
     set(&bench, "auth/workers", json!(33)).await;
-    assert_eq!(bench.cfgmgr.rollback(1, "", 0).await.unwrap().generation, 4);
+    assert_eq!(bench.cfgmgr.rollback("", 1, "", 0).await.unwrap().generation, 4);
     assert_eq!(bench.stored()["settings"], json!({"auth": {"workers": 8}}));
     assert_eq!(bench.owner(1).await.settings["workers"], json!(8));
     assert_eq!(bench.cfgmgr.history(0, 1).await.unwrap()[0].comment, "the settings of generation 1");
     assert!(matches!(bench.cfgmgr.commit("").await, Err(BusError::Conflict(_))));
-    assert_eq!(bench.cfgmgr.rollback(0, "", 0).await.unwrap().generation, 5);
+    assert_eq!(bench.cfgmgr.rollback("", 0, "", 0).await.unwrap().generation, 5);
     assert_eq!(bench.stored()["settings"], json!({}));
-    assert!(matches!(bench.cfgmgr.rollback(77, "", 0).await, Err(BusError::NoSuchGeneration(_))));
+    assert!(matches!(bench.cfgmgr.rollback("", 77, "", 0).await, Err(BusError::NoSuchGeneration(_))));
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn what_is_confirmed_stays_and_meanwhile_nobody_else_commits() {
     let _cfgmgr = bench.start_cfgmgr().await;
     let _owner = bench.start_owner(1, &[]).await;
     let cfgmgr = &bench.cfgmgr;
-    assert!(matches!(cfgmgr.confirm().await, Err(BusError::NothingToConfirm(_))));
+    assert!(matches!(cfgmgr.confirm("").await, Err(BusError::NothingToConfirm(_))));
     commit(&bench, 8).await;
     set(&bench, "auth/workers", json!(9)).await;
     assert_eq!(cfgmgr.commit_to_confirm("try", 3600).await.unwrap().generation, 2);
@@ -138,7 +138,7 @@ async fn what_is_confirmed_stays_and_meanwhile_nobody_else_commits() {
     assert_eq!((waiting.generation, waiting.restores), (2, 1));
     set(&bench, "auth/workers", json!(10)).await;
     assert!(matches!(cfgmgr.commit("").await, Err(BusError::ConfirmationPending(_))));
-    assert_eq!(cfgmgr.confirm().await.unwrap(), 2);
+    assert_eq!(cfgmgr.confirm("").await.unwrap(), 2);
     assert_eq!(cfgmgr.state().await.unwrap().unconfirmed.generation, 0);
     assert!(!bench.place("config/unconfirmed.json").exists());
     assert_eq!(cfgmgr.commit("").await.unwrap().generation, 3);
@@ -149,7 +149,7 @@ async fn what_is_confirmed_stays_and_meanwhile_nobody_else_commits() {
     // The way back at once.
     set(&bench, "auth/workers", json!(11)).await;
     cfgmgr.commit_to_confirm("", 3600).await.unwrap();
-    cfgmgr.rollback(3, "", 0).await.unwrap();
+    cfgmgr.rollback("", 3, "", 0).await.unwrap();
     assert_eq!(cfgmgr.state().await.unwrap().unconfirmed.generation, 0);
     assert_eq!(bench.owner(1).await.settings["workers"], json!(10));
 }

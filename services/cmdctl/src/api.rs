@@ -96,6 +96,8 @@ fn parts() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(config::history))
         .routes(routes!(config::diff))
         .routes(routes!(config::commit))
+        .routes(routes!(config::confirm))
+        .routes(routes!(config::rollback))
         .routes(routes!(config::show))
         .routes(routes!(statistics::show))
         .split_for_parts();

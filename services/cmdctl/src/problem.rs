@@ -120,6 +120,9 @@ fn kind(error: &BusError) -> (StatusCode, &'static str, &'static str) {
             (S::UNPROCESSABLE_ENTITY, "Rejected", "an owner of the settings refused; nothing changed")
         }
         BusError::Conflict(_) => (S::CONFLICT, "Conflict", "the options were changed meanwhile"),
+        BusError::NothingToConfirm(_) => {
+            (S::CONFLICT, "NothingToConfirm", "no commit waits for confirmation")
+        }
         BusError::ConfirmationPending(_) => {
             (S::CONFLICT, "ConfirmationPending", "another commit waits for its confirmation")
         }

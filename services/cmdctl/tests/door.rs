@@ -149,6 +149,42 @@ async fn commits_with_their_author_and_refusals_with_their_reason() {
 }
 
 #[tokio::test]
+async fn a_commit_that_waits_is_confirmed_or_rolled_back_by_whoever_may() {
+    let bench = Bench::start(json!({})).await;
+    let _cfgmgr = bench.cfgmgr().await;
+    let commit = |value: u32| {
+        json!({"edits": [{"path": "cmdctl/connections", "value": value}], "confirm_s": 600}).to_string()
+    };
+    assert_eq!(bench.post("/v1/config/confirm", "alice", "").await.status, 409);
+    assert_eq!(bench.commit("alice", &commit(20)).await.status, 200);
+    let status = bench.get("/v1/status").await.json();
+    assert_eq!(
+        (&status["unconfirmed"]["generation"], &status["unconfirmed"]["restores"]),
+        (&json!(2), &json!(1))
+    );
+    let refused = bench.commit("alice", &commit(30)).await;
+    assert_eq!(
+        (refused.status, refused.json()["error"].clone()),
+        (409, json!("org.tenon.Error.ConfirmationPending"))
+    );
+    assert_eq!(bench.post("/v1/config/confirm", "rita", "").await.status, 403);
+    assert_eq!(bench.post("/v1/config/confirm", "alice", "").await.json(), json!({"generation": 2}));
+    assert!(bench.get("/v1/status").await.json().get("unconfirmed").is_none());
+
+    assert_eq!(bench.commit("alice", &commit(30)).await.status, 200);
+    let back = bench.post("/v1/config/rollback", "alice", r#"{"to": 2, "comment": "no good"}"#).await;
+    assert_eq!((back.status, back.json()["generation"].clone()), (200, json!(4)), "{back:?}");
+    assert_eq!(bench.get("/v1/config/cmdctl/connections").await.json()["value"], 20);
+    let history = bench.get("/v1/config/history?limit=1").await.json();
+    assert_eq!(
+        (&history["generations"][0]["author"], &history["generations"][0]["comment"]),
+        (&json!("cmdctl:alice"), &json!("no good"))
+    );
+    assert_eq!(bench.post("/v1/config/rollback", "alice", r#"{"to": 77}"#).await.status, 422);
+    assert_eq!(bench.post("/v1/config/rollback", "rita", r#"{"to": 1}"#).await.status, 403);
+}
+
+#[tokio::test]
 async fn two_accounts_at_once_never_mix() {
     let bench = Bench::start(json!({})).await;
     let _cfgmgr = bench.cfgmgr().await;

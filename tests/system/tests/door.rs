@@ -174,6 +174,8 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
         for allowed in [
             format!("call {cfgmgr} Get sb auth/udp_payload_size false"),
             format!("call {cfgmgr} CommitEdits 'sta(ss)su' alice 0 1 auth/udp_payload_size 1400 '' 0"),
+            format!("call {cfgmgr} Rollback stsu alice 0 x 600"),
+            format!("call {cfgmgr} Confirm s alice"),
             format!("call {zonec} org.tenon.Zonec1 GetZone s example.com."),
             format!("call {zonec} org.freedesktop.DBus.Properties GetAll s org.tenon.Zonec1"),
         ] {
@@ -184,8 +186,6 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
             format!("call {cfgmgr} Set ss auth/udp_payload_size 1300"),
             format!("call {cfgmgr} Commit s x"),
             format!("call {cfgmgr} CommitToConfirm su x 60"),
-            format!("call {cfgmgr} Rollback tsu 0 x 0"),
-            format!("call {cfgmgr} Confirm"),
             format!("call {cfgmgr} Revert"),
             format!("call {zonec} org.tenon.Zonec1 Reconcile"),
             format!("call {zonec} org.tenon.Config1 Apply ts 99 {{}}"),
@@ -202,6 +202,8 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
         // Named authors are believed from nobody else.
         let forged = machine.run(&format!("busctl call {cfgmgr} CommitEdits 'sta(ss)su' alice 0 0 '' 0"));
         assert!(!forged.status.success(), "root named another author");
+        let unnamed = as_door(&format!("call {cfgmgr} Rollback stsu '' 0 x 0"));
+        assert!(!unnamed.status.success(), "the door named nobody");
         assert!(machine.must("bindctl config history").contains("cmdctl:alice"));
     }
 }

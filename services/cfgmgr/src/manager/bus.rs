@@ -239,9 +239,10 @@ impl ManagerFace {
         &self,
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
+        author: String,
     ) -> Result<u64, Error> {
-        let editor = editor(connection, &header).await?;
-        Ok(self.manager.confirm(&editor.name).await?)
+        let author = self.author(connection, &header, &author).await?;
+        Ok(self.manager.confirm(&author).await?)
     }
 
     #[zbus(out_args("generation", "notes"))]
@@ -267,13 +268,14 @@ impl ManagerFace {
         &self,
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
+        author: String,
         to: u64,
         comment: String,
         seconds: u32,
     ) -> Result<(u64, Vec<String>), Error> {
-        let editor = editor(connection, &header).await?;
+        let author = self.author(connection, &header, &author).await?;
         let comment = if comment.is_empty() { format!("the settings of generation {to}") } else { comment };
-        let request = Request { author: editor.name, comment, seconds };
+        let request = Request { author, comment, seconds };
         self.carry_out(connection, Proposal::Generation(to), request).await
     }
 

@@ -10,11 +10,12 @@ use axum::http::header::{CONTENT_LENGTH, ETAG};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenon_bus::{BusError, Cfgmgr1, Change, Edit, HistoryEntry};
+use tenon_bus::{BusError, Cfgmgr1, Change, CommitOutcome, Edit, HistoryEntry};
 use tracing::{info, warn};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Api, Committer, Reader};
+use crate::gate::Visitor;
 use crate::messages;
 use crate::problem::Problem;
 use crate::settings::CmdctlSettings;
@@ -50,6 +51,33 @@ pub(super) struct Commit {
     /// Absent or 0: the one in force.
     #[serde(default)]
     base: u64,
+    /// Seconds within which the commit must be confirmed, or else it is taken back; absent or 0: it need not be.
+    #[serde(default)]
+    #[schema(maximum = 86400)]
+    confirm_s: u32,
+}
+
+/// The way back to a generation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rollback {
+    /// The generation whose settings are wanted; 0 for the defaults.
+    #[schema(example = 7)]
+    to: u64,
+    /// What to remember of it in the history.
+    #[serde(default)]
+    comment: String,
+    /// As of a commit.
+    #[serde(default)]
+    #[schema(maximum = 86400)]
+    confirm_s: u32,
+}
+
+/// What was kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Confirmed {
+    /// The generation that stays in force.
+    generation: u64,
 }
 
 /// An edit: either `value` or `unset`.
@@ -76,6 +104,12 @@ pub(super) struct Committed {
     generation: u64,
     /// What owners amended, one sentence each.
     notes: Vec<String>,
+}
+
+impl From<CommitOutcome> for Committed {
+    fn from(outcome: CommitOutcome) -> Self {
+        Self { generation: outcome.generation, notes: outcome.notes }
+    }
 }
 
 /// Which part of the history.
@@ -232,39 +266,84 @@ pub(super) async fn commit(
     State(api): State<Api>,
     Whole(commit): Whole<Commit>,
 ) -> Result<Json<Committed>, Problem> {
-    let edits = commit.edits.into_iter().map(edit).collect::<Result<Vec<_>, _>>()?;
+    let Commit { edits, comment, base, confirm_s } = commit;
+    let edits = edits.into_iter().map(edit).collect::<Result<Vec<_>, _>>()?;
     let paths = edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(",");
     let cfgmgr = Cfgmgr1::if_present(&api.bus()?);
-    let outcome = cfgmgr.commit_edits(&visitor.account, commit.base, &edits, &commit.comment, 0).await;
-    match outcome {
-        Ok(outcome) => {
+    let outcome = cfgmgr.commit_edits(&visitor.account, base, &edits, &comment, confirm_s).await;
+    told(&api, &visitor, "commit", &paths, outcome.map(Committed::from)).map(Json)
+}
+
+/// Keep what was committed with `confirm_s`
+#[utoipa::path(post, path = "/v1/config/confirm", responses(
+    (status = 200, description = "It stays in force", body = Confirmed),
+    (status = 403, description = "The account may only look", body = Problem),
+    (status = 409, description = "No commit waits", body = Problem),
+    (status = 503, description = "tenon-cfgmgr is not there", body = Problem)))]
+pub(super) async fn confirm(
+    Committer(visitor): Committer,
+    State(api): State<Api>,
+) -> Result<Json<Confirmed>, Problem> {
+    let outcome = Cfgmgr1::if_present(&api.bus()?).confirm(&visitor.account).await;
+    let outcome = outcome.map(|generation| Confirmed { generation });
+    told(&api, &visitor, "confirm", "", outcome).map(Json)
+}
+
+/// Commit the settings of an older generation again, as a new one
+#[utoipa::path(post, path = "/v1/config/rollback", request_body = Rollback, responses(
+    (status = 200, description = "In force", body = Committed),
+    (status = 400, description = "The body is not such a document", body = Problem),
+    (status = 403, description = "The account may only look", body = Problem),
+    (status = 422, description = "No such generation, or an owner refuses it now; nothing changed", body = Problem),
+    (status = 500, description = "Could not be put into force; the settings before are in force again", body = Problem),
+    (status = 503, description = "tenon-cfgmgr is not there", body = Problem)))]
+pub(super) async fn rollback(
+    Committer(visitor): Committer,
+    State(api): State<Api>,
+    Whole(rollback): Whole<Rollback>,
+) -> Result<Json<Committed>, Problem> {
+    let Rollback { to, comment, confirm_s } = rollback;
+    let cfgmgr = Cfgmgr1::if_present(&api.bus()?);
+    let outcome = cfgmgr.rollback(&visitor.account, to, &comment, confirm_s).await;
+    told(&api, &visitor, "rollback", &to.to_string(), outcome.map(Committed::from)).map(Json)
+}
+
+/// Counts and logs what became of a change.
+fn told<T>(
+    api: &Api,
+    visitor: &Visitor,
+    verb: &'static str,
+    options: &str,
+    outcome: Result<T, BusError>,
+) -> Result<T, Problem> {
+    let Visitor { account, peer, .. } = visitor;
+    outcome
+        .inspect(|_| {
             count(&api.statistics.commits);
             info!(
                 message_id = messages::AUDIT,
-                account = %visitor.account,
-                peer = %visitor.peer,
-                verb = "commit",
-                options = %paths,
+                account = %account,
+                peer = %peer,
+                verb,
+                options = %options,
                 outcome = "done",
-                "{} from {} committed {paths}: generation {}", visitor.account, visitor.peer, outcome.generation
+                "{verb} {options} by {account} from {peer}: done"
             );
-            Ok(Json(Committed { generation: outcome.generation, notes: outcome.notes }))
-        }
-        Err(error) => {
+        })
+        .map_err(|error| {
             count(&api.statistics.commits_refused);
             let problem = of_cfgmgr(error).of_a_change();
             warn!(
                 message_id = messages::AUDIT,
-                account = %visitor.account,
-                peer = %visitor.peer,
-                verb = "commit",
-                options = %paths,
+                account = %account,
+                peer = %peer,
+                verb,
+                options = %options,
                 outcome = %problem.detail(),
-                "{} from {} did not commit {paths}: {}", visitor.account, visitor.peer, problem.detail()
+                "{verb} {options} by {account} from {peer} refused: {}", problem.detail()
             );
-            Err(problem)
-        }
-    }
+            problem
+        })
 }
 
 fn edit(edit: CommitEdit) -> Result<Edit, Problem> {

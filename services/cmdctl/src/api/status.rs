@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use tenon_bus::services::{ALL, Service};
-use tenon_bus::{Auth1, Bus, BusError, Cfgmgr1, Collector1, Zonec1, names};
+use tenon_bus::{Auth1, Bus, BusError, Cfgmgr1, Collector1, Unconfirmed, Zonec1, names};
 use utoipa::ToSchema;
 
 use super::{Api, Reader};
@@ -18,12 +18,26 @@ pub(super) struct Status {
     /// Generation of the committed settings; absent when tenon-cfgmgr does not tell.
     #[schema(example = 7)]
     generation: Option<u64>,
+    /// The commit that waits for confirmation; absent when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<UnconfirmedCommit>,
     /// Generation of the manifest of zone images; absent when tenon-zonec does not tell.
     manifest_generation: Option<u64>,
     /// How many zones that manifest names; absent as above.
     zones: Option<u32>,
     /// What is wrong and what that costs, one sentence each; empty when all is well.
     problems: Vec<String>,
+}
+
+/// A commit that waits for confirmation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UnconfirmedCommit {
+    /// The generation that waits.
+    generation: u64,
+    /// The one whose settings come back unless it is confirmed.
+    restores: u64,
+    /// Until when, in microseconds since the epoch.
+    until_usec: u64,
 }
 
 /// One service.
@@ -53,6 +67,7 @@ pub(super) async fn show(_: Reader, State(api): State<Api>) -> Result<Json<Statu
     let mut status = Status {
         services: ALL.iter().map(|service| service_status(service, &present)).collect(),
         generation: None,
+        unconfirmed: None,
         manifest_generation: None,
         zones: None,
         problems: Vec::new(),
@@ -85,6 +100,9 @@ impl Status {
         }
         if let Some(cfgmgr) = self.told("tenon-cfgmgr", Cfgmgr1::if_present(bus).state().await) {
             self.generation = Some(cfgmgr.generation);
+            let Unconfirmed { generation, restores, until_usec } = cfgmgr.unconfirmed;
+            let waits = UnconfirmedCommit { generation, restores, until_usec };
+            self.unconfirmed = (generation > 0).then_some(waits);
             self.note("settings", &cfgmgr.faults);
         }
         if let Some(stats) = self.told("tenon-stats", Collector1::new(bus).state().await) {

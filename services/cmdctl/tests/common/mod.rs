@@ -150,9 +150,14 @@ impl Bench {
 
     /// Posts a commit as somebody.
     pub(crate) async fn commit(&self, account: &str, body: &str) -> Reply {
+        self.post("/v1/config/commit", account, body).await
+    }
+
+    /// Posts something as somebody.
+    pub(crate) async fn post(&self, path: &str, account: &str, body: &str) -> Reply {
         let user = format!("{account}:{PASSWORD}");
         let arguments = ["--user", &user, "--header", "content-type: application/json", "--data", body];
-        self.curl("/v1/config/commit", &arguments).await
+        self.curl(path, &arguments).await
     }
 
     /// What a real client gets. Its certificate is checked against the file.
