@@ -4,6 +4,7 @@
 
 use crate::busctl::golden;
 use crate::zones::load;
+use tenon_system_tests::peer::Kind;
 use tenon_system_tests::{Machine, zones};
 
 const SETTINGS: [&str; 22] = [
@@ -44,6 +45,22 @@ const REST: [&str; 12] = [
     "bindctl account remove bob",
     "bindctl log level zonec debug",
     "bindctl log level zonec",
+];
+
+const SECONDARY: [&str; 13] = [
+    "bindctl zone add a.test --primary 127.0.0.1@5301",
+    "bindctl zone add a.test --primary 127.0.0.1@5301",
+    "bindctl zone add a.test --primary 127.0.0.1",
+    "bindctl zone add example.com --primary 127.0.0.1",
+    "bindctl zone add b.test --primary ns.b.test",
+    "bindctl zone add b.test --primary 127.0.0.1@5399 --no-wait",
+    "bindctl zone show a.test | grep -v image",
+    "bindctl zone refresh a.test",
+    "bindctl zone retransfer a.test",
+    "bindctl zone refresh example.com",
+    "bindctl zone refresh b.test",
+    "bindctl zone remove b.test",
+    "bindctl zone list",
 ];
 
 const HELP: [&str; 6] = [
@@ -105,6 +122,20 @@ fn zones_accounts_and_logging() {
     let nobody =
         machine.run("setpriv --reuid nobody --regid nogroup --clear-groups bindctl log level zonec info");
     assert_eq!(nobody.status.code(), Some(1), "an ordinary user set how much is logged");
+}
+
+#[test]
+fn secondary_zones() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(7));
+    let text = "a.test. 60 IN SOA ns h 3 7200 3600 1209600 60\na.test. 60 IN NS ns.a.test.\nns.a.test. 60 IN A 192.0.2.1\n";
+    let Some(_peer) = machine.primary(Kind::Knot, &[("a.test", text.to_owned())], false) else { return };
+    // b.test has no primary that answers; when it is tried, whatever else happens, must not show.
+    machine.must(
+        "bindctl config set zonemgr/lowerbound_retry_s 3600 && bindctl config commit && systemctl restart tenon-zonemgr",
+    );
+    machine.wait("busctl status org.tenon.Zonemgr1");
+    transcript(&machine, "bindctl.secondary", &SECONDARY);
 }
 
 #[test]

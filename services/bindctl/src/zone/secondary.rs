@@ -136,8 +136,11 @@ pub(super) async fn remove(session: &mut Session, zone: &str) -> Result<bool, Fa
         Ok((rest.len() < list.len()).then_some(Value::Array(rest)))
     };
     let outcome = change(&bus, &format!("zone remove {zone}"), taken_out).await;
-    if let Err(Failure::Unreachable(..)) = outcome {
-        return Ok(false);
+    if matches!(outcome, Err(Failure::Unreachable(..))) {
+        let stored = Zonec1::new(&bus).get_zone(zone).await;
+        if !stored.is_ok_and(|stored| stored.storage == "secondary") {
+            return Ok(false);
+        }
     }
     outcome
 }
