@@ -244,3 +244,61 @@ fn a_commit_is_taken_back_after_a_restart_of_the_manager() {
     machine.must("bindctl config rollback 1 --confirm 600 && bindctl config confirm");
     assert!(machine.dig("@127.0.0.1 example.com").text.contains("udp: 1400"));
 }
+
+#[test]
+fn killed_under_use_every_change_is_made_and_none_twice() {
+    const CHANGES: usize = 25;
+    // An option for each client, so that a change that is asked for again finds itself made.
+    let options = ["stats/poll_interval_s", "cmdctl/connection_timeout_s", "cfgmgr/listen_timeout_ms"];
+    let machine = with_door(Bus::Daemon);
+    let clients = options.map(|option| {
+        let script = format!(
+            r#"for change in $(seq {CHANGES}); do
+                 until test 200 = "$(curl -s -o /dev/null -w '%{{http_code}}' --max-time 60 --cacert {CERTIFICATE} -u 'alice:{PASSWORD}' \
+                     --json "{{\"edits\": [{{\"path\": \"{option}\", \"value\": $((1000 + change))}}], \"comment\": \"{option} $change\"}}" \
+                     https://localhost:8951/v1/config/commit)"; do sleep 0.05; done
+               done"#
+        );
+        machine.command("/bin/bash").args(["-c", &script]).spawn().unwrap()
+    });
+    let property = "busctl get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Generation";
+    let mut seen = 0;
+    for unit in ["tenon-cfgmgr", "tenon-cmdctl", "tenon-stats"].repeat(2) {
+        // Between two kills something is done.
+        machine.wait(&format!("test $({property} | cut -d' ' -f2) -gt {}", seen + 3));
+        seen = machine.must(&format!("{property} | cut -d' ' -f2")).trim().parse::<u64>().unwrap();
+        machine.kill(&format!("{unit}.service"));
+        machine.wait(&format!("systemctl is-active {unit}.service && {property}"));
+    }
+    for mut client in clients {
+        assert!(client.wait().unwrap().success());
+    }
+    let mut made: Vec<(String, String)> = Vec::new();
+    let mut before = 0;
+    loop {
+        let page = machine.must(&format!("bindctl --json config history --limit 100 --before {before}"));
+        let page: Value = serde_json::from_str(&page).unwrap();
+        let Some(last) = page["generations"].as_array().unwrap().last() else { break };
+        before = last["generation"].as_u64().unwrap();
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+        made.extend(
+            page["generations"].as_array().unwrap().iter().map(|e| (text(e, "author"), text(e, "comment"))),
+        );
+    }
+    let taken_back = made.iter().filter(|(author, _)| author == "tenon-cfgmgr").count();
+    println!("{} generations, {taken_back} of them took one back", made.len());
+    for option in options {
+        for change in 1..=CHANGES {
+            let comment = format!("{option} {change}");
+            let times =
+                made.iter().filter(|(author, said)| author == "cmdctl:alice" && *said == comment).count();
+            // One that an owner died over is taken back and asked for again.
+            assert!(times >= 1 && times <= 1 + taken_back, "{comment}: {times} times");
+        }
+        let now = machine.must(&format!("bindctl --json config show {option}"));
+        assert_eq!(now.trim(), (1000 + CHANGES).to_string(), "{option}");
+    }
+    machine.wait(
+        "busctl get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Faults | grep -q '^as 0'",
+    );
+}
