@@ -175,10 +175,11 @@ impl Zones {
 
     fn failed(&mut self, name: &Name, reason: String, now: u64) {
         let Some(zone) = self.zones.get_mut(name) else { return };
+        // Once is enough until it is well again: with a dead primary of many zones each would have a line for each retry.
+        let is_news = zone.failures == 0;
         zone.failures = zone.failures.saturating_add(1);
         zone.next =
             now.saturating_add(self.settings.retry_after(zone.times(), zone.failures, &mut self.dice));
-        let is_news = zone.failing_since.is_none() || zone.reason != reason;
         zone.failing_since.get_or_insert(now);
         zone.reason.clone_from(&reason);
         if is_news {
