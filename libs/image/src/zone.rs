@@ -314,10 +314,13 @@ impl ZoneImage {
             return self.base()?.0.address_node(key, covered);
         }
         let found = self.find(key)?;
-        match found.node.is(kind::CUT | kind::DNAME) {
-            true if covered && found.node.is(kind::CUT) => self.exact(key, key.labels()),
-            true => Ok(None),
-            false if found.exact => Ok(Some(found.node)),
+        if found.node.is(kind::CUT) {
+            return if covered { self.exact(key, key.labels()) } else { Ok(None) };
+        }
+        match found.exact {
+            true => Ok(Some(found.node)),
+            // A DNAME hides what is below it, not what stands beside it.
+            false if found.node.is(kind::DNAME) => Ok(None),
             false => self.wildcard(key, &found),
         }
     }

@@ -4,6 +4,7 @@ use tenon_wire::{Name, RrType};
 
 use crate::Question;
 use crate::reading::{Line, Reading};
+use crate::verdict::same;
 
 /// A question that Tenon answers otherwise than peers who agree with each other.
 pub struct Difference<'a> {
@@ -22,9 +23,10 @@ pub struct Difference<'a> {
 /// Name and predicate of each row.
 type Row = (&'static str, fn(&Difference<'_>) -> bool);
 
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 5] = [
     ("any", is_any),
     ("empty wildcard", is_empty_wildcard),
+    ("closest encloser", is_closest_encloser),
     ("no record twice", is_without_repetition),
     ("alias into another zone", is_alias_into_another_zone),
 ];
@@ -60,6 +62,19 @@ fn is_empty_wildcard(difference: &Difference<'_>) -> bool {
         && contains(&tenon.authority, &majority.authority)
         && more.iter().all(|line| line.is_about("NSEC"))
         && more.iter().any(|line| line.rrtype == "NSEC" && line.data.contains(".*."))
+}
+
+/// The hashed proof of the closest encloser beside that of a wildcard without the type; BIND has it as well.
+fn is_closest_encloser(difference: &Difference<'_>) -> bool {
+    let Difference { tenon, majority, peers, .. } = difference;
+    let more = tenon.authority.iter().filter(|line| !majority.authority.contains(line));
+    let hashed: Vec<&Line> = more.clone().filter(|line| line.rrtype == "NSEC3").collect();
+    difference.heads_agree()
+        && tenon.answer == majority.answer
+        && contains(&tenon.authority, &majority.authority)
+        && hashed.len() == 1
+        && more.clone().all(|line| line.is_about("NSEC3"))
+        && peers[2].is_none_or(|bind| same(bind, tenon))
 }
 
 /// The same records, each once.
