@@ -23,7 +23,8 @@ pub struct XfroutSettings {
     /// Requests that may wait for a place among those; more are answered REFUSED.
     #[schemars(range(max = 10_000))]
     pub waiting: u32,
-    /// Seconds that a request may wait for a place before it is answered REFUSED.
+    /// Seconds that a request may wait for a place before it is answered REFUSED; to be less than
+    /// auth/hand_over_timeout_ms, after which tenon-auth answers SERVFAIL.
     #[schemars(range(max = 600))]
     pub wait_s: u32,
     /// Seconds that a client may read nothing before its transfer is ended.

@@ -190,3 +190,15 @@ fn stopped_it_is_started_by_a_request_and_its_absence_is_told() {
     machine.must("systemctl start tenon.target");
     machine.wait("dig +tries=1 +time=2 @127.0.0.1 example.com AXFR | grep -q 'XFR size'");
 }
+
+#[test]
+fn servers_in_ns_records_are_told_but_not_ourselves() {
+    let machine = Machine::start();
+    machine.must("ip addr add 192.0.2.2/32 dev lo; ip addr add 192.0.2.3/32 dev lo");
+    // ns1 is the one in the SOA, ns2 is ourselves, ns3 is on loopback and means another server.
+    let text = zones::example(1)
+        .replace("ns2 IN A 192.0.2.2", "ns2 IN A 192.0.2.2\n@ IN NS ns3\nns3 IN A 127.0.0.77");
+    load(&machine, "example.com", &text);
+    let said = machine.must("bindctl zone notify example.com");
+    assert!(said.contains("telling 1 servers"), "{said}");
+}

@@ -1,7 +1,7 @@
 //! Whom to tell of a zone's changes.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use tenon_image::{Catalog, Fault, ZoneImage};
 use tenon_wire::message::KeyedName;
@@ -16,7 +16,9 @@ const PORT: u16 = 53;
 /// The servers to tell: those in the zone's NS records without the one in its SOA (RFC 1996 section 2), as far as the
 /// zones served here have their addresses, and those that the settings name. Nobody is asked for an address.
 ///
-/// Own addresses are not left out: a notice to ourselves is answered NOTAUTH, and costs a datagram.
+/// Of the name servers those with an address of this machine are left out: they are most likely ourselves. Which addresses
+/// are our own is asked of the routing table, which says so of the main address of each interface; a notice to another one
+/// is answered by ourselves, and costs a datagram.
 ///
 /// # Errors
 /// A damaged image.
@@ -53,6 +55,18 @@ fn addresses(name: NameRef<'_>, catalog: &Catalog) -> Result<Vec<IpAddr>, Fault>
         found.extend(octets.map(|octets| IpAddr::V6(Ipv6Addr::from(octets))));
     }
     // What is no address of one machine cannot be told anything.
-    found.retain(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    found.retain(|ip| !ip.is_unspecified() && !ip.is_multicast() && !is_own(*ip));
     Ok(found)
+}
+
+/// Whether what is sent to an address would come from the same one. Nothing is sent. Loopback addresses are nobody's own:
+/// who writes them into a zone means another server here.
+fn is_own(ip: IpAddr) -> bool {
+    let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let way = || {
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect((ip, PORT))?;
+        socket.local_addr()
+    };
+    !ip.is_loopback() && way().is_ok_and(|from| from.ip() == ip)
 }
