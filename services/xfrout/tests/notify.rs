@@ -258,9 +258,9 @@ fn servers_are_found_in_our_own_zones_only() {
     let directory = directory();
     let images = directory.path().join("images");
     let zone = "@ 300 SOA ns1 admin SERIAL 3600 900 604800 300\n@ 300 NS NS1\n@ 300 NS ns2\n@ 300 NS ns.cut\n\
-        @ 300 NS ns.other.example.\n@ 300 NS ns.elsewhere.\n@ 300 NS ns3\nns1 300 A 192.0.2.1\nns2 300 A 192.0.2.2\n\
-        ns2 300 AAAA 2001:db8::2\ncut 300 NS ns.cut\nns.cut 300 A 192.0.2.3\nns3 300 A 0.0.0.0\n";
-    let other = "@ 300 SOA ns admin SERIAL 1 2 3 4\n@ 300 NS ns\nns 300 A 192.0.2.4\n";
+        @ 300 NS ns.other.example.\n@ 300 NS ns.elsewhere.\n@ 300 NS ns3\nns1 300 A 198.51.100.1\nns2 300 A 198.51.100.2\n\
+        ns2 300 AAAA 2001:db8::2\ncut 300 NS ns.cut\nns.cut 300 A 198.51.100.3\nns3 300 A 0.0.0.0\n";
+    let other = "@ 300 SOA ns admin SERIAL 1 2 3 4\n@ 300 NS ns\nns 300 A 198.51.100.4\n";
     publish(&images, 1, &[("a.test.", 1, zone), ("other.example.", 1, other)]);
     let catalog = {
         let manifest = tenon_image::Manifest::read(&images).unwrap().unwrap();
@@ -273,8 +273,9 @@ fn servers_are_found_in_our_own_zones_only() {
         let found = tenon_xfrout::notify::targets::of(image, &catalog, &rules).unwrap();
         found.iter().map(ToString::to_string).collect()
     };
-    let servers = ["192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53", "[2001:db8::2]:53"];
+    let servers = ["198.51.100.2:53", "198.51.100.3:53", "198.51.100.4:53", "[2001:db8::2]:53"];
     assert_eq!(targets(json!({})), servers);
-    let also = json!({"notify_name_servers": false, "also_notify": [{"address": "192.0.2.9", "port": 5353}]});
-    assert_eq!(targets(also), ["192.0.2.9:5353"]);
+    let also =
+        json!({"notify_name_servers": false, "also_notify": [{"address": "198.51.100.9", "port": 5353}]});
+    assert_eq!(targets(also), ["198.51.100.9:5353"]);
 }
