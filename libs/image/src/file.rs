@@ -1,12 +1,14 @@
 //! An image file, mapped; header and directory checked when it is opened, the bodies later.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenon_wire::{NameRef, message::KeyedName};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::format::{ENTRY, Header, ImageKind, ZoneEntry};
+use crate::format::{ENTRY, Header, ImageKind, MAGIC, VERSION, ZoneEntry};
 use crate::manifest::ImageFile;
 use crate::map::Map;
 use crate::node::{NodeRef, kind};
@@ -161,6 +163,15 @@ impl ImageMap {
         }
         Ok(())
     }
+}
+
+/// Whether a file is an image of another format than the one that this program reads: one that has to be made anew.
+#[must_use]
+pub fn has_other_format(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len() + size_of::<u32>()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let (magic, version) = start.split_at(MAGIC.len());
+    read.is_ok() && magic == MAGIC && version != VERSION.to_le_bytes()
 }
 
 fn verify_part(part: &PartView<'_>, entry: &ZoneEntry, image: ImageKind) -> Result<(), Fault> {

@@ -24,7 +24,7 @@ pub mod zone;
 
 pub use builder::{BuildError, ChangedZone, ImageBuilder, UNFINISHED, ZoneSummary};
 pub use catalog::{BodyFault, Catalog, ServedZone, ZoneState};
-pub use file::{ImageMap, OpenError};
+pub use file::{ImageMap, OpenError, has_other_format};
 pub use format::ImageKind;
 pub use identity::Identity;
 pub use manifest::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage};

@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tenon_image::manifest::MANIFEST;
-use tenon_image::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage, Unavailable};
+use tenon_image::{
+    ImageFile, Manifest, ManifestError, ManifestZone, PreviousImage, Unavailable, has_other_format,
+};
 use tenon_service::now_usec;
 use tenon_wire::{Name, NameRef};
 
@@ -49,11 +51,17 @@ impl Images {
                 (Manifest { generation: now_usec() / 1_000_000, zones: Vec::new() }, Found::NoManifest(error))
             }
         };
-        let is_whole = |zone: &ManifestZone| zone.files.iter().all(|file| is_there(directory, file));
+        let names: BTreeSet<&str> =
+            manifest.zones.iter().flat_map(|zone| &zone.files).map(|file| file.name.as_str()).collect();
+        let outdated: BTreeSet<&str> =
+            names.into_iter().filter(|name| has_other_format(&directory.join(name))).collect();
+        let is_sound = |file: &ImageFile| is_there(directory, file) && !outdated.contains(file.name.as_str());
+        let is_whole = |zone: &ManifestZone| zone.files.iter().all(is_sound);
         let broken = manifest.zones.iter().filter(|zone| !is_whole(zone)).map(|zone| zone.origin.clone());
+        let broken = broken.collect();
         let images = Self {
             directory: directory.to_owned(),
-            broken: broken.collect(),
+            broken,
             manifest,
             in_progress: BTreeSet::new(),
             layers: BTreeMap::new(),
@@ -399,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_are_gone_or_cut_are_found() {
+    fn images_that_are_gone_or_cut_or_of_another_format_are_found() {
         let directory = tempfile::tempdir().unwrap();
         let (mut images, _) = Images::open(directory.path());
         let cut = publish(&mut images, &[wanted("a.", 1)]);
@@ -407,11 +415,16 @@ mod tests {
         publish(&mut images, &[wanted("c.", 1)]);
         fs::write(directory.path().join(cut), b"ima").unwrap();
         fs::remove_file(directory.path().join(gone)).unwrap();
+        let name = images.name_file(&[wanted("d.", 1)]);
+        let octets = b"TENONIMG\x01\0\0\0";
+        fs::write(directory.path().join(&name), octets).unwrap();
+        let file = ImageFile { name, octets: octets.len() as u64, checksum: 0 };
+        images.publish(&[Compiled { wanted: wanted("d.", 1), file, onto: None }], &[]).unwrap();
         let (mut images, _) = Images::open(directory.path());
         let broken: Vec<String> = images.broken().iter().map(ToString::to_string).collect();
-        assert_eq!(broken, ["a.", "b."]);
+        assert_eq!(broken, ["a.", "b.", "d."]);
         publish(&mut images, &[wanted("a.", 1)]);
-        assert_eq!(images.broken().len(), 1);
+        assert_eq!(images.broken().len(), 2);
     }
 
     #[test]
