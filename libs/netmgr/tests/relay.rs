@@ -157,6 +157,28 @@ fn it_may_come_in_any_pieces() {
 }
 
 #[test]
+fn a_long_answer_comes_through_octet_for_octet_whatever_the_pace() {
+    let house = House::new(&settings(1));
+    let (client, mut taker) = house.asked(1);
+    let size = |number: u16| 12 + usize::from(number.wrapping_mul(40_503)) % 40_000;
+    let count = 4000_u16;
+    let writing = std::thread::spawn(move || {
+        for number in 0..count {
+            taker.write_all(&framed(&message(ECHO, number, size(number)))).unwrap();
+        }
+        taker.write_all(&END).unwrap();
+    });
+    let mut reader = std::io::BufReader::with_capacity(10_000, client);
+    for number in 0..count {
+        if number % 500 == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(receive(&mut reader), message(ECHO, number, size(number)));
+    }
+    writing.join().unwrap();
+}
+
+#[test]
 fn an_end_without_messages_is_silence() {
     let house = House::new(&settings(1));
     let (mut client, mut taker) = house.asked(1);
