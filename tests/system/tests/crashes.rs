@@ -10,7 +10,8 @@ const IMAGES: &str = "/var/lib/tenon/images";
 fn zonec_killed_while_compiling() {
     let machine = Machine::start();
     load(&machine, "tld", &zones::delegations(200_000, 1));
-    machine.write("/tmp/second", zones::delegations(200_000, 2));
+    // More than a layer takes, so that the zone is compiled whole.
+    machine.write("/tmp/second", zones::delegations(300_000, 2));
     machine.must("tenon-loadzone tld /tmp/second");
     // A file that no manifest names yet is the image being written.
     let mut kills = 0;
