@@ -19,6 +19,7 @@ pub mod attempts;
 pub mod certificate;
 pub mod door;
 pub mod gate;
+mod lent;
 pub mod messages;
 pub mod password;
 pub mod problem;

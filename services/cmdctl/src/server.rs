@@ -29,6 +29,7 @@ use tracing::debug;
 
 use crate::certificate::Certificate;
 use crate::gate::Gate;
+use crate::lent::Lent;
 use crate::problem::Problem;
 use crate::settings::CmdctlSettings;
 use crate::statistics::{Statistics, count};
@@ -198,6 +199,9 @@ impl Server {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         count(&self.statistics.requests);
         let limit = self.settings().request_limit();
+        let (head, body) = request.into_parts();
+        let mut body = Lent::new(body);
+        let request = Request::from_parts(head, Body::new(body.clone()));
         let mut response = match timeout(limit, self.admitted(request, peer)).await {
             Ok(response) => response,
             Err(_) => {
@@ -212,16 +216,16 @@ impl Server {
             count(&self.statistics.requests_failed);
         }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        body.read_rest().await;
+        response.map(|answer| body.kept_by(answer))
     }
 
-    async fn admitted(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn admitted(&self, mut request: Request<Body>, peer: SocketAddr) -> Response {
         let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let visitor = match self.gate.admit(peer.ip().to_canonical(), authorization).await {
             Ok(visitor) => visitor,
             Err(denied) => return Problem::from(denied).into_response(),
         };
-        let mut request = request.map(Body::new);
         request.extensions_mut().insert(visitor);
         request.extensions_mut().insert(self.settings());
         // A router has no way to fail.

@@ -45,6 +45,17 @@ async fn too_much_is_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_reaches_who_is_still_sending() {
+    let bench = Bench::start(json!({})).await;
+    let body = json!({"to": 1, "comment": "x".repeat(30_000)}).to_string();
+    for version in ["--http1.1", "--http2"].repeat(20) {
+        let user = format!("rita:{PASSWORD}");
+        let refused = bench.curl("/v1/config/rollback", &[version, "--user", &user, "--json", &body]).await;
+        assert_eq!(refused.status, 403, "{version} {refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_slow_are_cut() {
     let bench = Bench::start(json!({"read_timeout_s": 1})).await;
     // Before the handshake is over.
