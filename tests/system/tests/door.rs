@@ -1,5 +1,7 @@
 //! The REST door on a whole system, with curl.
 
+use std::process::Stdio;
+
 use crate::zones::load;
 use serde_json::{Value, json};
 use tenon_system_tests::{Bus, Machine, zones};
@@ -247,19 +249,22 @@ fn a_commit_is_taken_back_after_a_restart_of_the_manager() {
 
 #[test]
 fn killed_under_use_every_change_is_made_and_none_twice() {
-    const CHANGES: usize = 25;
     // An option for each client, so that a change that is asked for again finds itself made.
     let options = ["stats/poll_interval_s", "cmdctl/connection_timeout_s", "cfgmgr/listen_timeout_ms"];
     let machine = with_door(Bus::Daemon);
+    machine.must("bindctl config set cfgmgr/keep_generations 10000 && bindctl config commit");
     let clients = options.map(|option| {
         let script = format!(
-            r#"for change in $(seq {CHANGES}); do
+            r#"change=0
+               until test -e /run/enough; do
+                 change=$((change + 1))
                  until test 200 = "$(curl -s -o /dev/null -w '%{{http_code}}' --max-time 60 --cacert {CERTIFICATE} -u 'alice:{PASSWORD}' \
                      --json "{{\"edits\": [{{\"path\": \"{option}\", \"value\": $((1000 + change))}}], \"comment\": \"{option} $change\"}}" \
                      https://localhost:8951/v1/config/commit)"; do sleep 0.05; done
-               done"#
+               done
+               echo $change"#
         );
-        machine.command("/bin/bash").args(["-c", &script]).spawn().unwrap()
+        machine.command("/bin/bash").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap()
     });
     let property = "busctl get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Generation";
     let mut seen = 0;
@@ -270,9 +275,12 @@ fn killed_under_use_every_change_is_made_and_none_twice() {
         machine.kill(&format!("{unit}.service"));
         machine.wait(&format!("systemctl is-active {unit}.service && {property}"));
     }
-    for mut client in clients {
-        assert!(client.wait().unwrap().success());
-    }
+    machine.must("touch /run/enough");
+    let changes = clients.map(|client| {
+        let output = client.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap()
+    });
     let mut made: Vec<(String, String)> = Vec::new();
     let mut before = 0;
     loop {
@@ -286,9 +294,9 @@ fn killed_under_use_every_change_is_made_and_none_twice() {
         );
     }
     let taken_back = made.iter().filter(|(author, _)| author == "tenon-cfgmgr").count();
-    println!("{} generations, {taken_back} of them took one back", made.len());
-    for option in options {
-        for change in 1..=CHANGES {
+    println!("{changes:?} changes, {} generations, {taken_back} of them took one back", made.len());
+    for (option, changes) in options.into_iter().zip(changes) {
+        for change in 1..=changes {
             let comment = format!("{option} {change}");
             let times =
                 made.iter().filter(|(author, said)| author == "cmdctl:alice" && *said == comment).count();
@@ -296,7 +304,7 @@ fn killed_under_use_every_change_is_made_and_none_twice() {
             assert!(times >= 1 && times <= 1 + taken_back, "{comment}: {times} times");
         }
         let now = machine.must(&format!("bindctl --json config show {option}"));
-        assert_eq!(now.trim(), (1000 + CHANGES).to_string(), "{option}");
+        assert_eq!(now.trim(), (1000 + changes).to_string(), "{option}");
     }
     machine.wait(
         "busctl get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Faults | grep -q '^as 0'",
