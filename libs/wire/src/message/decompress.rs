@@ -8,7 +8,7 @@ use crate::name::{MAX_LABEL, MAX_NAME};
 ///
 /// # Errors
 /// See [`NameError`]; `out` may hold a part then.
-pub(crate) fn decompress(message: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, NameError> {
+pub fn decompress(message: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, NameError> {
     let (mut from, mut at, written) = (at, at, out.len());
     let mut end = None;
     loop {

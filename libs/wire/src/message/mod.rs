@@ -14,6 +14,7 @@ pub mod records;
 pub mod suffix_hash;
 pub mod writer;
 
+pub use decompress::decompress;
 pub use edns::Edns;
 pub use header::{Header, Opcode, Rcode};
 pub use keyed::KeyedName;
