@@ -169,13 +169,6 @@ impl Jobs1 {
         self.peer.call("Cancel", &(job,)).await
     }
 
-    /// Follows the ends of all jobs of this service from now on: for who has many. Ask [`Jobs1::get`] now and then all the
-    /// same, as a signal may be lost.
-    pub async fn events(&self) -> Result<JobEvents, BusError> {
-        let rule = self.rule().build()?;
-        Ok(JobEvents { feed: Feed::start(&self.bus.connection, rule, read).await? })
-    }
-
     /// Waits until a job has ended, however long that takes. Fails with [`BusError::NoSuchJob`] when the service does not
     /// know it (any more), [`BusError::ServiceUnknown`] when the service is gone, and as [`BusError::is_bus_down`] when
     /// the connection broke: then the same job can be waited for on another connection.
@@ -184,7 +177,7 @@ impl Jobs1 {
         if status.state.is_end() {
             return Ok(status);
         }
-        let rule = self.rule().arg(1, status.subject).build()?;
+        let rule = rule().arg(1, status.subject).build()?;
         let mut events = JobEvents { feed: Feed::start(&self.bus.connection, rule, read).await? };
         loop {
             let status = self.get(job).await?;
@@ -207,15 +200,22 @@ impl Jobs1 {
             }
         }
     }
+}
 
-    fn rule(&self) -> zbus::match_rule::Builder<'static> {
-        MatchRule::builder()
-            .msg_type(zbus::message::Type::Signal)
-            .sender(self.peer.name().to_owned())
-            .interface(JOBS_INTERFACE)
-            .path(JOBS_PATH)
-            .member("Finished")
+impl Bus {
+    /// Follows the ends of all jobs of all services from now on, whoever tells of them: a hint to ask [`Jobs1::get`].
+    pub async fn job_events(&self) -> Result<JobEvents, BusError> {
+        Ok(JobEvents { feed: Feed::start(&self.connection, rule().build()?, read).await? })
     }
+}
+
+/// Without the sender: dbus-broker was seen to deliver no signal to a rule that names the sender's well-known name.
+fn rule() -> zbus::match_rule::Builder<'static> {
+    MatchRule::builder()
+        .msg_type(zbus::message::Type::Signal)
+        .interface(JOBS_INTERFACE)
+        .path(JOBS_PATH)
+        .member("Finished")
 }
 
 fn read(message: &zbus::Message) -> Option<JobEvent> {

@@ -33,7 +33,7 @@ async fn a_job_is_followed_to_its_end() {
     let connection = serve(&daemon, &jobs).await;
     let bus = Bus::at(&daemon.address()).await.unwrap();
     let peer = Jobs1::new(&bus, NAME);
-    let mut events = peer.events().await.unwrap();
+    let mut events = bus.job_events().await.unwrap();
     let job = jobs.begin("refresh", "example.").unwrap();
     let number = job.number();
     job.enter("receiving", "octets", 0);
