@@ -8,6 +8,7 @@
 //! What every engine must do is written down as a test against the trait: `tests/conformance.rs`.
 
 pub mod bulk;
+mod condensed;
 mod error;
 mod journal;
 pub mod master;
@@ -15,6 +16,7 @@ mod sort_key;
 mod source;
 pub mod sqlite;
 
+pub use condensed::{ChangedRecord, CondensedDifference, Condensing};
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};
 pub use source::{DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter};

@@ -8,6 +8,7 @@ use clap::Parser;
 use listenfd::ListenFd;
 use tenon_bus::names::XFROUT;
 use tenon_service::{BusEvent, CommonOptions, Daemon, committed, log};
+use tenon_xfrout::stores::Stores;
 use tenon_xfrout::xfrout::bus;
 use tenon_xfrout::{Xfrout, XfroutSettings, messages};
 use tokio::net::UnixListener;
@@ -22,6 +23,12 @@ struct CommandLine {
     /// Directory of the zone images and their manifest
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/images")]
     images: PathBuf,
+    /// The store of primary zones
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/primary/zones.sqlite")]
+    primary: PathBuf,
+    /// The store of secondary zones
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/secondary/zones.sqlite")]
+    secondary: PathBuf,
     /// Directory to keep in who was told
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/xfrout")]
     state: PathBuf,
@@ -41,7 +48,8 @@ fn main() -> ExitCode {
         Err(error) => return no_door(&error.to_string()),
     };
     let committed = committed::read::<XfroutSettings>(&options.common.config_dir);
-    let (xfrout, ended) = Xfrout::new(&options.images, &options.state, committed.settings.clone());
+    let stores = Stores { primary: options.primary, secondary: options.secondary };
+    let (xfrout, ended) = Xfrout::new(&options.images, stores, &options.state, committed.settings.clone());
     let (served, told) = (Arc::clone(&xfrout), Arc::clone(&xfrout.notifier));
     let notifier = Arc::clone(&xfrout.notifier);
     let status = Daemon::new(Arc::clone(&xfrout), committed, XFROUT)

@@ -26,3 +26,5 @@ pub const TOLD_NOT_KEPT: &str = "7d0e64b2a9514c6fb8f10e5c33a2d90b";
 pub const NO_DOOR: &str = "7d0e64b2a9514c6fb8f10e5c33a2d90c";
 /// The manifest cannot be read.
 pub const MANIFEST_BROKEN: &str = "7d0e64b2a9514c6fb8f10e5c33a2d90d";
+/// Differences cannot be read from a store.
+pub const NO_DIFFERENCES: &str = "7d0e64b2a9514c6fb8f10e5c33a2d90e";

@@ -33,6 +33,10 @@ pub struct XfroutSettings {
     /// Seconds that a transfer may take in all.
     #[schemars(range(min = 1, max = 604_800))]
     pub total_timeout_s: u32,
+    /// Octets of memory that the differences for one IXFR may take; where they need more, the whole zone is sent. 0: it
+    /// always is.
+    #[schemars(range(max = 4_294_967_296_u64))]
+    pub ixfr_max_octets: u64,
     /// Who may have zones: the first rule that matches decides, and who matches none is refused. From the start only who
     /// is on this machine.
     pub transfer_acl: AccessList,
@@ -112,6 +116,7 @@ impl Default for XfroutSettings {
             wait_s: 10,
             idle_timeout_s: 60,
             total_timeout_s: 14_400,
+            ixfr_max_octets: 67_108_864,
             transfer_acl: AccessList::loopback(),
             also_notify: Vec::new(),
             notify_name_servers: true,

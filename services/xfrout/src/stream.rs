@@ -4,6 +4,7 @@
 //! Messages are 16 KiB long at most, so that every name in them is in reach of a compression pointer; only a record
 //! that is larger by itself makes a larger one.
 
+mod difference;
 mod owner;
 
 use std::io;
@@ -14,6 +15,7 @@ use tenon_wire::RrType;
 use tenon_wire::message::edns::{DNSSEC_OK, OPT_RECORD};
 use tenon_wire::message::header::{HEADER, flag};
 
+pub use difference::ixfr;
 use owner::{Owner, pointer};
 
 /// Octets of a message; the highest place that a pointer reaches is one less (RFC 1035 section 4.1.4).

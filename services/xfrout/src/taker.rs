@@ -1,9 +1,11 @@
 //! Takes requests from tenon-auth and answers them.
 
+mod sending;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tenon_acl::Action;
 use tenon_handover::{Kind, Reply, Request, Transport};
@@ -19,8 +21,9 @@ use crate::reply::{Asked, refusal};
 use crate::request::{BadRequest, TransferKind, TransferQuery};
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
-use crate::stream::{Opening, Sent, StreamError, axfr, soa_alone};
-use crate::transfers::{Place, Transfers};
+use crate::stores::Stores;
+use crate::stream::{Opening, soa_alone};
+use crate::transfers::Transfers;
 use crate::zones::Zones;
 
 /// Extended errors (RFC 8914 section 5.2).
@@ -34,6 +37,7 @@ mod extended {
 #[derive(Debug)]
 pub struct Taker {
     zones: Arc<Zones>,
+    stores: Arc<Stores>,
     transfers: Arc<Transfers>,
     rules: Arc<RwLock<Arc<Rules>>>,
     statistics: Arc<Statistics>,
@@ -52,17 +56,22 @@ struct Transfer {
     zone: Name,
     kind: TransferKind,
     serial: u32,
+    /// Records of the whole zone.
+    records: u64,
+    /// Which store has the zone's differences.
+    is_secondary: bool,
 }
 
 impl Taker {
     /// Takes requests for these zones.
     pub const fn new(
         zones: Arc<Zones>,
+        stores: Arc<Stores>,
         transfers: Arc<Transfers>,
         rules: Arc<RwLock<Arc<Rules>>>,
         statistics: Arc<Statistics>,
     ) -> Self {
-        Self { zones, transfers, rules, statistics }
+        Self { zones, stores, transfers, rules, statistics }
     }
 
     /// Takes what comes through the door, for ever.
@@ -141,8 +150,14 @@ impl Taker {
                 Err(error) => self.unavailable(request.peer, &query, &error.to_string()),
             };
         }
-        let (image, zone) = (image.clone(), served.origin.clone());
-        Verdict::Transfer(Transfer { image, zone, kind: query.kind, serial: served.serial })
+        Verdict::Transfer(Transfer {
+            image: image.clone(),
+            zone: served.origin.clone(),
+            kind: query.kind,
+            serial: served.serial,
+            records: served.records,
+            is_secondary: served.secondary,
+        })
     }
 
     fn makes_no_sense(&self, peer: SocketAddr, bad: &BadRequest<'_>) -> Verdict {
@@ -197,129 +212,6 @@ impl Taker {
         );
         Verdict::Answer(refusal(asked(query), Rcode::SERVFAIL, Some(extended::NOT_READY), None))
     }
-
-    /// Waits for a place and sends the zone.
-    async fn transfer(
-        self: Arc<Self>,
-        reply: Reply,
-        request: Request,
-        transfer: Transfer,
-        rules: &Rules,
-    ) -> io::Result<()> {
-        let Transfer { image, zone, kind, serial } = transfer;
-        let place = tokio::select! {
-            place = self.transfers.place(zone.clone(), request.peer, kind, serial, rules) => place,
-            () = reply.gone() => return Ok(()),
-        };
-        let place = match place {
-            Ok(place) => place,
-            Err(reason) => {
-                add(&self.statistics.requests_over_quota, 1);
-                warn!(
-                    message_id = messages::OVER_QUOTA,
-                    zone = %zone,
-                    peer = %request.peer,
-                    reason = %reason,
-                    "{} of {zone} for {} refused: {reason}", kind.as_str(), request.peer
-                );
-                let Ok(query) = TransferQuery::read(&request.message, request.transport) else {
-                    return Ok(());
-                };
-                return send(reply, &refusal(asked(&query), Rcode::REFUSED, None, None)).await;
-            }
-        };
-        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let deadline = Instant::now() + seconds(rules.settings.total_timeout_s);
-        let idle = seconds(rules.settings.idle_timeout_s);
-        // As many threads as there are places.
-        let sending =
-            tokio::task::spawn_blocking(move || self.send(reply, &request, &image, &place, idle, deadline));
-        sending.await.unwrap_or(Ok(()))
-    }
-
-    /// Sends the zone, on a thread that may block.
-    fn send(
-        &self,
-        reply: Reply,
-        request: &Request,
-        image: &ZoneImage,
-        place: &Place,
-        idle: Duration,
-        deadline: Instant,
-    ) -> io::Result<()> {
-        if let Err(fault) = image.verify_bodies() {
-            self.zones.condemn(fault);
-            // Dropping the reply before anything was sent makes tenon-auth answer SERVFAIL.
-            self.failed(place, "its image is damaged");
-            return Ok(());
-        }
-        let Ok(query) = TransferQuery::read(&request.message, request.transport) else { return Ok(()) };
-        let mut reply = reply.into_blocking(idle, deadline)?;
-        let mut counted = Sent::default();
-        let outcome = axfr(image, opening(&query), &mut |messages, sent| {
-            reply.send(messages)?;
-            self.progress(place, counted, sent);
-            counted = sent;
-            Ok(())
-        });
-        match outcome.and_then(|sent| Ok(reply.finish().map(|()| sent)?)) {
-            Ok(sent) => self.done(place, sent),
-            Err(error) => {
-                let timed_out =
-                    matches!(&error, StreamError::Io(error) if error.kind() == io::ErrorKind::TimedOut);
-                add(&self.statistics.transfers_timed_out, u64::from(timed_out));
-                self.failed(place, &error.to_string());
-            }
-        }
-        Ok(())
-    }
-
-    fn progress(&self, place: &Place, before: Sent, now: Sent) {
-        let statistics = &self.statistics;
-        add(&statistics.transfer_messages, now.messages - before.messages);
-        add(&statistics.transfer_records, now.records - before.records);
-        add(&statistics.transfer_octets, now.octets - before.octets);
-        place.running.progress(now.records, now.octets);
-    }
-
-    fn done(&self, place: &Place, sent: Sent) {
-        add(&self.statistics.transfers_done, 1);
-        let Sent { messages, records, octets } = sent;
-        let (running, seconds) = (&place.running, seconds_since(place.running.started_usec));
-        info!(
-            message_id = messages::TRANSFERRED,
-            zone = %running.zone,
-            peer = %running.peer,
-            serial = running.serial,
-            messages,
-            records,
-            octets,
-            seconds,
-            "{} of {} serial {} for {}: {records} records in {messages} messages, {octets} octets, {seconds:.3} s",
-            running.kind.as_str(),
-            running.zone,
-            running.serial,
-            running.peer
-        );
-    }
-
-    fn failed(&self, place: &Place, reason: &str) {
-        add(&self.statistics.transfers_failed, 1);
-        let (running, seconds) = (&place.running, seconds_since(place.running.started_usec));
-        warn!(
-            message_id = messages::TRANSFER_FAILED,
-            zone = %running.zone,
-            peer = %running.peer,
-            serial = running.serial,
-            seconds,
-            reason,
-            "{} of {} serial {} for {} broke off: {reason}",
-            running.kind.as_str(),
-            running.zone,
-            running.serial,
-            running.peer
-        );
-    }
 }
 
 async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
@@ -353,8 +245,4 @@ fn opening<'a>(query: &TransferQuery<'a>) -> Opening<'a> {
 /// Whether serial `a` is newer than `b` (RFC 1982 section 3.2).
 const fn is_newer(a: u32, b: u32) -> bool {
     a != b && a.wrapping_sub(b) < 1 << 31
-}
-
-fn seconds_since(usec: u64) -> f64 {
-    Duration::from_micros(tenon_service::now_usec().saturating_sub(usec)).as_secs_f64()
 }

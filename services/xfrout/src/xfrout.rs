@@ -13,6 +13,7 @@ use crate::notify::Notifier;
 use crate::notify::teller::Ended;
 use crate::settings::{Rules, XfroutSettings};
 use crate::statistics::Statistics;
+use crate::stores::Stores;
 use crate::taker::Taker;
 use crate::transfers::Transfers;
 use crate::zones::Zones;
@@ -22,6 +23,8 @@ use crate::zones::Zones;
 pub struct Xfrout {
     /// What can be transferred.
     pub zones: Arc<Zones>,
+    /// Where differences are.
+    pub stores: Arc<Stores>,
     /// What is on its way.
     pub transfers: Arc<Transfers>,
     /// Who is told.
@@ -31,11 +34,12 @@ pub struct Xfrout {
 }
 
 impl Xfrout {
-    /// The service with these settings, over the images in one directory, keeping what it must in another. The receiver
+    /// The service with these settings, over the images in one directory and stores, keeping what it must in another. The receiver
     /// is for [`Xfrout::run`].
     #[must_use]
     pub fn new(
         images: &Path,
+        stores: Stores,
         state: &Path,
         settings: XfroutSettings,
     ) -> (Arc<Self>, UnboundedReceiver<Ended>) {
@@ -45,7 +49,7 @@ impl Xfrout {
         let transfers = Transfers::new(Arc::clone(&statistics));
         let (notifier, ended) =
             Notifier::new(Arc::clone(&zones), Arc::clone(&rules), Arc::clone(&statistics), state);
-        (Arc::new(Self { zones, transfers, notifier, rules, statistics }), ended)
+        (Arc::new(Self { zones, stores: Arc::new(stores), transfers, notifier, rules, statistics }), ended)
     }
 
     /// Answers what comes through the door and tells of changes, for ever.
@@ -58,6 +62,7 @@ impl Xfrout {
     pub fn taker(&self) -> Taker {
         Taker::new(
             Arc::clone(&self.zones),
+            Arc::clone(&self.stores),
             Arc::clone(&self.transfers),
             Arc::clone(&self.rules),
             Arc::clone(&self.statistics),

@@ -31,7 +31,12 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("images")).unwrap();
         let settings: XfroutSettings = serde_json::from_value(settings).unwrap();
-        let (xfrout, _ended) = Xfrout::new(&directory.path().join("images"), directory.path(), settings);
+        let (xfrout, _ended) = Xfrout::new(
+            &directory.path().join("images"),
+            common::stores(directory.path()),
+            directory.path(),
+            settings,
+        );
         let path = directory.path().join("door");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         tokio::spawn(Arc::new(xfrout.taker()).accept(listener));

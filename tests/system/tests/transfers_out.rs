@@ -90,6 +90,10 @@ fn knot_nsd_and_bind_as_secondaries_follow_every_change() {
     }
     let status = machine.text("bindctl status");
     println!("{status}");
+    // Knot, NSD and BIND ask for differences, and are given them: one for each change that each heard of.
+    let differences = counter(&machine, "ixfr_differences");
+    println!("{differences} of the transfers were differences");
+    assert!(differences >= secondaries.len() as u64 * 2, "{differences}");
     assert!(counter(&machine, "transfers_done") > 0 && counter(&machine, "notifies_acknowledged") > 0);
 }
 

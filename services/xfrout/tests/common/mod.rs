@@ -13,9 +13,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;
+use tenon_datasrc::DataSource;
 use tenon_datasrc::master::{Item, Limits, read_text};
+use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_image::{ImageBuilder, ImageFile, Manifest, ManifestZone};
 use tenon_wire::{Name, RrType};
+use tenon_xfrout::stores::Stores;
 use tenon_zone::{RdataList, RrsetRef};
 
 /// Nothing here takes long; a test that waits this long has failed.
@@ -47,14 +50,42 @@ pub(crate) fn compile(directory: &Path, file: &str, origin: &str, serial: u32, t
     let mut builder = ImageBuilder::create(directory, file).unwrap();
     builder.begin_zone(origin.parse::<Name>().unwrap().as_ref(), serial, serial.into()).unwrap();
     for group in records.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
-        let packed: Vec<u8> =
-            group.iter().flat_map(|r| [&(r.3.len() as u16).to_be_bytes()[..], &r.3].concat()).collect();
+        let packed = packed(group);
         let (owner, rrtype, ttl, _) = &group[0];
         let rdatas = RdataList::from_packed(&packed);
         builder.add(RrsetRef { owner: owner.as_ref(), rrtype: *rrtype, ttl: *ttl, rdatas }).unwrap();
     }
     builder.end_zone().unwrap();
     builder.finish().unwrap()
+}
+
+/// The stores of a scratch directory.
+pub(crate) fn stores(directory: &Path) -> Stores {
+    Stores { primary: directory.join("primary.sqlite"), secondary: directory.join("secondary.sqlite") }
+}
+
+/// Stores a version of a zone and publishes its image; `SERIAL` in the text stands for its serial.
+pub(crate) fn commit(directory: &Path, origin: &str, serial: u32, text: &str) {
+    let text = text.replace("SERIAL", &serial.to_string());
+    store(directory, origin, &text);
+    publish(&directory.join("images"), serial.into(), &[(origin, serial, &text)]);
+}
+
+/// Stores a version of a zone.
+pub(crate) fn store(directory: &Path, origin: &str, text: &str) {
+    let source = SqliteSource::open(&stores(directory).primary, Access::Create).unwrap();
+    let mut writer = source.begin(origin.parse::<Name>().unwrap().as_ref()).unwrap();
+    for group in records(origin, text).chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
+        let packed = packed(group);
+        let (owner, rrtype, ttl, _) = &group[0];
+        let rdatas = RdataList::from_packed(&packed);
+        writer.put(RrsetRef { owner: owner.as_ref(), rrtype: *rrtype, ttl: *ttl, rdatas }).unwrap();
+    }
+    writer.commit().unwrap();
+}
+
+fn packed(group: &[Record]) -> Vec<u8> {
+    group.iter().flat_map(|r| [&(r.3.len() as u16).to_be_bytes()[..], &r.3].concat()).collect()
 }
 
 /// A zone of the manifest.
@@ -64,7 +95,7 @@ pub(crate) fn zone(origin: &str, serial: u32, file: ImageFile) -> ManifestZone {
         serial,
         version: serial.into(),
         storage: "primary".into(),
-        records: 1,
+        records: 1000,
         compiled_usec: 1,
         files: vec![file],
         previous: None,
