@@ -123,6 +123,13 @@ impl Prefixes {
     }
 }
 
+impl fmt::Display for Prefixes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.0.iter().map(Prefix::to_string).collect();
+        out.write_str(&texts.join(", "))
+    }
+}
+
 impl FromIterator<Prefix> for Prefixes {
     fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Self {
         Self(prefixes.into_iter().collect())

@@ -91,6 +91,7 @@ mod tests {
             transport: Transport::Udp,
             peer: nobody,
             local: nobody,
+            tls_name: None,
             message: vec![1; MAX_MESSAGE],
         }
     }

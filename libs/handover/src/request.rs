@@ -9,16 +9,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Longest DNS message, in octets.
 pub const MAX_MESSAGE: usize = 65_535;
-/// Longest request frame, in octets: its length, header and message.
-pub const MAX_FRAME: usize = LENGTH_OCTETS + HEADER_OCTETS + MAX_MESSAGE;
+/// Longest request frame, in octets: its length, header, a name and the message.
+pub const MAX_FRAME: usize = LENGTH_OCTETS + HEADER_OCTETS + TLS_NAME_MAX + MAX_MESSAGE;
 
 /// The frame begins with the length of what follows.
 const LENGTH_OCTETS: usize = 4;
-/// Version, kind, transport, then two addresses.
-const HEADER_OCTETS: usize = 3 + 2 * ADDRESS_OCTETS;
+/// Version, kind, transport, two addresses, the length of the name in the client's certificate.
+const HEADER_OCTETS: usize = 3 + 2 * ADDRESS_OCTETS + 1;
+/// Longest name in a certificate that is passed on; a longer one counts as none.
+const TLS_NAME_MAX: usize = 255;
 /// Family, sixteen octets of address, port.
 const ADDRESS_OCTETS: usize = 1 + 16 + 2;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The giver has sent the whole frame before the connection can be accepted.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,6 +61,8 @@ pub struct Request {
     pub peer: SocketAddr,
     /// The address that was asked.
     pub local: SocketAddr,
+    /// The name in the certificate that the client showed and that was found good (mutual TLS); none without one.
+    pub tls_name: Option<String>,
     /// The message as it came, without a length before it; at most [`MAX_MESSAGE`] octets.
     pub message: Vec<u8>,
 }
@@ -78,15 +82,19 @@ pub enum ReceiveError {
 }
 
 impl Request {
-    /// The frame: length (4 octets), version, kind, transport, peer, local address, message.
+    /// The frame: length (4 octets), version, kind, transport, peer, local address, length of the name in the client's
+    /// certificate (0 for none), that name, message.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let length = HEADER_OCTETS + self.message.len();
+        let tls_name = self.tls_name.as_deref().filter(|name| name.len() <= TLS_NAME_MAX).unwrap_or("");
+        let length = HEADER_OCTETS + tls_name.len() + self.message.len();
         let mut frame = Vec::with_capacity(LENGTH_OCTETS + length);
         frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
         frame.extend_from_slice(&[VERSION, self.kind.code(), self.transport.code()]);
         put_address(&mut frame, self.peer);
         put_address(&mut frame, self.local);
+        frame.push(tls_name.len() as u8);
+        frame.extend_from_slice(tls_name.as_bytes());
         frame.extend_from_slice(&self.message);
         frame
     }
@@ -102,6 +110,7 @@ impl Request {
             transport: Transport::from_code(transport)?,
             peer: take_address(&mut rest)?,
             local: take_address(&mut rest)?,
+            tls_name: take_name(&mut rest)?,
             message: rest.to_vec(),
         })
     }
@@ -113,7 +122,7 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, R
         let mut length = [0; LENGTH_OCTETS];
         stream.read_exact(&mut length).await?;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if !(HEADER_OCTETS..=HEADER_OCTETS + MAX_MESSAGE).contains(&length) {
+        if !(HEADER_OCTETS..=HEADER_OCTETS + TLS_NAME_MAX + MAX_MESSAGE).contains(&length) {
             return Err(ReceiveError::Malformed("its length"));
         }
         let mut body = vec![0; length];
@@ -192,6 +201,15 @@ fn take_address(rest: &mut &[u8]) -> Result<SocketAddr, ReceiveError> {
     Ok(SocketAddr::new(ip, port))
 }
 
+fn take_name(rest: &mut &[u8]) -> Result<Option<String>, ReceiveError> {
+    let [length] = take::<1>(rest)?;
+    let (name, left) =
+        rest.split_at_checked(usize::from(length)).ok_or(ReceiveError::Malformed("it is too short"))?;
+    *rest = left;
+    let name = str::from_utf8(name).map_err(|_| ReceiveError::Malformed("the name in a certificate"))?;
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ReceiveError> {
     let (taken, left) = rest.split_first_chunk::<N>().ok_or(ReceiveError::Malformed("it is too short"))?;
     *rest = left;
@@ -208,6 +226,7 @@ mod tests {
             transport: Transport::Tcp,
             peer: "192.0.2.7:5353".parse().unwrap(),
             local: "[2001:db8::1]:53".parse().unwrap(),
+            tls_name: Some("ns2.example.net".to_owned()),
             message: b"\x12\x34 a message".to_vec(),
         }
     }
@@ -219,7 +238,10 @@ mod tests {
     #[tokio::test]
     async fn a_request_comes_through_whole() {
         assert_eq!(read(&example().encode()).await.unwrap(), example());
-        let longest = Request { message: vec![7; MAX_MESSAGE], ..example() };
+        let nameless = Request { tls_name: None, ..example() };
+        assert_eq!(read(&nameless.encode()).await.unwrap(), nameless);
+        let longest =
+            Request { tls_name: Some("n".repeat(TLS_NAME_MAX)), message: vec![7; MAX_MESSAGE], ..example() };
         assert_eq!(longest.encode().len(), MAX_FRAME);
         assert_eq!(read(&longest.encode()).await.unwrap(), longest);
     }
@@ -230,7 +252,8 @@ mod tests {
         for length in 0..frame.len() {
             assert!(matches!(read(&frame[..length]).await, Err(ReceiveError::Broken(_))), "{length}");
         }
-        for (at, wrong) in [(0, 0xff), (4, 9), (5, 0), (5, 4), (6, 6), (7, 5), (26, 0)] {
+        for (at, wrong) in [(0, 0xff), (4, 9), (5, 0), (5, 4), (6, 6), (7, 5), (26, 0), (45, 255), (46, 0xff)]
+        {
             let mut damaged = frame.clone();
             damaged[at] = wrong;
             assert!(matches!(read(&damaged).await, Err(ReceiveError::Malformed(_))), "octet {at}");

@@ -36,7 +36,8 @@ impl Handler for Giver {
 
     fn hand_over(&mut self, from: &Handle, message: &[u8]) -> Option<UnixStream> {
         let (kind, transport, message) = (Kind::Transfer, Transport::Tcp, message.to_vec());
-        let request = Request { kind, transport, peer: from.peer, local: from.local, message };
+        let request =
+            Request { kind, transport, peer: from.peer, local: from.local, tls_name: None, message };
         self.0.hand_over(&request).ok()
     }
 

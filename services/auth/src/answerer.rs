@@ -118,7 +118,7 @@ impl Answerer {
 
     /// A notice of one who may send it is queued, and then the answer says so (RFC 1996 section 3.11).
     fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
-        let decision = self.current.access.notify_acl.decide(&doors::access(from));
+        let decision = self.current.access.notify_acl.decide(&doors::access(from, None));
         let answered = match decision.action {
             Action::Accept => self.queue(from, message),
             Action::Reject | Action::Drop => {
@@ -203,7 +203,7 @@ impl Handler for Answerer {
     }
 
     fn trusts_proxy(&self, from: &Handle) -> bool {
-        self.current.access.proxy_acl.decide(&doors::access(from)).action == Action::Accept
+        self.current.access.proxy_acl.decide(&doors::access(from, None)).action == Action::Accept
     }
 
     fn keeps_alive(&self) -> bool {

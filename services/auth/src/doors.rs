@@ -6,6 +6,7 @@ use std::path::Path;
 use tenon_answer::facts::HandOver;
 use tenon_handover::{Door, HandOverError, Kind, Request, Transport};
 use tenon_netmgr::Handle;
+use tenon_wire::Name;
 
 /// The doors, whose sockets belong to PID 1: a service that is not running is started by whoever comes.
 #[derive(Debug, Clone)]
@@ -34,7 +35,8 @@ impl Doors {
             HandOver::Notify => (&self.notices, Kind::Notify),
         };
         let Handle { peer, local, .. } = *from;
-        door.hand_over(&Request { kind, transport: transport(from), peer, local, message: message.to_vec() })
+        let (transport, tls_name) = (transport(from), None);
+        door.hand_over(&Request { kind, transport, peer, local, tls_name, message: message.to_vec() })
     }
 }
 
@@ -48,7 +50,7 @@ pub(crate) const fn transport(from: &Handle) -> Transport {
 }
 
 /// What access lists are asked about.
-pub(crate) const fn access(from: &Handle) -> tenon_acl::Request {
+pub(crate) const fn access<'a>(from: &Handle, key: Option<&'a Name>) -> tenon_acl::Request<'a> {
     let Handle { peer, local, .. } = *from;
-    tenon_acl::Request { peer, local, transport: transport(from) }
+    tenon_acl::Request { peer, local, transport: transport(from), key, tls_name: None }
 }

@@ -177,7 +177,13 @@ impl Taker {
     fn rejected(&self, request: &Request, query: &TransferQuery<'_>, rules: &Rules) -> Option<Verdict> {
         let (list, option) = rules.transfer_acl(query.question.name);
         let Request { peer, local, transport, .. } = *request;
-        let decision = list.decide(&tenon_acl::Request { peer, local, transport });
+        let decision = list.decide(&tenon_acl::Request {
+            peer,
+            local,
+            transport,
+            key: None,
+            tls_name: request.tls_name.as_deref(),
+        });
         if decision.action == Action::Accept {
             return None;
         }

@@ -53,6 +53,7 @@ impl House {
             transport,
             peer: peer.parse().unwrap(),
             local: "127.0.0.1:53".parse().unwrap(),
+            tls_name: None,
             message: message.to_vec(),
         };
         let stream = self.door.hand_over(&request).unwrap();

@@ -66,6 +66,7 @@ async fn take(zonemgr: &Zonemgr, mut stream: UnixStream) {
 fn read(request: &Request) -> Option<Notice> {
     let message = (request.kind == Kind::Notify).then(|| notice::read(&request.message)).flatten()?;
     let Request { peer, local, transport, .. } = *request;
-    let request = tenon_acl::Request { peer, local, transport };
+    let tls_name = request.tls_name.clone();
+    let request = tenon_acl::OwnedRequest { peer, local, transport, key: None, tls_name };
     Some(Notice { zone: message.zone, serial: message.serial, request })
 }

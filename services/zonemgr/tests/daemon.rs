@@ -109,6 +109,7 @@ fn notify(door: &Path, zone: &[u8], peer: &str) {
         transport: Transport::Udp,
         peer: peer.parse().unwrap(),
         local: "192.0.2.9:53".parse().unwrap(),
+        tls_name: None,
         message,
     };
     drop(Door::new(door).hand_over(&request).unwrap());

@@ -21,7 +21,7 @@ pub struct Notice {
     /// The serial it named.
     pub serial: Option<u32>,
     /// Who sent it, and how.
-    pub request: tenon_acl::Request,
+    pub request: tenon_acl::OwnedRequest,
 }
 
 /// What becomes of a NOTIFY.
@@ -56,7 +56,8 @@ impl Zones {
     fn hear(&mut self, notice: &Notice, now: u64) -> Verdict {
         let Notice { zone: name, serial, request } = notice;
         let peer = request.peer.ip();
-        let is_allowed = self.settings.allow_notify_from.decide(request).action == Action::Accept;
+        let is_allowed =
+            self.settings.allow_notify_from.decide(&request.as_request()).action == Action::Accept;
         let Some(zone) = self.zones.get_mut(name) else { return Verdict::Unknown };
         if !zone.has_primary(peer) && !is_allowed {
             if now >= self.next_refusal_line {

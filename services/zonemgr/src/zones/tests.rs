@@ -33,10 +33,12 @@ fn settings(zones: &[&str]) -> ZonemgrSettings {
 }
 
 fn notice(zone: &str, peer: &str, serial: Option<u32>) -> Notice {
-    let request = tenon_acl::Request {
+    let request = tenon_acl::OwnedRequest {
         peer: format!("{peer}:5353").parse().unwrap(),
         local: "192.0.2.9:53".parse().unwrap(),
         transport: tenon_acl::Transport::Udp,
+        key: None,
+        tls_name: None,
     };
     Notice { zone: name(zone), serial, request }
 }
