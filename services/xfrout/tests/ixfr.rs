@@ -46,6 +46,7 @@ impl House {
             transport: Transport::Tcp,
             peer: "127.0.0.1:4711".parse().unwrap(),
             local: "127.0.0.1:53".parse().unwrap(),
+            tls_name: None,
             message: ixfr(7, zone, serial),
         };
         let mut stream = self.door.hand_over(&request).unwrap();
