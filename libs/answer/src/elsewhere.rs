@@ -1,5 +1,5 @@
-//! Requests that other services answer: zone transfers (RFC 5936, RFC 1995) and notices of a new zone version
-//! (RFC 1996). What needs no other service is decided here, from the catalog.
+//! Requests that other services answer: zone transfers (RFC 5936, RFC 1995), notices of a new zone version (RFC 1996)
+//! and updates (RFC 2136). What needs no other service is decided here, from the catalog.
 
 use tenon_image::ZoneImage;
 use tenon_wire::message::header::flag;
@@ -72,5 +72,22 @@ impl Responder<'_, '_> {
         self.scratch.facts.hand_over = Some(HandOver::Notify);
         writer.set_flags(flag::AA);
         Rcode::NOERROR
+    }
+
+    /// UPDATE. It is handed over when its zone's original is here; what is written is for the case that nobody takes it.
+    /// Updates of secondary zones are not passed on to their primaries (RFC 2136 section 6 leaves that open).
+    pub(crate) fn update(&mut self, zone: Option<&Question<'_>>) -> (Rcode, Option<ExtendedError>) {
+        let Some(zone) = zone.filter(|zone| zone.rrtype == RrType::SOA) else {
+            return (Rcode::FORMERR, None);
+        };
+        let served = self.catalog.zone(zone.name).filter(|_| zone.class == Class::IN);
+        match served.map(|served| served.secondary) {
+            None => (Rcode::NOTAUTH, Some(ExtendedError::NotAuthoritative)),
+            Some(true) => (Rcode::NOTIMP, None),
+            Some(false) => {
+                self.scratch.facts.hand_over = Some(HandOver::Update);
+                (Rcode::SERVFAIL, Some(ExtendedError::NoService))
+            }
+        }
     }
 }

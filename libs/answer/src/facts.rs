@@ -38,4 +38,6 @@ pub enum HandOver {
     Transfer,
     /// NOTIFY for a secondary zone; the reply says that it was taken.
     Notify,
+    /// UPDATE of a primary zone; the reply is SERVFAIL, for the case that nobody takes the request.
+    Update,
 }

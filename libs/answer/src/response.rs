@@ -36,13 +36,11 @@ pub fn respond(
         Err(QueryError::Malformed { header, question, edns }) => {
             (Received { header, question, edns }, Rcode::FORMERR)
         }
-        Err(QueryError::Opcode { header, question, edns, whole: true })
-            if header.opcode() == Opcode::NOTIFY =>
-        {
+        Err(QueryError::Opcode { header, question, edns, whole: true }) if is_known(header.opcode()) => {
             (Received { header, question, edns }, Rcode::NOERROR)
         }
         Err(QueryError::Opcode { header, edns, .. }) => {
-            let rcode = if header.opcode() == Opcode::NOTIFY { Rcode::FORMERR } else { Rcode::NOTIMP };
+            let rcode = if is_known(header.opcode()) { Rcode::FORMERR } else { Rcode::NOTIMP };
             (Received { header, question: None, edns }, rcode)
         }
     };
@@ -53,6 +51,11 @@ pub fn respond(
         (Some(length), None) => Outcome::Reply(length),
         (Some(length), Some(_)) => Outcome::HandOver(length),
     }
+}
+
+/// Opcodes besides QUERY that some service of ours knows.
+const fn is_known(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::NOTIFY | Opcode::UPDATE)
 }
 
 /// Makes a refusal of the reply that came with [`Outcome::HandOver`], for one who may not have it.
@@ -100,6 +103,10 @@ impl Responder<'_, '_> {
             None if self.received.header.opcode() == Opcode::NOTIFY => {
                 let question = self.received.question;
                 (self.notice(question.as_ref(), &mut writer), None)
+            }
+            None if self.received.header.opcode() == Opcode::UPDATE => {
+                let zone = self.received.question;
+                self.update(zone.as_ref())
             }
             None => match self.received.question {
                 Some(question) => self.answer(&question, &mut writer),

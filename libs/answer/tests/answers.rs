@@ -293,7 +293,8 @@ fn what_is_not_for_us() {
     assert_eq!(code(server, &plain[..11]), None, "no header");
     assert_eq!(code(server, &plain[..20]), Some(1), "cut short");
     assert_eq!(code(server, &[&plain[..], b"x"].concat()), Some(1), "trailing octet");
-    assert_eq!(code(server, &with(2, 0x28)), Some(4), "UPDATE");
+    assert_eq!(code(server, &with(2, 0x10)), Some(4), "STATUS");
+    assert_eq!(code(server, &with(2, 0x28)), Some(1), "UPDATE of no zone");
     assert_eq!(code(server, &with(plain.len() - 12, 3)), Some(5), "class CH");
     let badvers = server.raw(Transport::Udp, &with(plain.len() - 5, 1)).unwrap();
     assert_eq!(

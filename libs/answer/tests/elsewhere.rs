@@ -12,6 +12,7 @@ use tenon_wire::RrType;
 
 const ZONE: &str = "$TTL 300\n@ SOA ns admin 1 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n";
 const NOTIFY: u8 = 0x20;
+const UPDATE: u8 = 0x28;
 
 fn primary() -> Server {
     Server::new(&[("example.", ZONE)])
@@ -182,4 +183,52 @@ fn a_reply_can_be_made_a_refusal() {
     refuse(&mut reply);
     assert_eq!(show(&Message::from_vec(&reply).unwrap()), "REFUSED");
     refuse(&mut []);
+}
+
+fn update(name: &str, rrtype: RrType) -> Vec<u8> {
+    let mut octets = query(name, rrtype, None);
+    octets[2] = UPDATE;
+    octets
+}
+
+#[test]
+fn updates_of_primary_zones_are_handed_over() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        for name in ["example.", "Example."] {
+            let reply = ask(&mut primary(), transport, &update(name, RrType::SOA));
+            assert_eq!(reply, (Some(HandOver::Update), "SERVFAIL".into()));
+            let reply = ask(&mut secondary(), transport, &update(name, RrType::SOA));
+            assert_eq!(reply, (None, "NOTIMP".into()), "not passed on to the primary");
+        }
+        for name in ["ns.example.", "elsewhere.", "."] {
+            let reply = ask(&mut primary(), transport, &update(name, RrType::SOA));
+            assert_eq!(reply, (None, "NOTAUTH".into()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_update_is_a_whole_message_about_one_zone() {
+    let sound = update("example.", RrType::SOA);
+    let mut two_zones = sound.clone();
+    two_zones[5] = 2;
+    two_zones.extend_from_slice(&sound[12..]);
+    let mut other_class = sound.clone();
+    *other_class.last_mut().unwrap() = 3;
+    for (octets, wanted) in [
+        (update("example.", RrType::A), "FORMERR"),
+        ([&sound[..], b"x"].concat(), "FORMERR"),
+        (sound[..sound.len() - 1].to_vec(), "FORMERR"),
+        (two_zones, "FORMERR"),
+        (other_class, "NOTAUTH"),
+    ] {
+        assert_eq!(ask(&mut primary(), Transport::Udp, &octets), (None, wanted.into()));
+    }
+    let mut with_records = sound;
+    with_records[7] = 1;
+    with_records[9] = 1;
+    with_records.extend(b"\xc0\x0c\x00\xff\x00\xff\x00\x00\x00\x00\x00\x00");
+    with_records.extend(b"\x01a\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\xc0\x00\x02\x01");
+    let reply = ask(&mut primary(), Transport::Udp, &with_records);
+    assert_eq!(reply, (Some(HandOver::Update), "SERVFAIL".into()));
 }

@@ -80,6 +80,12 @@ counters! {
         oversize: Counter, "Datagrams dropped because they were longer than 4,096 octets.";
         proxyrefused: Counter, "Datagrams dropped because their sender may not speak for others.";
         proxyfail: Counter, "Datagrams dropped because they did not begin as a proxy's do.";
+        relaying: Gauge, "Answers of other services being awaited.";
+        relayed: Counter, "Answers of other services passed on, those included that were to be none.";
+        relayfull: Counter, "Requests not handed over because the worker awaited as many answers of other services as it may.";
+        relaynobody: Counter, "Requests that could not be handed over because no service took them.";
+        relaybroken: Counter, "Answers of other services that ended before they were whole.";
+        relaytimeout: Counter, "Answers of other services given up because nothing came in time.";
     }
 }
 

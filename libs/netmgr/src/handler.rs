@@ -35,8 +35,8 @@ pub enum Verdict {
     /// No reply at all.
     Silence,
     /// Another process answers: [`Handler::hand_over`] is asked for the way to it, and what comes from there is passed
-    /// on. The first so many octets of the output are the reply for the case that nothing comes. There is no handing
-    /// over of datagrams: they get that reply at once.
+    /// on. The first so many octets of the output are the reply for the case that nothing comes. To a datagram one
+    /// message is passed on, of at most 4,096 octets.
     HandOver(usize),
 }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     /// Answers of other processes that one worker waits for at a time, over all its connections; further requests are
     /// not handed over.
     pub relays_per_worker: u64,
+    /// The same for messages that came as datagrams.
+    pub datagram_relays_per_worker: u64,
     /// How long another process may send no whole message of an answer while the client is ready to take one.
     pub relay_timeout: Duration,
     /// How long a stopping worker waits for peers to take the replies to what they had sent, and for answers that are
@@ -48,6 +50,7 @@ impl Default for Settings {
             tcp_write_timeout: thirty,
             relays_per_connection: 23,
             relays_per_worker: 250,
+            datagram_relays_per_worker: 250,
             relay_timeout: Duration::from_secs(60),
             stop_grace: Duration::from_secs(1),
         }
@@ -65,6 +68,7 @@ pub(crate) struct Limits {
     grace: AtomicU64,
     relays_per_connection: AtomicU64,
     relays_per_worker: AtomicU64,
+    datagram_relays_per_worker: AtomicU64,
 }
 
 impl Limits {
@@ -87,6 +91,7 @@ impl Limits {
         }
         self.relays_per_connection.store(settings.relays_per_connection.max(1), Ordering::Relaxed);
         self.relays_per_worker.store(settings.relays_per_worker, Ordering::Relaxed);
+        self.datagram_relays_per_worker.store(settings.datagram_relays_per_worker, Ordering::Relaxed);
     }
 
     pub(crate) fn initial(&self) -> Duration {
@@ -119,6 +124,10 @@ impl Limits {
 
     pub(crate) fn relays_per_worker(&self) -> usize {
         number(&self.relays_per_worker)
+    }
+
+    pub(crate) fn datagram_relays_per_worker(&self) -> usize {
+        number(&self.datagram_relays_per_worker)
     }
 }
 

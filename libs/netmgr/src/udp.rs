@@ -4,6 +4,7 @@ mod batch;
 mod control;
 mod options;
 mod pktinfo;
+mod relay;
 mod send;
 mod train;
 
@@ -46,8 +47,10 @@ impl Socket {
 }
 
 /// Serves the socket for as long as the worker runs. Nothing is in hand whenever it waits.
-pub(crate) async fn serve<H: Handler>(worker: Rc<Worker<H>>, socket: Socket) {
+pub(crate) async fn serve<H: Handler + 'static>(worker: Rc<Worker<H>>, socket: Socket) {
     let Socket { io, mut batch } = socket;
+    // Shared with the datagrams that wait for another process.
+    let io = Rc::new(io);
     while io.readable().await.is_ok() {
         let turn = || {
             for _ in 0..BATCHES_A_TURN {
@@ -60,7 +63,11 @@ pub(crate) async fn serve<H: Handler>(worker: Rc<Worker<H>>, socket: Socket) {
             }
             Ok(Received::Full)
         };
-        match io.try_io(Interest::READABLE, turn) {
+        let outcome = io.try_io(Interest::READABLE, turn);
+        for waiting in batch.handed_over() {
+            drop(tokio::task::spawn_local(waiting.serve(Rc::clone(&worker), Rc::clone(&io))));
+        }
+        match outcome {
             Ok(Received::Failed) => tokio::time::sleep(PAUSE).await,
             Ok(_) => tokio::task::yield_now().await,
             Err(_would_block) => {}

@@ -44,8 +44,10 @@ pub(crate) struct Worker<H> {
     pub(crate) seats: Seats,
     /// Answers of other processes that connections of this worker wait for.
     pub(crate) relays: Cell<usize>,
+    /// Answers of other processes that datagrams of this worker wait for.
+    pub(crate) datagram_relays: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
-    /// Told each time that a connection ends.
+    /// Told each time that a connection ends, or that a datagram that waited for another process is answered.
     pub(crate) left: Notify,
 }
 
@@ -79,6 +81,7 @@ pub(crate) fn run<H: Handler + 'static>(
         pool: Pool::default(),
         seats: Seats::default(),
         relays: Cell::new(0),
+        datagram_relays: Cell::new(0),
         stopping: Cell::new(false),
         left: Notify::new(),
     });
@@ -150,7 +153,7 @@ impl<H: Handler + 'static> Worker<H> {
         self.seats.wake_all();
         let grace = self.common.limits.grace();
         let _late = tokio::time::timeout(grace, async {
-            while self.seats.taken() > 0 {
+            while self.seats.taken() > 0 || self.datagram_relays.get() > 0 {
                 self.left.notified().await;
             }
         })

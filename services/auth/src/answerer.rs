@@ -108,8 +108,8 @@ impl Answerer {
                 self.refuse(from, reply);
                 Verdict::Reply(reply.len())
             }
-            // Of a transfer the network asks for the way to the service, when there is room for one more.
-            Some(HandOver::Transfer) | None => {
+            // The network asks for the way to the service, when there is room for one more.
+            Some(HandOver::Transfer | HandOver::Update) | None => {
                 self.counters.count_handed_over(transport(from), self.scratch.facts());
                 Verdict::HandOver(reply.len())
             }
@@ -211,28 +211,35 @@ impl Handler for Answerer {
     }
 
     fn hand_over(&mut self, from: &Handle, message: &[u8]) -> Option<UnixStream> {
-        match self.doors.hand_over(HandOver::Transfer, from, message) {
+        // Those of the message that was just looked at.
+        let what = self.scratch.facts().hand_over?;
+        match self.doors.hand_over(what, from, message) {
             Ok(stream) => Some(stream),
             Err(error) => {
                 self.counters.count_unavailable();
-                self.tell(Kind::TransferNotTaken, from, error.to_string());
+                self.tell(Kind::NotTaken, from, error.to_string());
                 None
             }
         }
     }
 
     fn relay_failed(&mut self, from: &Handle, failure: RelayFailure, begun: bool) {
-        let reason = match failure {
-            RelayFailure::Full => "as many transfers are under way as auth/hand_overs_per_worker allows",
-            RelayFailure::Broken => "tenon-xfrout ended before its answer was whole",
-            RelayFailure::Silent => {
-                "tenon-xfrout sent nothing for as long as auth/hand_over_timeout_ms allows"
+        let reason = match (failure, from.transport) {
+            (RelayFailure::Full, tenon_netmgr::Transport::Udp) => {
+                "as many updates are under way as auth/hand_overs_of_datagrams allows"
+            }
+            (RelayFailure::Full, _) => {
+                "as many transfers and updates are under way as auth/hand_overs_per_worker allows"
+            }
+            (RelayFailure::Broken, _) => "tenon-xfrout or tenon-ddns ended before its answer was whole",
+            (RelayFailure::Silent, _) => {
+                "tenon-xfrout or tenon-ddns sent nothing for as long as auth/hand_over_timeout_ms allows"
             }
         };
         if !begun {
             self.counters.count_unavailable();
         }
-        let kind = if begun { Kind::TransferBroken } else { Kind::TransferNotTaken };
+        let kind = if begun { Kind::TransferBroken } else { Kind::NotTaken };
         self.tell(kind, from, reason.to_owned());
     }
 }

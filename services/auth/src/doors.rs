@@ -13,14 +13,19 @@ use tenon_wire::Name;
 pub struct Doors {
     transfers: Door,
     notices: Door,
+    updates: Door,
 }
 
 impl Doors {
-    /// Those in a directory: `xfrout.socket` and `zonemgr.socket`.
+    /// Those in a directory: `xfrout.socket`, `zonemgr.socket` and `ddns.socket`.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
         let door = |name| Door::new(directory.join(name));
-        Self { transfers: door("xfrout.socket"), notices: door("zonemgr.socket") }
+        Self {
+            transfers: door("xfrout.socket"),
+            notices: door("zonemgr.socket"),
+            updates: door("ddns.socket"),
+        }
     }
 
     /// Hands a message over; never waits. The answer, if there will be one, comes from the stream.
@@ -33,6 +38,7 @@ impl Doors {
         let (door, kind) = match what {
             HandOver::Transfer => (&self.transfers, Kind::Transfer),
             HandOver::Notify => (&self.notices, Kind::Notify),
+            HandOver::Update => (&self.updates, Kind::Update),
         };
         let Handle { peer, local, .. } = *from;
         let (transport, tls_name) = (transport(from), None);

@@ -16,8 +16,8 @@ pub const ANSWERING: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a206";
 pub const SOCKETS_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a207";
 /// A query tripped an error in this program; it got no answer, the others do.
 pub const QUERY_FAILED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a208";
-/// A zone transfer was answered SERVFAIL because tenon-xfrout did not take it.
-pub const TRANSFER_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a209";
+/// A zone transfer or an update was answered SERVFAIL because no service took it.
+pub const REQUEST_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a209";
 /// A zone transfer ended before it was whole.
 pub const TRANSFER_BROKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20a";
 /// A notice got no answer because tenon-zonemgr did not take it.

@@ -108,14 +108,18 @@ pub struct AuthSettings {
     /// Proxies that may speak for others: on addresses of listen_on with `proxy` nobody else is answered. Nobody, unless
     /// a rule accepts.
     pub proxy_acl: AccessList,
-    /// Transfers that one connection may have under way at a time. With so many, further queries on it wait.
+    /// Transfers and updates that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]
     pub hand_overs_per_connection: u16,
-    /// Transfers that each worker may have under way at a time, over all its connections. Further ones are answered
+    /// Transfers and updates that each worker may have under way at a time, over all its connections. Further ones are answered
     /// SERVFAIL; how many are served at a time is the business of xfrout/transfers_out, which is best set below this.
     #[schemars(range(max = 10_000))]
     pub hand_overs_per_worker: u16,
-    /// Milliseconds that tenon-xfrout may let pass between two messages of a transfer while the client waits for one.
+    /// Updates that came as datagrams and that each worker may have under way at a time. Further ones are answered
+    /// SERVFAIL.
+    #[schemars(range(max = 10_000))]
+    pub hand_overs_of_datagrams: u16,
+    /// Milliseconds that tenon-ddns may take for its answer, and that tenon-xfrout may let pass between two messages of a transfer while the client waits for one.
     #[schemars(range(min = 1000, max = 3_600_000))]
     pub hand_over_timeout_ms: u32,
 }
@@ -226,6 +230,7 @@ impl Default for AuthSettings {
             proxy_acl: AccessList::nobody(),
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
+            hand_overs_of_datagrams: number(network.datagram_relays_per_worker),
             hand_over_timeout_ms: milliseconds(network.relay_timeout),
         }
     }
@@ -328,6 +333,7 @@ impl AuthSettings {
             tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
             relays_per_connection: self.hand_overs_per_connection.into(),
             relays_per_worker: self.hand_overs_per_worker.into(),
+            datagram_relays_per_worker: self.hand_overs_of_datagrams.into(),
             relay_timeout: milliseconds(self.hand_over_timeout_ms),
             ..tenon_netmgr::Settings::default()
         }

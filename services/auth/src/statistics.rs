@@ -80,8 +80,8 @@ worker_counters! {
     rcode_badcookie: "Answers with code BADCOOKIE.";
     rcode_other: "Answers with any other code.";
     transfer_requests: "Requests for a zone transfer.";
-    handed_over: "Requests for a zone transfer that were for tenon-xfrout; its answers are not counted here.";
-    unavailable: "Requests for a zone transfer answered SERVFAIL because tenon-xfrout did not answer.";
+    handed_over: "Zone transfers and updates that were for tenon-xfrout and tenon-ddns; their answers are not counted here.";
+    unavailable: "Zone transfers and updates answered SERVFAIL because tenon-xfrout or tenon-ddns did not answer.";
     notify_queued: "Notices of a new zone version that were queued for tenon-zonemgr.";
     notify_refused: "Notices of a new zone version from somebody who may not send any.";
     notify_limited: "Notices of a new zone version that got no answer because too many came within a second.";

@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Kinds of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// A request for a transfer was not handed over.
-    TransferNotTaken,
+    /// A request for a transfer or an update was not handed over, or not answered.
+    NotTaken,
     /// A transfer did not become whole.
     TransferBroken,
     /// A notice was not handed over.
@@ -94,12 +94,12 @@ impl Trouble {
     fn log(&self, others: u64) {
         let Self { kind, peer, reason } = self;
         match kind {
-            Kind::TransferNotTaken => warn!(
-                message_id = messages::TRANSFER_NOT_TAKEN,
+            Kind::NotTaken => warn!(
+                message_id = messages::REQUEST_NOT_TAKEN,
                 peer = %peer,
                 reason = %reason,
                 others,
-                "a zone transfer to {peer} was answered SERVFAIL: {reason} ({others} like it before, not shown)"
+                "a zone transfer to or an update of {peer} was answered SERVFAIL: {reason} ({others} like it before, not shown)"
             ),
             Kind::TransferBroken => warn!(
                 message_id = messages::TRANSFER_BROKEN,

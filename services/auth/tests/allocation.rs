@@ -60,7 +60,13 @@ fn answering_allocates_nothing() {
     let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
     let places = Places { images, doors, tls };
     let cookies = CookieFile::new(&directory.path().join("cookie-secrets")).unwrap();
-    let instance = Instance::start(1, &places, cookies, sockets, &AuthSettings::default()).unwrap();
+    // The connection waits while datagrams are asked, on a busy machine for minutes.
+    let settings = AuthSettings {
+        tcp_idle_timeout_ms: 600_000,
+        tcp_initial_timeout_ms: 120_000,
+        ..AuthSettings::default()
+    };
+    let instance = Instance::start(1, &places, cookies, sockets, &settings).unwrap();
     until("the idle pass is over", || instance.zones().figures().inspections > 0);
 
     let queries = mixed_queries();

@@ -352,3 +352,81 @@ fn who_may_send_notices_is_a_setting() {
     });
     take(&door);
 }
+
+fn update(number: u16, zone: &str) -> Vec<u8> {
+    let mut message = question(number, zone, SOA);
+    message[2] = 0x28;
+    message
+}
+
+#[test]
+fn an_update_is_answered_by_the_service_behind_the_door() {
+    let house = House::new(json!({}));
+    let door = house.door("ddns.socket");
+    let (client, mut stream) = (client(), house.connect());
+    let answer = |number: u8| [&[0, number, 0xa8, 0][..], &[number; 30]].concat();
+    client.send_to(&update(1, "example."), house.server).unwrap();
+    let (mut taker, request) = take(&door);
+    assert_eq!((request.kind, request.transport), (Kind::Update, Transport::Udp));
+    assert_eq!((request.peer.port(), request.local), (client.local_addr().unwrap().port(), house.server));
+    assert_eq!(request.message, update(1, "example."));
+    // Queries on the same socket do not wait for it.
+    assert_eq!(ask_by_datagram(&client, house.server, &question(2, "www.example.", 1))[1], 2);
+    taker.write_all(&[framed(&answer(7)), END.to_vec()].concat()).unwrap();
+    let mut reply = [0; 512];
+    let (length, from) = client.recv_from(&mut reply).expect("an answer");
+    assert_eq!((&reply[..length], from), (&answer(7)[..], house.server));
+
+    stream.write_all(&framed(&update(3, "example."))).unwrap();
+    let (mut taker, request) = take(&door);
+    assert_eq!((request.kind, request.transport), (Kind::Update, Transport::Tcp));
+    taker.write_all(&[framed(&answer(8)), END.to_vec()].concat()).unwrap();
+    assert_eq!(receive(&mut stream), answer(8));
+    until("both are counted", || {
+        house.counts(["handed_over", "udp4_relayed", "tcp4_relayed", "opcode_update"]) == [2, 1, 1, 2]
+    });
+}
+
+#[test]
+fn without_the_service_an_update_fails_and_says_so() {
+    let house = House::new(json!({}));
+    let client = client();
+    let ask = |number| ask_by_datagram(&client, house.server, &update(number, "example."));
+    assert_eq!((ask(1)[1], rcode(&ask(1))), (1, SERVFAIL));
+    until("it is counted", || house.counts(["udp4_relaynobody", "unavailable"]) == [2, 2]);
+
+    let door = house.door("ddns.socket");
+    client.send_to(&update(2, "example."), house.server).unwrap();
+    drop(take(&door));
+    let mut reply = [0; 512];
+    client.recv(&mut reply).unwrap();
+    assert_eq!((reply[1], rcode(&reply)), (2, SERVFAIL), "the service ended without a word");
+    // What a service sends that is no answer for a datagram is not passed on.
+    client.send_to(&update(3, "example."), house.server).unwrap();
+    let (mut taker, _) = take(&door);
+    taker.write_all(&framed(&[1; 5000])).unwrap();
+    client.recv(&mut reply).unwrap();
+    assert_eq!((reply[1], rcode(&reply)), (3, SERVFAIL));
+    until("it is counted", || house.counts(["udp4_relaybroken", "udp4_relaying"]) == [2, 0]);
+    assert_eq!(rcode(&ask_by_datagram(&client, house.server, &update(4, "copy."))), NOTIMP);
+    assert_eq!(rcode(&ask_by_datagram(&client, house.server, &update(5, "elsewhere."))), NOTAUTH);
+}
+
+#[test]
+fn updates_that_are_not_to_be_answered_are_not_and_their_number_is_bounded() {
+    let house = House::new(json!({"hand_overs_of_datagrams": 1, "hand_over_timeout_ms": 3_600_000}));
+    let door = house.door("ddns.socket");
+    let client = client();
+    client.send_to(&update(1, "example."), house.server).unwrap();
+    let (mut first, _) = take(&door);
+    until("a second one finds no place", || {
+        // Workers have a bound each: sooner or later one has two.
+        client.send_to(&update(2, "example."), house.server).unwrap();
+        house.counts(["udp4_relayfull"])[0] > 0
+    });
+    first.write_all(&END).unwrap();
+    until("the first is done with", || house.counts(["udp4_relayed"])[0] == 1);
+    let mut reply = [0; 512];
+    client.recv(&mut reply).unwrap();
+    assert_eq!((reply[1], rcode(&reply)), (2, SERVFAIL), "to the first there was no answer");
+}

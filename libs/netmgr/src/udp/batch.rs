@@ -3,15 +3,17 @@
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
 
 use super::pktinfo::Destination;
+use super::relay::Waiting;
 use super::send::{Reply, Sender};
 use super::{BATCH, DATAGRAM_MAX};
 use crate::counters::UdpCounters;
-use crate::handler::{Handle, Handler, Transport, Verdict};
+use crate::handler::{Handle, Handler, RelayFailure, Transport, Verdict};
 use crate::proxy::Header;
 use crate::worker::Worker;
 
@@ -64,6 +66,8 @@ pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
     arrivals: Vec<Arrival>,
     replies: Vec<Reply>,
+    /// Answered by other processes.
+    handed_over: Vec<Waiting>,
     sender: Sender,
 }
 
@@ -79,8 +83,14 @@ impl Batch {
             headers: MultiHeaders::preallocate(BATCH, control),
             arrivals: Vec::with_capacity(BATCH),
             replies: Vec::with_capacity(BATCH),
+            handed_over: Vec::new(),
             sender: Sender::default(),
         }
+    }
+
+    /// Those that other processes answer, since the last call.
+    pub(super) fn handed_over(&mut self) -> impl Iterator<Item = Waiting> + '_ {
+        self.handed_over.drain(..)
     }
 
     /// Receives, answers and sends one batch.
@@ -96,7 +106,7 @@ impl Batch {
             }
         };
         counters.received.add(received);
-        self.answer(&mut *worker.handler.borrow_mut(), room, counters);
+        self.answer(worker, room, counters);
         self.sender.send(fd, &mut self.replies, &room.replies, counters);
         if received == BATCH { Received::Full } else { Received::Part }
     }
@@ -113,7 +123,8 @@ impl Batch {
         Ok(self.arrivals.len())
     }
 
-    fn answer<H: Handler>(&mut self, handler: &mut H, room: &mut Room, counters: &UdpCounters) {
+    fn answer<H: Handler>(&mut self, worker: &Worker<H>, room: &mut Room, counters: &UdpCounters) {
+        let handler = &mut *worker.handler.borrow_mut();
         self.replies.clear();
         handler.batch_begins();
         let mut start = 0;
@@ -129,13 +140,22 @@ impl Batch {
                 let Some(behind) = introduced(handler, &mut handle, message, counters) else { continue };
                 message = behind;
             }
-            // There is no handing over of datagrams.
-            if let Verdict::Reply(length) | Verdict::HandOver(length) = handler.answer(&handle, message, out)
-            {
-                let length = length.min(out.len());
-                self.replies.push(Reply::new(start, length, arrival.peer, arrival.destination));
-                start += length;
-            }
+            let length = match handler.answer(&handle, message, out) {
+                Verdict::Reply(length) => length.min(out.len()),
+                Verdict::Silence => continue,
+                Verdict::HandOver(length) => {
+                    let length = length.min(out.len());
+                    if let Some(stream) = hand_over(worker, handler, &handle, message, counters) {
+                        let instead = out.get(..length).unwrap_or_default().into();
+                        let (peer, source) = (arrival.peer, arrival.destination);
+                        self.handed_over.push(Waiting { handle, stream, instead, peer, source });
+                        continue;
+                    }
+                    length
+                }
+            };
+            self.replies.push(Reply::new(start, length, arrival.peer, arrival.destination));
+            start += length;
         }
     }
 
@@ -146,6 +166,29 @@ impl Batch {
         }
         Handle { peer: arrival.peer, local, transport: Transport::Udp, alpn: false }
     }
+}
+
+/// The way to another process that answers, when there is one.
+fn hand_over<H: Handler>(
+    worker: &Worker<H>,
+    handler: &mut H,
+    handle: &Handle,
+    message: &[u8],
+    counters: &UdpCounters,
+) -> Option<UnixStream> {
+    let count = worker.datagram_relays.get();
+    if count >= worker.common.limits.datagram_relays_per_worker() || worker.stopping.get() {
+        counters.relayfull.add(1);
+        handler.relay_failed(handle, RelayFailure::Full, false);
+        return None;
+    }
+    let Some(stream) = handler.hand_over(handle, message) else {
+        counters.relaynobody.add(1);
+        return None;
+    };
+    worker.datagram_relays.set(count + 1);
+    counters.relaying.add(1);
+    Some(stream)
 }
 
 /// What stands behind a proxy's header, with the handle of whom it speaks for. The reply goes to the proxy all the same.

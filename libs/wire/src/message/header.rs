@@ -51,8 +51,14 @@ impl Rcode {
     pub const REFUSED: Self = Self(5);
     /// A name that should not exist does: DNAME substitution overflows (RFC 6672 section 2.2).
     pub const YXDOMAIN: Self = Self(6);
+    /// An RRset that should not exist does (RFC 2136 section 2.2).
+    pub const YXRRSET: Self = Self(7);
+    /// An RRset that should exist does not (RFC 2136 section 2.2).
+    pub const NXRRSET: Self = Self(8);
     /// Not authoritative for the zone.
     pub const NOTAUTH: Self = Self(9);
+    /// A name is not in the zone of the update (RFC 2136 section 2.2).
+    pub const NOTZONE: Self = Self(10);
     /// EDNS version not supported (RFC 6891 section 9).
     pub const BADVERS: Self = Self(16);
     /// The server wants a cookie of its own first (RFC 7873 section 5.2.3).
@@ -69,7 +75,10 @@ impl fmt::Display for Rcode {
             Self::NOTIMP => f.write_str("NOTIMP"),
             Self::REFUSED => f.write_str("REFUSED"),
             Self::YXDOMAIN => f.write_str("YXDOMAIN"),
+            Self::YXRRSET => f.write_str("YXRRSET"),
+            Self::NXRRSET => f.write_str("NXRRSET"),
             Self::NOTAUTH => f.write_str("NOTAUTH"),
+            Self::NOTZONE => f.write_str("NOTZONE"),
             Self::BADVERS => f.write_str("BADVERS"),
             Self::BADCOOKIE => f.write_str("BADCOOKIE"),
             Self(code) => write!(f, "RCODE{code}"),

@@ -108,14 +108,18 @@ impl<'m> ResponseReader<'m> {
         if end > self.message.len() {
             return Err(ReadError::Short);
         }
-        unpack(rrtype, self.message, start, end, &mut scratch.rdata)
-            .map_err(|error| ReadError::Rdata { rrtype, error })?;
+        let class = Class(u16::from_be_bytes([c, d]));
+        // In an update a type may stand for itself, without data (RFC 2136 sections 2.4 and 2.5).
+        if start < end || !matches!(class, Class::ANY | Class::NONE) {
+            unpack(rrtype, self.message, start, end, &mut scratch.rdata)
+                .map_err(|error| ReadError::Rdata { rrtype, error })?;
+        }
         self.at = end;
         Ok(Some(Record {
             section,
             owner: NameRef::from_octets(&scratch.owner).map_err(ReadError::Owner)?,
             rrtype,
-            class: Class(u16::from_be_bytes([c, d])),
+            class,
             ttl: u32::from_be_bytes([e, f, g, h]),
             rdata: &scratch.rdata,
         }))
