@@ -97,6 +97,12 @@ pub struct ManagedZoneDetails {
     /// The serial it named.
     #[serde(default)]
     pub notify_serial: Option<u32>,
+    /// The catalog that lists the zone; none when the settings name it.
+    #[serde(default)]
+    pub catalog: Option<String>,
+    /// Groups that it has there.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 impl Zonemgr1 {

@@ -329,6 +329,14 @@ fn secondary_rows(zone: &ManagedZoneDetails, add: &mut impl FnMut(&str, String))
             format!("{}, serial {} of {primary}", date(refreshed), zone.serial.unwrap_or_default()),
         );
     }
+    if let Some(catalog) = &zone.catalog {
+        let groups = if zone.groups.is_empty() {
+            String::new()
+        } else {
+            format!(", groups {}", zone.groups.join(", "))
+        };
+        add("listed by", format!("catalog {catalog}{groups}"));
+    }
     add("next look", date(zone.next_usec));
     if let Some(expires) = zone.expires_usec {
         let word = if zone.state == "expired" { "expired" } else { "expires" };

@@ -99,9 +99,22 @@ pub async fn ask(
         let asked = Asked::new(zone, RrType::SOA);
         let patience = settings.query_timeout(attempt);
         match tokio::time::timeout(patience, ask_over_udp(primary, &asked, statistics)).await {
-            Ok(Ok(answer)) => match read(&asked, &answer, false)? {
-                Said::Soa(soa) => return Ok(soa),
-                Said::Cut => return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only),
+            Ok(Ok(answer)) => match read(&asked, &answer, false) {
+                Ok(Said::Soa(soa)) => return Ok(soa),
+                Ok(Said::Cut) => {
+                    return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only);
+                }
+                // Knot says so much of its catalogs over UDP, and more over TCP.
+                Err(SerialError::Refused(Rcode::REFUSED)) => {
+                    let asked = Asked::new(zone, RrType::SOA);
+                    return over_tcp(primary, &asked, settings, statistics).await.map_err(
+                        |error| match error {
+                            Failed::Tcp(_) => SerialError::Refused(Rcode::REFUSED),
+                            Failed::Answer(error) => error,
+                        },
+                    );
+                }
+                Err(error) => return Err(error),
             },
             // TCP tells more than another try.
             Ok(Err(error)) => {

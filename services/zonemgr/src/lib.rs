@@ -1,8 +1,8 @@
 //! `tenon-zonemgr` keeps the time of secondary zones.
 //!
 //! Reads the settings (`zonemgr/secondary_zones` and bounds), NOTIFY messages from its socket, and what tenon-xfrin has
-//! stored (over the bus). Writes `state.sqlite` and `UNAVAILABLE` in `/var/lib/tenon/zonemgr`, which it alone owns. Owns
-//! `org.tenon.Zonemgr1` on the bus. It touches neither zone data nor the network.
+//! stored (over the bus; catalogs in the store itself). Writes `state.sqlite` and `UNAVAILABLE` in `/var/lib/tenon/zonemgr`, which it alone owns. Owns
+//! `org.tenon.Zonemgr1` on the bus. It touches no zone data but catalogs, and not the network.
 //!
 //! # Its task
 //! Each zone is looked at when its SOA's refresh time is over, when a look failed and the retry time is over, when a
@@ -27,8 +27,10 @@
 //! # Threads
 //! One: the main thread serves the bus, the socket and the timers. Files are written beside it.
 
+pub mod catalog;
 pub mod clock;
 pub mod door;
+pub mod membership;
 pub mod messages;
 pub mod notice;
 pub mod schedule;

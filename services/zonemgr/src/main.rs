@@ -16,6 +16,9 @@ use tenon_zonemgr::{Zonemgr, ZonemgrSettings, door, zonemgr::bus};
 struct CommandLine {
     #[command(flatten)]
     common: CommonOptions,
+    /// The store of secondary zones, where catalogs are read
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/secondary/zones.sqlite")]
+    store: PathBuf,
     /// Where the state of secondary zones is kept
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/zonemgr")]
     state: PathBuf,
@@ -31,7 +34,7 @@ fn main() -> ExitCode {
     log::start("tenon-zonemgr");
     let config = &options.common.config_dir;
     let committed = committed::read::<ZonemgrSettings>(config);
-    let zonemgr = Zonemgr::open(&options.state, config, &committed);
+    let zonemgr = Zonemgr::open(&options.state, &options.store, config, &committed);
     let (served, told, last) = (Arc::clone(&zonemgr), Arc::clone(&zonemgr), Arc::clone(&zonemgr));
     let status = Daemon::new(Arc::clone(&zonemgr), committed, ZONEMGR)
         .objects(move |builder| bus::register(&served, builder))

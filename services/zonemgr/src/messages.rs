@@ -28,5 +28,9 @@ pub const CLOCK_SET: &str = "9d3e7a41c05b4f7c8a26e1b90d57f30c";
 pub const CONFIGURED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f30d";
 /// NOTIFY cannot be taken.
 pub const NO_DOOR: &str = "9d3e7a41c05b4f7c8a26e1b90d57f30e";
+/// A catalog was read and changed which zones there are.
+pub const CATALOG_READ: &str = "9d3e7a41c05b4f7c8a26e1b90d57f310";
+/// A catalog is broken.
+pub const CATALOG_BROKEN: &str = "9d3e7a41c05b4f7c8a26e1b90d57f311";
 /// Zones are missing in the settings, and these are not the committed ones: nothing is removed.
 pub const NOTHING_REMOVED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f30f";

@@ -19,6 +19,10 @@ pub struct ZonemgrSettings {
     /// The zones that this server has from others. `bindctl zone add` and `bindctl zone remove` edit this list.
     #[schemars(length(max = 200_000))]
     pub secondary_zones: Vec<SecondaryZone>,
+    /// Catalog zones (RFC 9432): the zones that they list are secondary zones here without being named. Each is one of
+    /// `secondary_zones` itself.
+    #[schemars(length(max = 100))]
+    pub catalogs: Vec<CatalogZone>,
     /// Who may send NOTIFY besides a zone's primaries. Nobody, unless a rule accepts.
     pub allow_notify_from: AccessList,
     /// How many looks and transfers may be under way at once. A quarter of the places is kept for zones with a NOTIFY, so
@@ -70,6 +74,33 @@ pub struct SecondaryZone {
     pub primaries: Vec<Primary>,
 }
 
+/// A zone that lists zones.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogZone {
+    /// The catalog's name, such as catalog.example.
+    pub name: String,
+    /// The servers to have the listed zones from; those of the catalog itself when empty.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub primaries: Vec<Primary>,
+    /// Other servers for the zones of some groups. A zone in several of them has those of the first group by name.
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    pub groups: Vec<CatalogGroup>,
+}
+
+/// A group of zones within a catalog.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogGroup {
+    /// The group, as the catalog writes it.
+    pub name: String,
+    /// The servers to have its zones from.
+    #[schemars(length(min = 1, max = 16))]
+    pub primaries: Vec<Primary>,
+}
+
 /// A server to have a zone from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -98,15 +129,28 @@ impl SecondaryZone {
     /// The zone's name in lower case; none when it is no name.
     #[must_use]
     pub fn origin(&self) -> Option<Name> {
-        let name = Name::from_text(&self.name, Some(Name::root().as_ref())).ok()?;
-        Some(name.as_ref().to_lowercase())
+        origin(&self.name)
     }
+}
+
+impl CatalogZone {
+    /// The catalog's name in lower case; none when it is no name.
+    #[must_use]
+    pub fn origin(&self) -> Option<Name> {
+        origin(&self.name)
+    }
+}
+
+fn origin(text: &str) -> Option<Name> {
+    let name = Name::from_text(text, Some(Name::root().as_ref())).ok()?;
+    Some(name.as_ref().to_lowercase())
 }
 
 impl Default for ZonemgrSettings {
     fn default() -> Self {
         Self {
             secondary_zones: Vec::new(),
+            catalogs: Vec::new(),
             allow_notify_from: AccessList::nobody(),
             refreshes_at_once: 100,
             lowerbound_refresh_s: 10,
@@ -136,18 +180,62 @@ impl Settings for ZonemgrSettings {
             };
             // One spelling, so that a difference is a difference.
             zone.name = origin.to_string();
-            check_primaries(zone).map_err(|(rest, reason)| Refusal::new(option(&rest), reason))?;
+            if zone.primaries.is_empty() {
+                return Err(Refusal::new(
+                    option("primaries"),
+                    format!("{} needs at least one primary", zone.name),
+                ));
+            }
+            check_primaries(&zone.primaries).map_err(|(rest, reason)| Refusal::new(option(&rest), reason))?;
             if !known.insert(origin) {
                 let reason = format!("{} is there twice; name all its primaries in one place", zone.name);
                 return Err(Refusal::new(option("name"), reason));
             }
         }
+        self.check_catalogs(&known)?;
         self.amend_bounds(notes);
         Ok(self)
     }
 }
 
 impl ZonemgrSettings {
+    fn check_catalogs(&mut self, secondaries: &HashSet<Name>) -> Result<(), Refusal> {
+        let mut known = HashSet::new();
+        for (index, catalog) in self.catalogs.iter_mut().enumerate() {
+            let refused =
+                |rest: &str, reason: String| Err(Refusal::new(format!("catalogs/{index}/{rest}"), reason));
+            let Some(origin) = catalog.origin() else {
+                return refused("name", format!("{:?} is no zone's name", catalog.name));
+            };
+            catalog.name = origin.to_string();
+            if !secondaries.contains(&origin) {
+                let reason =
+                    format!("{origin} is none of zonemgr/secondary_zones: add it there, with its primaries");
+                return refused("name", reason);
+            }
+            if !known.insert(origin) {
+                return refused("name", format!("{} is there twice", catalog.name));
+            }
+            if let Err((rest, reason)) = check_primaries(&catalog.primaries) {
+                return refused(&rest, reason);
+            }
+            for (place, group) in catalog.groups.iter().enumerate() {
+                if let Err((rest, reason)) = check_primaries(&group.primaries) {
+                    return refused(&format!("groups/{place}/{rest}"), reason);
+                }
+                let is_twice = catalog.groups.iter().take(place).any(|other| other.name == group.name);
+                if is_twice || group.primaries.is_empty() {
+                    let what = if is_twice { "is there twice" } else { "needs at least one primary" };
+                    return refused(
+                        &format!("groups/{place}/name"),
+                        format!("group {:?} {what}", group.name),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Contradictions that can be mended without asking.
     fn amend_bounds(&mut self, notes: &mut Vec<String>) {
         if self.refresh_jitter > LARGEST_JITTER {
@@ -167,17 +255,14 @@ impl ZonemgrSettings {
     }
 }
 
-/// What is wrong with the primaries of a zone, and where.
-fn check_primaries(zone: &SecondaryZone) -> Result<(), (String, String)> {
-    if zone.primaries.is_empty() {
-        return Err(("primaries".into(), format!("{} needs at least one primary", zone.name)));
-    }
-    for (index, primary) in zone.primaries.iter().enumerate() {
+/// What is wrong with primaries, and where.
+fn check_primaries(primaries: &[Primary]) -> Result<(), (String, String)> {
+    for (index, primary) in primaries.iter().enumerate() {
         let refused = |what: &str| Err((format!("primaries/{index}"), format!("{} {what}", primary.address)));
         if primary.address.is_unspecified() || primary.address.is_multicast() {
             return refused("is no address of one server");
         }
-        if zone.primaries.iter().take(index).any(|other| other == primary) {
+        if primaries.iter().take(index).any(|other| other == primary) {
             return refused("is there twice with the same port");
         }
     }
@@ -187,6 +272,7 @@ fn check_primaries(zone: &SecondaryZone) -> Result<(), (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn zones(list: &[(&str, &[&str])]) -> ZonemgrSettings {
         let primary = |address: &&str| Primary { address: address.parse().unwrap(), port: 53 };
@@ -222,6 +308,24 @@ mod tests {
         assert_eq!(refused(&[("a", &[])]), "secondary_zones/0/primaries");
         assert_eq!(refused(&[("a", &["192.0.2.1", "0.0.0.0"])]), "secondary_zones/0/primaries/1");
         assert_eq!(refused(&[("a", &["::1", "::1"])]), "secondary_zones/0/primaries/1");
+    }
+
+    #[test]
+    fn catalogs_are_secondary_zones_with_groups_of_their_own() {
+        let with = |catalog: serde_json::Value| {
+            let mut settings = zones(&[("c.example", &["192.0.2.1"])]);
+            settings.catalogs = vec![serde_json::from_value(catalog).unwrap()];
+            settings.check(&mut Vec::new()).map_err(|refusal| refusal.option)
+        };
+        let group = |name: &str, address: &str| json!({"name": name, "primaries": [{"address": address}]});
+        let settings =
+            with(json!({"name": "C.example", "groups": [group("a", "192.0.2.2"), group("b", "::1")]}));
+        assert_eq!(settings.unwrap().catalogs[0].name, "c.example.");
+        assert_eq!(with(json!({"name": "d.example"})).unwrap_err(), "catalogs/0/name");
+        let twice = json!({"name": "c.example", "groups": [group("a", "::1"), group("a", "::1")]});
+        assert_eq!(with(twice).unwrap_err(), "catalogs/0/groups/1/name");
+        let odd = json!({"name": "c.example", "groups": [group("a", "0.0.0.0")]});
+        assert_eq!(with(odd).unwrap_err(), "catalogs/0/groups/0/primaries/0");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 use tenon_wire::Name;
 
+use crate::membership::Membership;
 use crate::timing::SoaTimes;
 use crate::zone::{Notified, Stored, Zone};
 use crate::zones::Row;
@@ -36,6 +37,12 @@ CREATE TABLE IF NOT EXISTS zones (
     primary_asked TEXT NOT NULL,        -- who answered last
     notified_usec INTEGER, notify_peer TEXT, notify_serial INTEGER  -- the last NOTIFY
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS members (
+    name TEXT NOT NULL PRIMARY KEY,     -- a zone that is here because a catalog lists it
+    catalog TEXT NOT NULL,
+    label BLOB NOT NULL,                -- that stands for it in the catalog
+    groups TEXT NOT NULL                -- JSON: a list of texts
+) WITHOUT ROWID;
 ";
 
 /// Why the state could not be read or written.
@@ -46,6 +53,15 @@ pub struct StateError {
     path: PathBuf,
     /// What is wrong.
     what: String,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The zones.
+    pub zones: Vec<(Name, Row)>,
+    /// Why some of them are here.
+    pub members: Vec<(Name, Membership)>,
 }
 
 /// The open file.
@@ -61,12 +77,13 @@ impl StateFile {
     ///
     /// # Errors
     /// It cannot be opened, or is not what it should be.
-    pub fn open(path: &Path) -> Result<(Self, Vec<(Name, Row)>), StateError> {
+    pub fn open(path: &Path) -> Result<(Self, Found), StateError> {
         let told = |error: rusqlite::Error| StateError { path: path.to_owned(), what: error.to_string() };
         let connection = Connection::open(path).map_err(told)?;
         prepare(&connection).map_err(told)?.map_err(|what| StateError { path: path.to_owned(), what })?;
-        let rows = read(&connection).map_err(told)?;
-        Ok((Self { path: path.to_owned(), connection }, rows))
+        let zones = read(&connection).map_err(told)?;
+        let members = read_members(&connection).map_err(told)?;
+        Ok((Self { path: path.to_owned(), connection }, Found { zones, members }))
     }
 
     /// Puts a file that cannot be used aside, where a person can look at it, so that a new one can be made.
@@ -88,12 +105,20 @@ impl StateFile {
     ///
     /// # Errors
     /// Nothing was written then.
-    pub fn write(&mut self, rows: &[(Name, Row)], to_wall: &dyn Fn(u64) -> u64) -> Result<(), StateError> {
+    pub fn write(
+        &mut self,
+        rows: &[(Name, Row)],
+        members: &[(Name, Option<Membership>)],
+        to_wall: &dyn Fn(u64) -> u64,
+    ) -> Result<(), StateError> {
         let path = &self.path;
         let told = |error: rusqlite::Error| StateError { path: path.clone(), what: error.to_string() };
         let transaction = self.connection.transaction().map_err(told)?;
         for (name, row) in rows {
             write_row(&transaction, &name.to_string(), row, to_wall).map_err(told)?;
+        }
+        for (name, membership) in members {
+            write_member(&transaction, &name.to_string(), membership.as_ref()).map_err(told)?;
         }
         transaction.commit().map_err(told)
     }
@@ -157,6 +182,33 @@ fn read_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     zone.primary = row.get("primary_asked")?;
     zone.notified = notified;
     Ok(Row::Managed(Box::new(zone)))
+}
+
+fn read_members(connection: &Connection) -> rusqlite::Result<Vec<(Name, Membership)>> {
+    let mut statement = connection.prepare("SELECT name, catalog, label, groups FROM members")?;
+    let rows = statement.query_map([], |row| {
+        let (name, catalog): (String, String) = (row.get(0)?, row.get(1)?);
+        let groups: String = row.get(3)?;
+        let (label, groups) = (row.get(2)?, serde_json::from_str(&groups).unwrap_or_default());
+        // A row that a person spoilt is as good as none.
+        let membership = catalog.parse().ok().map(|catalog| Membership { catalog, label, groups });
+        Ok(name.parse().ok().zip(membership))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
+fn write_member(
+    transaction: &Transaction<'_>,
+    name: &str,
+    membership: Option<&Membership>,
+) -> rusqlite::Result<()> {
+    match membership {
+        None => transaction.prepare_cached("DELETE FROM members WHERE name = ?1")?.execute([name])?,
+        Some(Membership { catalog, label, groups }) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![name, catalog.to_string(), label, serde_json::json!(groups).to_string()])?,
+    };
+    Ok(())
 }
 
 fn write_row(
@@ -237,6 +289,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.sqlite");
         let name = |text: &str| text.parse::<Name>().unwrap();
+        let groups = vec!["a \"group\"".to_owned(), String::new()];
+        let membership = Membership { catalog: name("c."), label: vec![0, 255], groups };
         let rows = [
             (name(r"a\032b."), Row::Managed(Box::new(zone()))),
             (name("b."), Row::Leaving),
@@ -244,11 +298,13 @@ mod tests {
         ];
         {
             let (mut file, found) = StateFile::open(&path).unwrap();
-            assert!(found.is_empty());
-            file.write(&rows, &|time| time + 100).unwrap();
-            file.write(&[(name("c."), Row::Gone)], &|time| time).unwrap();
+            assert!(found.zones.is_empty() && found.members.is_empty());
+            let members = [(name("d."), None), (name(r"a\032b."), Some(membership.clone()))];
+            file.write(&rows, &members, &|time| time + 100).unwrap();
+            file.write(&[(name("c."), Row::Gone)], &[], &|time| time).unwrap();
         }
-        let (_file, found) = StateFile::open(&path).unwrap();
+        let (_file, Found { zones: found, members }) = StateFile::open(&path).unwrap();
+        assert_eq!(members, [(name(r"a\032b."), membership)]);
         assert_eq!(found.len(), 2);
         let Row::Managed(found) = &found[0].1 else { panic!("{found:?}") };
         assert_eq!((found.refreshed, found.next, found.failing_since), (107, 108, Some(110)));

@@ -27,10 +27,15 @@ impl ZonemgrSettings {
         dice.shorten(self.refresh_s(times) * SECOND, self.refresh_jitter)
     }
 
-    /// After so many failed looks in a row.
+    /// After so many failed looks in a row. `is_told`: a primary said that it has something newer, and one that does not
+    /// give it out at once may well do so a moment later.
     #[must_use]
-    pub fn retry_after(&self, times: Option<SoaTimes>, failures: u32, dice: &mut Dice) -> u64 {
-        let seconds = times.map_or_else(|| self.new_zone_retry_s(failures), |times| self.retry_s(times));
+    pub fn retry_after(&self, times: Option<SoaTimes>, failures: u32, is_told: bool, dice: &mut Dice) -> u64 {
+        let seconds = match times.map(|times| self.retry_s(times)) {
+            Some(retry) if is_told => retry.min(self.new_zone_retry_s(failures)),
+            Some(retry) => retry,
+            None => self.new_zone_retry_s(failures),
+        };
         dice.shorten(seconds * SECOND, self.refresh_jitter)
     }
 
@@ -143,7 +148,7 @@ mod tests {
         let waits: Vec<u64> = (0..1000).map(|_| settings.refresh_after(TIMES, &mut dice)).collect();
         assert!(waits.iter().all(|wait| (5400 * SECOND..=7200 * SECOND).contains(wait)));
         assert!(waits.iter().max().unwrap() - waits.iter().min().unwrap() > 1700 * SECOND, "they differ");
-        let retry = settings.retry_after(Some(TIMES), 1, &mut dice);
+        let retry = settings.retry_after(Some(TIMES), 1, false, &mut dice);
         assert!((675 * SECOND..=900 * SECOND).contains(&retry));
     }
 
@@ -153,7 +158,7 @@ mod tests {
         let mut dice = Dice::seeded(1);
         let wild = SoaTimes { refresh: 0, retry: u32::MAX, expire: 0 };
         assert_eq!(settings.refresh_after(wild, &mut dice), 10 * SECOND);
-        assert_eq!(settings.retry_after(Some(wild), 1, &mut dice), 1_209_600 * SECOND);
+        assert_eq!(settings.retry_after(Some(wild), 1, false, &mut dice), 1_209_600 * SECOND);
         assert_eq!(settings.expire_after(wild), 1_209_610 * SECOND, "not before the second look");
         let never = SoaTimes { expire: u32::MAX, ..TIMES };
         assert_eq!(settings.expire_after(never), 14_515_200 * SECOND);
@@ -165,9 +170,15 @@ mod tests {
         let settings = ZonemgrSettings { refresh_jitter: 0.0, ..ZonemgrSettings::default() };
         let mut dice = Dice::seeded(1);
         let waits: Vec<u64> =
-            (1..9).map(|failures| settings.retry_after(None, failures, &mut dice) / SECOND).collect();
+            (1..9).map(|failures| settings.retry_after(None, failures, false, &mut dice) / SECOND).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(settings.retry_after(None, u32::MAX, &mut dice), 300 * SECOND);
+        assert_eq!(settings.retry_after(None, u32::MAX, false, &mut dice), 300 * SECOND);
+        // The same for what a primary announced, but no more slowly than the zone asks for.
+        let told =
+            [1, 5, 9].map(|failures| settings.retry_after(Some(TIMES), failures, true, &mut dice) / SECOND);
+        assert_eq!(told, [5, 80, 300]);
+        let quick = SoaTimes { retry: 7, ..TIMES };
+        assert_eq!(settings.retry_after(Some(quick), 9, true, &mut dice), 7 * SECOND);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The zone manager as a whole: the zones, the clock, the files, and what wakes it.
 
 pub mod bus;
+mod cataloguing;
 mod keeping;
 mod looking;
 mod removing;
@@ -19,7 +20,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::messages;
 use crate::settings::ZonemgrSettings;
-use crate::state_file::StateFile;
+use crate::state_file::{Found, StateFile};
 use crate::statistics::Statistics;
 use crate::timing::Dice;
 use crate::zones::{Notice, Verdict, Zones};
@@ -34,6 +35,8 @@ pub struct Zonemgr {
     state: Mutex<Option<StateFile>>,
     state_path: PathBuf,
     list_path: PathBuf,
+    /// The store of secondary zones, where catalogs are read.
+    store_path: PathBuf,
     bus: OnceLock<CurrentBus>,
     /// tenon-xfrin is on the bus.
     has_xfrin: AtomicBool,
@@ -57,20 +60,28 @@ struct Troubles {
     /// The settings in force are not those that were committed.
     settings: Option<String>,
     removal: Option<String>,
+    catalogs: Option<String>,
 }
 
 impl Zonemgr {
-    /// Takes up what an earlier process left in `directory`, with the settings found below `config`.
+    /// Takes up what an earlier process left in `directory`, with the settings found below `config`. Catalogs are read in
+    /// the store at `store`.
     #[must_use]
-    pub fn open(directory: &Path, config: &Path, committed: &Committed<ZonemgrSettings>) -> Arc<Self> {
+    pub fn open(
+        directory: &Path,
+        store: &Path,
+        config: &Path,
+        committed: &Committed<ZonemgrSettings>,
+    ) -> Arc<Self> {
         let clock = Clock::start();
         let statistics = Arc::new(Statistics::default());
         let mut zones = Zones::new(Dice::new(), Arc::clone(&statistics));
         let state_path = directory.join("state.sqlite");
         let mut troubles = Troubles::default();
         let state = match open_state(&state_path) {
-            Ok((file, rows)) => {
-                zones.restore(rows, clock.now());
+            Ok((file, found)) => {
+                zones.restore_members(found.members);
+                zones.restore(found.zones, clock.now());
                 Some(file)
             }
             Err(reason) => {
@@ -92,6 +103,7 @@ impl Zonemgr {
             state: Mutex::new(state),
             state_path,
             list_path: directory.join(tenon_image::unavailable::UNAVAILABLE),
+            store_path: store.to_owned(),
             bus: OnceLock::new(),
             has_xfrin: AtomicBool::new(false),
             xfrin_lives: tokio::sync::watch::Sender::new(0),
@@ -127,6 +139,10 @@ impl Zonemgr {
                 step / 1_000_000
             );
             self.zones().rewrite_all();
+        }
+        let unread = self.zones().take_unread();
+        if !unread.is_empty() {
+            drop(tokio::spawn(Arc::clone(self).read_catalogs(unread)));
         }
         let (looks, news) = {
             let (mut zones, now) = (self.zones(), self.clock.now());
@@ -232,7 +248,7 @@ impl Component for Zonemgr {
 }
 
 /// Opens the state file; one that cannot be used is put aside.
-fn open_state(path: &Path) -> Result<(StateFile, Vec<(tenon_wire::Name, crate::zones::Row)>), String> {
+fn open_state(path: &Path) -> Result<(StateFile, Found), String> {
     let unusable = match StateFile::open(path) {
         Ok(opened) => return Ok(opened),
         Err(error) => error,

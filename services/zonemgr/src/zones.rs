@@ -2,6 +2,7 @@
 
 mod configure;
 mod look;
+mod members;
 mod notify;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use tenon_image::{Cause, Unavailable};
 use tenon_wire::Name;
 use tracing::error;
 
+use crate::membership::Memberships;
 use crate::messages;
 use crate::schedule::Schedule;
 use crate::settings::ZonemgrSettings;
@@ -35,6 +37,12 @@ const COUNTED: usize = 100_000;
 #[derive(Debug)]
 pub struct Zones {
     zones: BTreeMap<Name, Zone>,
+    /// Zones that the settings name.
+    configured: Wanted,
+    /// Zones that catalogs list.
+    memberships: Memberships,
+    /// Catalogs to be read: their zones in the store changed.
+    unread: BTreeSet<Name>,
     /// Zones that are not being looked at, by when they are to be.
     due: Schedule,
     /// Zones to look at before all others: their primaries said that they changed. Those that are not hurried (any more)
@@ -88,6 +96,9 @@ impl Zones {
     pub fn new(dice: Dice, statistics: Arc<Statistics>) -> Self {
         Self {
             zones: BTreeMap::new(),
+            configured: Wanted::new(),
+            memberships: Memberships::default(),
+            unread: BTreeSet::new(),
             due: Schedule::default(),
             front: VecDeque::new(),
             expiries: Schedule::default(),
@@ -234,12 +245,13 @@ impl Zones {
     /// Whether rows are to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || self.memberships.is_changed()
     }
 
     /// Has every row written again: the times in them mean something else.
     pub fn rewrite_all(&mut self) {
         self.dirty.extend(self.zones.keys().cloned());
+        self.memberships.rewrite_all();
         self.change_list(ListChange::Urgent);
     }
 
@@ -260,6 +272,7 @@ impl Zones {
         if let Some(more) = all.count().checked_sub(TOLD).filter(|more| *more > 0) {
             faults.push(format!("{more} more zones are expired or could not be refreshed"));
         }
+        faults.extend(self.memberships.faults().take(TOLD));
         faults
     }
 
@@ -269,10 +282,14 @@ impl Zones {
         let unloaded = self.zones.values().filter(|zone| zone.stored.is_none()).count();
         let expired = self.zones.values().filter(|zone| zone.is_expired).count();
         let (running, waiting) = self.load(now);
+        let (broken, clashes) = self.memberships.troubles();
         let statistics = &self.statistics;
         for (gauge, value) in [
             (&statistics.zones, self.zones.len()),
             (&statistics.zones_failing, failing),
+            (&statistics.catalog_members, self.memberships.wanted().count()),
+            (&statistics.catalogs_broken, broken),
+            (&statistics.catalog_clashes, clashes),
             (&statistics.zones_unloaded, unloaded),
             (&statistics.zones_expired, expired),
             (&statistics.refreshes_running, running),

@@ -6,6 +6,7 @@ mod answers;
 mod bad_input;
 mod bus_absent;
 mod busctl;
+mod catalogs;
 mod chaos;
 mod crashes;
 mod door;

@@ -87,6 +87,10 @@ impl ZonemgrFace {
         if let Some(expires) = zones.expires(zone) {
             members.push(("ExpiresUSec", self.wall(expires).into()));
         }
+        if let Some(why) = zones.membership(&name) {
+            members.push(("catalog", why.catalog.to_string().into()));
+            members.push(("groups", why.groups.clone().into()));
+        }
         Ok(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 

@@ -78,16 +78,22 @@ impl Zonemgr {
                 self.zones().rewrite_all();
             }
         }
-        let rows = self.zones().take_rows();
+        let (rows, members) = {
+            let mut zones = self.zones();
+            (zones.take_rows(), zones.memberships().take_changed())
+        };
         let outcome = match &mut *state {
-            Some(file) => {
-                file.write(&rows, &|time| self.clock.to_wall(time)).map_err(|error| error.to_string())
-            }
+            Some(file) => file
+                .write(&rows, &members, &|time| self.clock.to_wall(time))
+                .map_err(|error| error.to_string()),
             None => Err(format!("{} cannot be opened", self.state_path.display())),
         };
         count(&self.statistics.state_writes);
         if let Err(reason) = outcome {
-            self.zones().not_written(rows.into_iter().map(|(name, _)| name));
+            let mut zones = self.zones();
+            zones.not_written(rows.into_iter().map(|(name, _)| name));
+            zones.memberships().not_written(members.into_iter().map(|(name, _)| name));
+            drop(zones);
             count(&self.statistics.state_write_errors);
             let mut troubles = self.troubles();
             if troubles.state.as_ref() != Some(&reason) {
@@ -104,7 +110,8 @@ impl Zonemgr {
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<String> = {
             let troubles = self.troubles();
-            let all = [&troubles.state, &troubles.list, &troubles.settings, &troubles.removal];
+            let all =
+                [&troubles.state, &troubles.list, &troubles.settings, &troubles.removal, &troubles.catalogs];
             all.into_iter().flatten().cloned().collect()
         };
         let (zones, now) = (self.zones(), self.clock.now());

@@ -39,7 +39,10 @@ impl Zones {
                     zone.added = zone.added.min(now);
                     self.zones.insert(name, *zone);
                 }
-                Row::Leaving => drop(self.leaving.insert(name)),
+                Row::Leaving => {
+                    self.memberships.begin_anew(&name);
+                    self.leaving.insert(name);
+                }
                 Row::Gone => {}
             }
         }
@@ -70,7 +73,7 @@ impl Zones {
 
     /// Takes up settings. Gives how many zones came and went.
     pub fn configure(&mut self, settings: &ZonemgrSettings, is_committed: bool, now: u64) -> (usize, usize) {
-        let wanted = settings.wanted();
+        self.configured = settings.wanted();
         let bounds_changed = {
             let lists = |settings: &ZonemgrSettings| ZonemgrSettings {
                 secondary_zones: Vec::new(),
@@ -79,6 +82,20 @@ impl Zones {
             lists(settings) != lists(&self.settings)
         };
         self.settings = ZonemgrSettings { secondary_zones: Vec::new(), ..settings.clone() };
+        if is_committed {
+            self.take_catalogs();
+        }
+        let change = self.want_all(is_committed, now);
+        if bounds_changed {
+            let names: Vec<Name> = self.zones.keys().cloned().collect();
+            names.iter().for_each(|name| self.place(name));
+        }
+        change
+    }
+
+    /// Has exactly the zones that the settings name and the catalogs list. Gives how many zones came and went.
+    pub(super) fn want_all(&mut self, is_committed: bool, now: u64) -> (usize, usize) {
+        let wanted = self.all_wanted();
         let unwanted: Vec<Name> =
             self.zones.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         for name in &unwanted {
@@ -93,10 +110,6 @@ impl Zones {
         let mut added = 0;
         for (name, primaries) in wanted {
             added += usize::from(self.want(&name, primaries, now));
-        }
-        if bounds_changed {
-            let names: Vec<Name> = self.zones.keys().cloned().collect();
-            names.iter().for_each(|name| self.place(name));
         }
         if added > 0 || !unwanted.is_empty() {
             self.change_list(ListChange::Urgent);
@@ -154,6 +167,9 @@ impl Zones {
         }
         // It was added again meanwhile, and what it may have found there is gone.
         self.learn_one(name, None, u64::MAX, now);
+        if self.memberships.left(name) {
+            self.want_all(true, now);
+        }
     }
 
     /// What the store has, as read since `began`. What this process knows better, because it was told since, stays.
@@ -190,6 +206,7 @@ impl Zones {
         self.change_list(ListChange::Urgent);
         self.dirty.insert(name.clone());
         self.place(name);
+        self.read_if_catalog(name);
     }
 }
 

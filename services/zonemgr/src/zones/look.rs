@@ -125,6 +125,7 @@ impl Zones {
             Outcome::Transferred { stored, primary } => {
                 count(&self.statistics.refreshes_transferred);
                 self.succeeded(&look.zone, stored, primary, now);
+                self.read_if_catalog(&look.zone);
             }
             Outcome::Failed(reason) => {
                 count(&self.statistics.refreshes_failed);
@@ -178,8 +179,9 @@ impl Zones {
         // Once is enough until it is well again: with a dead primary of many zones each would have a line for each retry.
         let is_news = zone.failures == 0;
         zone.failures = zone.failures.saturating_add(1);
-        zone.next =
-            now.saturating_add(self.settings.retry_after(zone.times(), zone.failures, &mut self.dice));
+        let is_told = zone.notified.as_ref().is_some_and(|notified| notified.at >= zone.refreshed);
+        let wait = self.settings.retry_after(zone.times(), zone.failures, is_told, &mut self.dice);
+        zone.next = now.saturating_add(wait);
         zone.failing_since.get_or_insert(now);
         zone.reason.clone_from(&reason);
         if is_news {

@@ -1,6 +1,7 @@
 //! The life of secondary zones by a clock that the test holds.
 
 use super::*;
+use crate::catalog::{Catalog, CatalogError, Member};
 use crate::settings::{Primary, SecondaryZone};
 use crate::timing::SoaTimes;
 use crate::zone::Stored;
@@ -410,6 +411,60 @@ fn what_the_store_has_is_learnt() {
     bench.pass(10);
     bench.zones.learn(&BTreeMap::new(), bench.now, bench.now);
     assert_eq!((bench.state("a."), bench.state("b.")), (State::Unloaded, State::Unloaded));
+}
+
+/// Zones with their labels.
+fn catalog(members: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+    let groups =
+        |label: &str| label.split_once('/').map(|(_, group)| vec![group.to_owned()]).unwrap_or_default();
+    let member = |(zone, label): &(&str, &str)| {
+        let member = Member { label: label.as_bytes().to_vec(), groups: groups(label), new_catalog: None };
+        (name(zone), member)
+    };
+    Ok(Catalog { members: members.iter().map(member).collect() })
+}
+
+#[test]
+fn zones_of_a_catalog_come_and_go_with_it() {
+    let mut listing = settings(&["c."]);
+    listing.catalogs = serde_json::from_value(serde_json::json!([{
+        "name": "c.", "groups": [{"name": "far", "primaries": [{"address": "2001:db8::1"}]}]
+    }]))
+    .unwrap();
+    let mut bench = Bench::with(&listing, Vec::new());
+    assert_eq!(bench.zones.take_unread(), [name("c.")].into());
+    bench.look(transferred(1));
+    assert_eq!(bench.zones.take_unread(), [name("c.")].into(), "a new version is read");
+    let two = catalog(&[("a.", "1"), ("b.", "2/far")]);
+    assert_eq!(bench.zones.catalog_read(&name("c."), 1, two, bench.now), (2, 0));
+    assert_eq!(bench.zone("a.").primaries, bench.zone("c.").primaries);
+    assert_eq!(bench.zone("b.").primaries, ["[2001:db8::1]:53".parse().unwrap()]);
+    bench.look(transferred(1));
+    bench.look(transferred(1));
+
+    // A restart knows them without having read the catalog again, and so do settings that change.
+    let rows = bench.zones.take_rows();
+    let members = bench.zones.memberships().take_changed();
+    let mut zones = Zones::new(Dice::seeded(7), Arc::default());
+    zones.restore_members(members.into_iter().map(|(zone, member)| (zone, member.unwrap())).collect());
+    zones.restore(rows, bench.now);
+    zones.start(&listing, true, bench.now);
+    bench.zones = zones;
+    assert_eq!((bench.zones.len(), bench.zones.leaving()), (3, vec![]));
+    let broken = Err(CatalogError::TooMany);
+    assert_eq!(bench.zones.catalog_read(&name("c."), 2, broken, bench.now), (0, 0));
+    assert_eq!(bench.zones.faults().len(), 1);
+
+    // Another zone of the same name begins with nothing, when the store has nothing of the other.
+    let other = catalog(&[("a.", "other")]);
+    assert_eq!(bench.zones.catalog_read(&name("c."), 3, other, bench.now), (0, 2));
+    assert!(bench.zones.get(&name("a.")).is_none());
+    bench.zones.left(&name("a."), bench.now);
+    assert_eq!((bench.state("a."), bench.zones.leaving()), (State::Unloaded, vec![name("b.")]));
+
+    // Without the catalog they go.
+    assert_eq!(bench.zones.configure(&settings(&["c."]), true, bench.now), (0, 1));
+    assert_eq!(bench.zones.len(), 1);
 }
 
 fn configure_many(count: u32) -> std::time::Duration {
