@@ -138,6 +138,35 @@ fn secondary_zones() {
     transcript(&machine, "bindctl.secondary", &SECONDARY);
 }
 
+/// Events with a line each in the journal: service, message.
+const EXPLAINED: [(&str, &str); 6] = [
+    ("tenon-zonec", "7c1b52d86f0a4e4cb8d1a3e95f206c01"),
+    ("tenon-zonec", "7c1b52d86f0a4e4cb8d1a3e95f206c03"),
+    ("tenon-cfgmgr", "83a1c7d45e0b4d5f8f6a2b90c3d7e101"),
+    ("tenon-cfgmgr", "83a1c7d45e0b4d5f8f6a2b90c3d7e107"),
+    ("tenon-cfgmgr", "83a1c7d45e0b4d5f8f6a2b90c3d7e108"),
+    ("tenon-zonemgr", "9d3e7a41c05b4f7c8a26e1b90d57f301"),
+];
+
+#[test]
+fn the_journal_explains_what_happened() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(7));
+    machine.must(
+        "bindctl config set auth/udp_payload_size 1400 && bindctl config commit -m larger --confirm 600",
+    );
+    machine.must("bindctl config confirm && bindctl zone remove example.com");
+    machine.must("bindctl zone add b.test --primary 127.0.0.1@5399 --no-wait");
+    let mut text = String::new();
+    for (unit, message) in EXPLAINED {
+        let newest = format!("journalctl -b -x --no-hostname -n 1 -u {unit} MESSAGE_ID={message}");
+        machine.wait(&format!("{newest} | grep -q Subject:"));
+        // Without the time and the number of the process.
+        text += &machine.must(&format!("{newest} | sed -E 's/^.{{15}} (tenon-[^ ]*)\\[[0-9]+\\]/\\1/'"));
+    }
+    golden("journal", &text);
+}
+
 #[test]
 fn help() {
     transcript(&Machine::boot(), "bindctl.help", &HELP);
