@@ -112,6 +112,11 @@ impl Auth1 {
         self.peer.read(&zone)
     }
 
+    /// Why a question is answered as it is, step by step. Fails when name or type cannot be read.
+    pub async fn explain_query(&self, name: &str, qtype: &str) -> Result<Vec<String>, BusError> {
+        self.peer.call("ExplainQuery", &(name, qtype)).await
+    }
+
     /// Has the instance look at the manifest now; returns the manifest generation in use afterwards.
     pub async fn reconcile(&self) -> Result<u64, BusError> {
         self.peer.call("Reconcile", &()).await

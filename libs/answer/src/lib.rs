@@ -11,6 +11,7 @@ mod chaos;
 pub mod cookie;
 mod denial;
 mod elsewhere;
+pub mod explain;
 mod extended_error;
 pub mod facts;
 mod nsec3;

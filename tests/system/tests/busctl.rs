@@ -72,6 +72,8 @@ fn calls_and_properties() {
         "get-property org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 Faults",
         "call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 ListZones su '' 0",
         "call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 GetZone s nowhere.example.",
+        "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 ExplainQuery ss nothing.example.com. aaaa",
+        "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 ExplainQuery ss a..b MX",
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Get sb auth/udp_payload_size false",
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Get sb auth/nothing false",
         "call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 ListZones su '' 0",

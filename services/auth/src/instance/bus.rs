@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
+use tenon_answer::explain::explain;
 use tenon_bus::Bus;
 use tenon_bus::names::AUTH_PATH;
 use tenon_bus::server::{Error, connection};
 use tenon_image::{ServedZone, ZoneState};
 use tenon_service::authorise::{Action, authorise};
-use tenon_wire::Name;
+use tenon_wire::{Name, RrType};
 use zbus::message::Header;
 use zbus::wire::Variant;
 use zbus::{Connection, interface};
@@ -90,6 +91,15 @@ impl AuthFace {
             ("records", zone.records.into()),
         ];
         Ok(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    #[zbus(out_args("steps"))]
+    fn explain_query(&self, name: &str, r#type: &str) -> Result<Vec<String>, Error> {
+        let odd = |what: String| Error::InvalidValue(what);
+        let name = Name::from_str(name).map_err(|error| odd(format!("{name:?} is no name: {error}")))?;
+        let qtype = r#type.to_ascii_uppercase();
+        let qtype = RrType::from_str(&qtype).map_err(|_| odd(format!("{qtype:?} is no type of records")))?;
+        Ok(explain(&self.instance.zones().catalog(), name.as_ref(), qtype))
     }
 
     #[zbus(out_args("generation"))]
