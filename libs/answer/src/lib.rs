@@ -14,6 +14,7 @@ mod elsewhere;
 pub mod explain;
 mod extended_error;
 pub mod facts;
+mod freshness;
 mod nsec3;
 mod options;
 mod records;
@@ -26,6 +27,7 @@ use std::net::IpAddr;
 
 pub use cookie::CookieSecrets;
 pub use facts::Facts;
+pub use freshness::freshness;
 pub use response::{refuse, respond};
 pub use scratch::Scratch;
 pub use settings::AnswerSettings;

@@ -55,7 +55,12 @@ fn main() {
     for size in [60_000, 16_384, 1_000, 100] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
-        let socket = InheritedSocket { name: "own".into(), fd: listener.into(), tls: false, proxied: false };
+        let socket = InheritedSocket {
+            name: "own".into(),
+            fd: listener.into(),
+            protocol: tenon_netmgr::Protocol::Plain,
+            proxied: false,
+        };
         let used = Arc::new(Mutex::new(Duration::ZERO));
         let settings = Settings { workers: 1, ..Settings::default() };
         let noted = Arc::clone(&used);

@@ -61,5 +61,10 @@ fn bound(kind: Type, address: SocketAddr) -> std::io::Result<InheritedSocket> {
     if kind == Type::STREAM {
         socket.listen(512)?;
     }
-    Ok(InheritedSocket { name: "own".to_owned(), fd: socket.into(), tls: false, proxied: false })
+    Ok(InheritedSocket {
+        name: "own".to_owned(),
+        fd: socket.into(),
+        protocol: tenon_netmgr::Protocol::Plain,
+        proxied: false,
+    })
 }

@@ -5,6 +5,8 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::handler::{Handle, Transport};
+
 /// Whether a counter only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CounterKind {
@@ -70,6 +72,8 @@ macro_rules! counters {
 counters! {
     /// Of the datagram sockets of one family.
     UdpCounters, "udp4", "udp6", {
+        open: Counter, "Datagram sockets taken up, counted once for each worker that serves them.";
+        openfail: Counter, "Datagram sockets that could not be taken up.";
         active: Gauge, "Datagram sockets being served, counted once for each worker that serves them.";
         received: Counter, "Datagrams received.";
         sent: Counter, "Replies given to the kernel.";
@@ -92,6 +96,9 @@ counters! {
 counters! {
     /// Of the listeners and connections of one family.
     TcpCounters, "tcp4", "tcp6", {
+        open: Counter, "Sockets taken up: listeners, counted once for each worker that serves them, and connections accepted.";
+        openfail: Counter, "Listeners that could not be taken up.";
+        close: Counter, "Connections closed, by whichever side.";
         accept: Counter, "Connections accepted.";
         acceptfail: Counter, "Failed attempts to accept, such as for want of descriptors.";
         quotawait: Counter, "Times that accepting paused because tcp_clients were open; new ones wait in the kernel's queue.";
@@ -103,6 +110,7 @@ counters! {
         tlsresumed: Counter, "TLS sessions agreed on by resuming an earlier one.";
         tlsfail: Counter, "Connections closed because no TLS session was agreed on.";
         tlstimeout: Counter, "Connections closed because no TLS session was agreed on in time.";
+        tlsclient: Counter, "TLS sessions whose client showed a certificate that was found good.";
         tlsnoidentity: Counter, "Connections closed because there is no certificate for TLS.";
         received: Counter, "Messages received.";
         sent: Counter, "Replies written.";
@@ -124,12 +132,90 @@ counters! {
     }
 }
 
+counters! {
+    /// Of exchanges over HTTPS; the connections under them count as those of TCP.
+    HttpsCounters, "https4", "https6", {
+        received: Counter, "Requests received, whole or not.";
+        sent: Counter, "Requests answered with a DNS message (status 200).";
+        badrequest: Counter, "Requests without a DNS message that deserves an answer (400).";
+        notfound: Counter, "Requests for another path than https_path (404).";
+        badmethod: Counter, "Requests neither GET nor POST (405).";
+        toolarge: Counter, "Requests with a longer message than https_body_octets (413).";
+        badtype: Counter, "Requests with another type of content than application/dns-message (415).";
+        unavailable: Counter, "Requests that another service answered with nothing (503).";
+        cancelled: Counter, "Requests that their client gave up before the answer.";
+        flood: Counter, "Connections closed because their client sent too much that led to nothing.";
+        protocolerror: Counter, "Connections closed because their client broke the rules of HTTP/2.";
+    }
+}
+
+counters! {
+    /// Of connections and messages over QUIC.
+    QuicCounters, "quic4", "quic6", {
+        open: Counter, "Sockets taken up, each by one worker, and connections accepted.";
+        openfail: Counter, "Sockets that could not be taken up.";
+        close: Counter, "Connections closed, by whichever side.";
+        accept: Counter, "Connections accepted.";
+        acceptfail: Counter, "Connections refused because of their first packet, such as one that offers no DNS (ALPN).";
+        retry: Counter, "Clients asked to prove their address because quic_unproven others had not proven theirs.";
+        quotafull: Counter, "Connections refused because tcp_clients were open.";
+        networkfull: Counter, "Connections refused because their network had as many as it may.";
+        active: Gauge, "Connections open.";
+        handshake: Counter, "Sessions agreed on.";
+        handshakefail: Counter, "Connections closed because no session was agreed on.";
+        handshaketimeout: Counter, "Connections closed because no session was agreed on in time.";
+        received: Counter, "Messages received.";
+        sent: Counter, "Replies given to the connection.";
+        cancelled: Counter, "Messages that their client gave up before the answer.";
+        protocolerror: Counter, "Connections closed because their client broke the rules of DNS over QUIC.";
+        flood: Counter, "Connections closed because their client sent too much that led to nothing.";
+        lost: Counter, "Connections whose client vanished or broke the rules of QUIC.";
+        initialtimeout: Counter, "Connections closed because a message did not come in time.";
+        idletimeout: Counter, "Connections closed because no further message came in time.";
+        writetimeout: Counter, "Connections closed because replies were not taken in time.";
+        relaying: Gauge, "Answers of other services being awaited or passed on.";
+        relayed: Counter, "Answers of other services passed on whole.";
+        relayfull: Counter, "Requests not handed over because the worker awaited as many answers of other services as it may.";
+        relaynobody: Counter, "Requests that could not be handed over because no service took them.";
+        relaybroken: Counter, "Answers of other services that ended before they were whole.";
+        relaytimeout: Counter, "Answers of other services given up because nothing more came in time.";
+        relaycut: Counter, "Streams reset because an answer passed on in part did not become whole.";
+    }
+}
+
+/// Those of answers of other services, whichever the transport.
+pub(crate) struct RelayCounters<'c> {
+    pub(crate) relaying: &'c Count,
+    pub(crate) relayed: &'c Count,
+    pub(crate) full: &'c Count,
+    pub(crate) nobody: &'c Count,
+    pub(crate) broken: &'c Count,
+    pub(crate) timeout: &'c Count,
+    pub(crate) cut: &'c Count,
+}
+
+impl QuicCounters {
+    const fn relays(&self) -> RelayCounters<'_> {
+        RelayCounters {
+            relaying: &self.relaying,
+            relayed: &self.relayed,
+            full: &self.relayfull,
+            nobody: &self.relaynobody,
+            broken: &self.relaybroken,
+            timeout: &self.relaytimeout,
+            cut: &self.relaycut,
+        }
+    }
+}
+
 /// All counters of one worker, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct WorkerCounters {
     udp: [UdpCounters; 2],
     tcp: [TcpCounters; 2],
+    https: [HttpsCounters; 2],
+    quic: [QuicCounters; 2],
     /// Grows with every turn of the worker's loop; stands still when the worker is stuck.
     pub(crate) heartbeat: Count,
 }
@@ -140,19 +226,57 @@ impl WorkerCounters {
         if local.is_ipv4() { four } else { six }
     }
 
+    /// Connections open as this one comes.
+    pub(crate) fn active(&self, handle: &Handle) -> &Count {
+        match handle.transport {
+            Transport::Quic => &self.quic(&handle.local).active,
+            _ => &self.tcp(&handle.local).active,
+        }
+    }
+
     pub(crate) fn tcp(&self, local: &SocketAddr) -> &TcpCounters {
         let [four, six] = &self.tcp;
         if local.is_ipv4() { four } else { six }
     }
 
+    /// Answers of other services for this connection.
+    pub(crate) fn relays(&self, handle: &Handle) -> RelayCounters<'_> {
+        if handle.transport == Transport::Quic {
+            return self.quic(&handle.local).relays();
+        }
+        let tcp = self.tcp(&handle.local);
+        RelayCounters {
+            relaying: &tcp.relaying,
+            relayed: &tcp.relayed,
+            full: &tcp.relayfull,
+            nobody: &tcp.relaynobody,
+            broken: &tcp.relaybroken,
+            timeout: &tcp.relaytimeout,
+            cut: &tcp.relaycut,
+        }
+    }
+
+    pub(crate) fn https(&self, local: &SocketAddr) -> &HttpsCounters {
+        let [four, six] = &self.https;
+        if local.is_ipv4() { four } else { six }
+    }
+
+    pub(crate) fn quic(&self, local: &SocketAddr) -> &QuicCounters {
+        let [four, six] = &self.quic;
+        if local.is_ipv4() { four } else { six }
+    }
+
     /// Names and meanings in the order of [`Self::values`].
     pub(crate) fn info() -> impl Iterator<Item = &'static CounterInfo> {
-        UdpCounters::INFO.into_iter().flatten().chain(TcpCounters::INFO.into_iter().flatten())
+        let all = [UdpCounters::INFO, TcpCounters::INFO, HttpsCounters::INFO, QuicCounters::INFO];
+        all.into_iter().flatten().flatten()
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = u64> {
         let udp = self.udp.iter().flat_map(UdpCounters::values);
-        udp.chain(self.tcp.iter().flat_map(TcpCounters::values))
+        let tcp = self.tcp.iter().flat_map(TcpCounters::values);
+        let https = self.https.iter().flat_map(HttpsCounters::values);
+        udp.chain(tcp).chain(https).chain(self.quic.iter().flat_map(QuicCounters::values))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 /// How a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,10 +13,22 @@ pub enum Transport {
     Tcp,
     /// The same in TLS (RFC 7858).
     Tls,
+    /// Exchanges of HTTP/2 in TLS (RFC 8484).
+    Https,
+    /// Streams of QUIC, one for each message (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// Whether nobody can look into the way between.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Quic)
+    }
 }
 
 /// Where a message came from and where its reply goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handle {
     /// Who asks.
     pub peer: SocketAddr,
@@ -23,8 +36,11 @@ pub struct Handle {
     pub local: SocketAddr,
     /// How the message came.
     pub transport: Transport,
-    /// Client and server agreed by name that DNS is spoken in TLS (ALPN `dot`).
+    /// Client and server agreed by name what is spoken in TLS (ALPN).
     pub alpn: bool,
+    /// The client's name by the certificate that it showed and that was found good: the first dNSName (RFC 5280 section
+    /// 4.2.1.6), in lower case. None without a certificate, or with one that names no host.
+    pub tls_name: Option<Rc<str>>,
 }
 
 /// What becomes of a message.
@@ -57,13 +73,19 @@ pub trait Handler {
     /// others published, and to let go of what they replaced.
     fn batch_begins(&mut self) {}
 
-    /// Answers one message. `out` holds 4,096 octets for datagrams and 65,535 for streams.
+    /// Answers one message. `out` holds 4,096 octets for datagrams and 65,535 for everything else.
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict;
 
     /// Whether the connection that the last message came on is to be kept alive for longer than others: its client asked
     /// for it.
     fn keeps_alive(&self) -> bool {
         false
+    }
+
+    /// Seconds for which a reply may be kept by others between the client and this server (RFC 8484 section 5.1); none
+    /// when that is not to be told.
+    fn freshness(&self, _reply: &[u8]) -> Option<u32> {
+        None
     }
 
     /// Whether somebody may speak for others on sockets that are for proxies.

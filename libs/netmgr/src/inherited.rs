@@ -14,10 +14,23 @@ pub struct InheritedSocket {
     pub name: String,
     /// The descriptor.
     pub fd: OwnedFd,
-    /// Its connections speak TLS; it has to be a listening stream.
-    pub tls: bool,
+    /// What is spoken on it.
+    pub protocol: Protocol,
     /// What comes begins with a header of the PROXY protocol, version 2.
     pub proxied: bool,
+}
+
+/// What is spoken on a socket; its kind has to suit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// DNS as such, in datagrams or streams.
+    Plain,
+    /// DNS in TLS, on a listening stream.
+    Tls,
+    /// DNS in HTTP/2 in TLS, on a listening stream.
+    Https,
+    /// DNS in QUIC, on a datagram socket without proxies: what they say before a datagram has no place in QUIC.
+    Quic,
 }
 
 /// What a socket can be used for.
@@ -29,16 +42,22 @@ pub enum SocketKind {
     Tcp,
     /// Accepts connections that speak TLS.
     Tls,
+    /// Accepts connections that speak HTTP/2 in TLS.
+    Https,
+    /// Receives and sends datagrams of QUIC.
+    Quic,
 }
 
 impl SocketKind {
-    /// `udp`, `tcp` or `tls`.
+    /// `udp`, `tcp`, `tls`, `https` or `quic`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
             Self::Tls => "tls",
+            Self::Https => "https",
+            Self::Quic => "quic",
         }
     }
 }
@@ -72,10 +91,10 @@ pub enum SocketError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// It is of a kind that carries no DNS, or a stream that does not listen.
+    /// It is of a kind that carries no DNS, or not what its protocol needs, or a stream that does not listen.
     #[error(
-        "socket {name:?} on {local} is neither a datagram socket nor a listening stream; the socket unit needs \
-         ListenDatagram= and ListenStream= with Accept=no"
+        "socket {name:?} on {local} is neither a datagram socket nor a listening stream, or not the one that its \
+         name says; the socket unit needs ListenDatagram= (UDP, QUIC) and ListenStream= (TCP, TLS, HTTPS) with Accept=no"
     )]
     Kind {
         /// The name it was passed under.
@@ -96,7 +115,7 @@ pub fn sort_sockets(sockets: Vec<InheritedSocket>) -> Result<Vec<Listener>, Sock
 }
 
 fn examine(socket: InheritedSocket) -> Result<Listener, SocketError> {
-    let InheritedSocket { name, fd, tls, proxied } = socket;
+    let InheritedSocket { name, fd, protocol, proxied } = socket;
     let (local, kind, receive_buffer) = match properties(&SockRef::from(&fd)) {
         Ok(properties) => properties,
         Err(source) => {
@@ -104,10 +123,12 @@ fn examine(socket: InheritedSocket) -> Result<Listener, SocketError> {
             return Err(SocketError::Unreadable { name, fd, source });
         }
     };
-    let kind = match kind {
-        Some(SocketKind::Tcp) if tls => Some(SocketKind::Tls),
-        Some(SocketKind::Udp) if tls => None,
-        kind => kind,
+    let kind = match (kind, protocol) {
+        (Some(SocketKind::Tcp), Protocol::Tls) => Some(SocketKind::Tls),
+        (Some(SocketKind::Tcp), Protocol::Https) => Some(SocketKind::Https),
+        (Some(SocketKind::Udp), Protocol::Quic) if !proxied => Some(SocketKind::Quic),
+        (kind, Protocol::Plain) => kind,
+        _ => None,
     };
     match kind {
         Some(kind) => Ok(Listener { name, local, kind, receive_buffer, proxied, fd }),
@@ -134,7 +155,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     fn inherited(name: &str, fd: impl Into<OwnedFd>) -> InheritedSocket {
-        InheritedSocket { name: name.to_owned(), fd: fd.into(), tls: false, proxied: false }
+        InheritedSocket { name: name.to_owned(), fd: fd.into(), protocol: Protocol::Plain, proxied: false }
     }
 
     #[test]

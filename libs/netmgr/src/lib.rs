@@ -12,6 +12,8 @@
 //! * **PROXY** (version 2): sockets marked for it take connections and datagrams of proxies alone, whom the handler has to
 //!   trust; what counts is then for whom they speak.
 //! * **TLS**: the same over an encrypted stream (RFC 7858), with an [`Identity`] that is replaced while running.
+//! * **HTTPS** and **QUIC** (RFC 8484, RFC 9250): an exchange for each message. These allocate for each; their
+//!   connections share quota, timeouts and certificate with the others.
 //! * **Relays**: what another process answers to a message of a stream is passed on message by message, between the
 //!   other replies of that connection, and never faster than the client reads (see `libs/handover` for the contract).
 //!
@@ -20,12 +22,19 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod answering;
 mod assignment;
 mod counters;
+mod exchanges;
 mod handler;
+mod https;
 mod inherited;
 mod network;
+mod place;
 mod proxy;
+mod quic;
+mod quota;
+mod seat;
 mod settings;
 mod tcp;
 mod tls;
@@ -34,7 +43,7 @@ mod worker;
 
 pub use counters::{CounterInfo, CounterKind};
 pub use handler::{Handle, Handler, RelayFailure, Transport, Verdict};
-pub use inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
+pub use inherited::{InheritedSocket, Listener, Protocol, SocketError, SocketKind, sort_sockets};
 pub use network::{Network, NetworkError, Pulse, ServedSocket};
 pub use settings::Settings;
-pub use tls::{Identity, IdentityError};
+pub use tls::{ClientCertificates, Identity, IdentityError};

@@ -14,8 +14,9 @@ use crate::assignment::assign;
 use crate::counters::{CounterInfo, CounterKind, WorkerCounters};
 use crate::handler::Handler;
 use crate::inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
+use crate::quic;
+use crate::quota::Quota;
 use crate::settings::{Limits, Settings};
-use crate::tcp::Quota;
 use crate::tls::{Current, Identity};
 use crate::worker::{self, Common, Share};
 
@@ -83,6 +84,8 @@ pub struct Network {
     workers: Vec<Arc<WorkerCounters>>,
     sockets: Vec<ServedSocket>,
     common: Arc<Common>,
+    /// What QUIC is configured by, as long as it is.
+    secured: Mutex<(Settings, Option<Identity>)>,
 }
 
 impl Network {
@@ -105,15 +108,22 @@ impl Network {
         let served = listeners.iter().map(ServedSocket::from).collect();
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = if settings.workers == 0 { cores() } else { settings.workers.min(WORKERS_MAX) };
+        let quic_config = identity.as_ref().map(|identity| quic::config(identity, settings));
         let common = Arc::new(Common {
             limits: Limits::new(settings),
             quota: Quota::new(settings.tcp_clients, settings.tcp_clients_per_network),
-            identity: Current::new(identity),
+            identity: Current::new(identity.clone()),
+            quic: watch::Sender::new(quic_config),
             stop: watch::Sender::new(false),
             fallen: watch::Sender::new(false),
         });
-        let mut network =
-            Self { threads: Mutex::default(), workers: Vec::with_capacity(count), sockets: served, common };
+        let mut network = Self {
+            threads: Mutex::default(),
+            workers: Vec::with_capacity(count),
+            sockets: served,
+            common,
+            secured: Mutex::new((settings.clone(), identity)),
+        };
         let factory = Arc::new(factory);
         let (started, outcomes) = mpsc::channel();
         for (number, shares) in share_out(listeners, count)?.into_iter().enumerate() {
@@ -154,15 +164,26 @@ impl Network {
         Ok(())
     }
 
-    /// Puts limits and timeouts into force, also for connections that are open. `workers` is not looked at.
+    /// Puts limits and timeouts into force, also for connections that are open (but not what QUIC was agreed on with). `workers` is not looked at.
     pub fn apply(&self, settings: &Settings) {
         self.common.limits.apply(settings);
         self.common.quota.set_limits(settings.tcp_clients, settings.tcp_clients_per_network);
+        self.secure(|(known, _)| known.clone_from(settings));
     }
 
     /// What the server shows to clients over TLS from the next connection on.
     pub fn set_identity(&self, identity: Identity) {
-        self.common.identity.set(identity);
+        self.common.identity.set(identity.clone());
+        self.secure(|(_, known)| *known = Some(identity));
+    }
+
+    /// Has workers speak QUIC by what was changed.
+    fn secure(&self, change: impl FnOnce(&mut (Settings, Option<Identity>))) {
+        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut secured);
+        if let (settings, Some(identity)) = &*secured {
+            self.common.quic.send_replace(Some(quic::config(identity, settings)));
+        }
     }
 
     /// The sockets being served, sorted by kind and address.

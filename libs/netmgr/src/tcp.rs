@@ -4,11 +4,7 @@ mod buffer;
 mod connection;
 mod framing;
 mod listener;
-mod quota;
 mod relay;
-mod seat;
 
 pub(crate) use buffer::Pool;
 pub(crate) use listener::{Listener, accept};
-pub(crate) use quota::Quota;
-pub(crate) use seat::Seats;

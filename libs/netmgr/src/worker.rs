@@ -13,10 +13,13 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::counters::WorkerCounters;
-use crate::handler::Handler;
+use crate::handler::{Handler, Transport};
 use crate::inherited::SocketKind;
+use crate::quic;
+use crate::quota::Quota;
+use crate::seat::Seats;
 use crate::settings::Limits;
-use crate::tcp::{self, Pool, Quota, Seats};
+use crate::tcp::{self, Pool};
 use crate::tls::Current;
 use crate::udp;
 
@@ -29,6 +32,8 @@ pub(crate) struct Common {
     pub(crate) limits: Limits,
     pub(crate) quota: Arc<Quota>,
     pub(crate) identity: Current,
+    /// How QUIC is spoken; none without an identity.
+    pub(crate) quic: watch::Sender<Option<quinn::ServerConfig>>,
     pub(crate) stop: watch::Sender<bool>,
     /// Becomes true when a worker ends that nobody stopped.
     pub(crate) fallen: watch::Sender<bool>,
@@ -46,6 +51,8 @@ pub(crate) struct Worker<H> {
     pub(crate) relays: Cell<usize>,
     /// Answers of other processes that datagrams of this worker wait for.
     pub(crate) datagram_relays: Cell<usize>,
+    /// Clients over QUIC that are being agreed with and whose address may be forged.
+    pub(crate) unproven: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
     /// Told each time that a connection ends, or that a datagram that waited for another process is answered.
     pub(crate) left: Notify,
@@ -82,6 +89,7 @@ pub(crate) fn run<H: Handler + 'static>(
         seats: Seats::default(),
         relays: Cell::new(0),
         datagram_relays: Cell::new(0),
+        unproven: Cell::new(0),
         stopping: Cell::new(false),
         left: Notify::new(),
     });
@@ -113,16 +121,41 @@ impl<H: Handler + 'static> Worker<H> {
         for Share { kind, local, proxied, fd } in shares {
             match kind {
                 SocketKind::Udp => {
-                    let socket = udp::Socket::new(fd, local, proxied)?;
-                    self.counters.udp(&local).active.add(1);
+                    let counters = self.counters.udp(&local);
+                    let socket = udp::Socket::new(fd, local, proxied);
+                    let socket = socket.inspect_err(|_| counters.openfail.add(1))?;
+                    counters.open.add(1);
+                    counters.active.add(1);
                     tasks.spawn_local(udp::serve(Rc::clone(self), socket));
                 }
-                SocketKind::Tcp | SocketKind::Tls => {
-                    let listener = tcp::Listener::new(fd, local, kind == SocketKind::Tls, proxied)?;
-                    tasks.spawn_local(tcp::accept(Rc::clone(self), listener));
+                SocketKind::Tcp => self.listen(fd, local, Transport::Tcp, proxied, tasks)?,
+                SocketKind::Tls => self.listen(fd, local, Transport::Tls, proxied, tasks)?,
+                SocketKind::Https => self.listen(fd, local, Transport::Https, proxied, tasks)?,
+                SocketKind::Quic => {
+                    let counters = self.counters.quic(&local);
+                    let endpoint = quic::Endpoint::new(fd, local);
+                    let endpoint = endpoint.inspect_err(|_| counters.openfail.add(1))?;
+                    counters.open.add(1);
+                    tasks.spawn_local(quic::serve(Rc::clone(self), endpoint));
                 }
             }
         }
+        Ok(())
+    }
+
+    fn listen(
+        self: &Rc<Self>,
+        fd: OwnedFd,
+        local: SocketAddr,
+        transport: Transport,
+        proxied: bool,
+        tasks: &mut JoinSet<()>,
+    ) -> io::Result<()> {
+        let counters = self.counters.tcp(&local);
+        let listener = tcp::Listener::new(fd, local, transport, proxied);
+        let listener = listener.inspect_err(|_| counters.openfail.add(1))?;
+        counters.open.add(1);
+        tasks.spawn_local(tcp::accept(Rc::clone(self), listener));
         Ok(())
     }
 

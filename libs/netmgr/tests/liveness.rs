@@ -30,7 +30,12 @@ fn serve() -> (Network, UdpSocket, mpsc::Sender<()>) {
     let (fd, server) = bound(Type::DGRAM, "127.0.0.1:0");
     let (release, wait) = mpsc::channel();
     let wait = std::sync::Mutex::new(Some(wait));
-    let sockets = vec![InheritedSocket { name: "test".to_owned(), fd, tls: false, proxied: false }];
+    let sockets = vec![InheritedSocket {
+        name: "test".to_owned(),
+        fd,
+        protocol: tenon_netmgr::Protocol::Plain,
+        proxied: false,
+    }];
     let one = Settings { workers: 1, ..settings(1) };
     let network =
         Network::start(sockets, &one, None, move |_| Fragile(wait.lock().unwrap().take().unwrap())).unwrap();
@@ -65,8 +70,18 @@ fn sockets_of_no_use_are_refused_as_a_whole() {
     let (fd, _) = bound(Type::DGRAM, "127.0.0.1:0");
     let (unix, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
     let sockets = vec![
-        InheritedSocket { name: "good".to_owned(), fd, tls: false, proxied: false },
-        InheritedSocket { name: "bad".to_owned(), fd: unix.into(), tls: false, proxied: false },
+        InheritedSocket {
+            name: "good".to_owned(),
+            fd,
+            protocol: tenon_netmgr::Protocol::Plain,
+            proxied: false,
+        },
+        InheritedSocket {
+            name: "bad".to_owned(),
+            fd: unix.into(),
+            protocol: tenon_netmgr::Protocol::Plain,
+            proxied: false,
+        },
     ];
     let error = Network::start(sockets, &settings(1), None, |_| common::Obedient::default()).unwrap_err();
     assert!(error.to_string().contains("bad"), "{error}");

@@ -26,7 +26,12 @@ const STRANGER: [u8; 4] = [127, 9, 9, 9];
 
 fn serve(kind: Type, settings: &Settings) -> (Network, SocketAddr) {
     let (fd, server) = bound(kind, "127.0.0.1:0");
-    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: false, proxied: true };
+    let socket = InheritedSocket {
+        name: "test".to_owned(),
+        fd,
+        protocol: tenon_netmgr::Protocol::Plain,
+        proxied: true,
+    };
     (Network::start(vec![socket], settings, None, |_| common::Obedient::default()).unwrap(), server)
 }
 

@@ -7,67 +7,26 @@ mod common;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
+use common::tls::{BOTH, Session, certificate, client, identity, serve_with, session, start_with};
 use common::{ECHO, LONG, WHERE, bound, closed, connect, counter, framed, message, receive, settings, until};
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned, SupportedProtocolVersion,
-};
+use rustls::{ClientConnection, HandshakeKind, StreamOwned};
 use socket2::Type;
-use tenon_netmgr::{Identity, IdentityError, InheritedSocket, Network, Settings};
+use tenon_netmgr::{
+    ClientCertificates, Identity, IdentityError, InheritedSocket, Network, Protocol, Settings,
+};
 
 const SOON: Duration = Duration::from_millis(300);
-const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
-
-fn certificate() -> CertifiedKey<KeyPair> {
-    generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap()
-}
-
-fn identity(CertifiedKey { cert, signing_key }: &CertifiedKey<KeyPair>) -> Identity {
-    Identity::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).unwrap()
-}
 
 fn start(settings: &Settings, identity: Option<Identity>) -> (Network, SocketAddr) {
-    let (fd, server) = bound(Type::STREAM, "127.0.0.1:0");
-    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: true, proxied: false };
-    (Network::start(vec![socket], settings, identity, |_| common::Obedient::default()).unwrap(), server)
+    start_with(Protocol::Tls, settings, identity)
 }
 
 fn serve(settings: &Settings) -> (Network, SocketAddr, CertificateDer<'static>) {
-    let own = certificate();
-    let (network, server) = start(settings, Some(identity(&own)));
-    (network, server, own.cert.der().clone())
-}
-
-fn client(
-    trusted: &CertificateDer<'static>,
-    versions: &[&'static SupportedProtocolVersion],
-    alpn: &[&str],
-) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Arc::new(config)
-}
-
-type Session = StreamOwned<ClientConnection, TcpStream>;
-
-/// Connects and agrees on a session.
-fn session(config: &Arc<ClientConfig>, server: SocketAddr) -> io::Result<Session> {
-    let name = ServerName::try_from("dns.example").unwrap();
-    let mut session =
-        StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), connect(server));
-    while session.conn.is_handshaking() {
-        session.conn.complete_io(&mut session.sock)?;
-    }
-    Ok(session)
+    serve_with(Protocol::Tls, settings)
 }
 
 fn echoes(session: &mut Session) -> bool {
@@ -245,7 +204,9 @@ fn a_reader_who_never_reads_is_parted_with() {
 fn what_is_no_identity_is_told_apart() {
     let (one, two) = (certificate(), certificate());
     let (certificates, key) = (one.cert.pem(), one.signing_key.serialize_pem());
-    let from = |certificates: &str, key: &str| Identity::from_pem(certificates.as_bytes(), key.as_bytes());
+    let from = |certificates: &str, key: &str| {
+        Identity::from_pem(certificates.as_bytes(), key.as_bytes(), ClientCertificates::Ignored)
+    };
     assert!(from(&certificates, &key).is_ok());
     assert!(matches!(from("", &key), Err(IdentityError::NoCertificate)));
     assert!(matches!(from(&certificates[..100], &key), Err(IdentityError::Certificate(_))));
@@ -259,7 +220,7 @@ fn what_is_no_identity_is_told_apart() {
 fn a_proxy_speaks_before_the_session() {
     let (fd, server) = bound(Type::STREAM, "127.0.0.1:0");
     let own = certificate();
-    let socket = InheritedSocket { name: "test".to_owned(), fd, tls: true, proxied: true };
+    let socket = InheritedSocket { name: "test".to_owned(), fd, protocol: Protocol::Tls, proxied: true };
     let identity = Some(identity(&own));
     let _network =
         Network::start(vec![socket], &settings(1), identity, |_| common::Obedient::default()).unwrap();
@@ -277,7 +238,7 @@ fn a_proxy_speaks_before_the_session() {
 #[test]
 fn datagrams_cannot_be_encrypted() {
     let (fd, _) = bound(Type::DGRAM, "127.0.0.1:0");
-    let socket = InheritedSocket { name: "wrong".to_owned(), fd, tls: true, proxied: false };
+    let socket = InheritedSocket { name: "wrong".to_owned(), fd, protocol: Protocol::Tls, proxied: false };
     let error =
         Network::start(vec![socket], &settings(1), None, |_| common::Obedient::default()).unwrap_err();
     assert!(error.to_string().contains("wrong"), "{error}");

@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use tenon_acl::Action;
 use tenon_answer::facts::HandOver;
-use tenon_answer::{Asker, Facts, Outcome, Scratch, Transport, refuse, respond};
-use tenon_netmgr::Transport::Tls;
+use tenon_answer::{Asker, Facts, Outcome, Scratch, Transport, freshness, refuse, respond};
+use tenon_netmgr::Transport::{Https, Tls};
 use tenon_netmgr::{Handle, Handler, RelayFailure, Verdict};
 use tracing::error;
 
@@ -103,14 +103,15 @@ impl Answerer {
     fn elsewhere(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
         match self.scratch.facts().hand_over {
             Some(HandOver::Notify) => self.notice(from, message, reply),
-            // Zones go only where that was agreed on (RFC 9103 section 7.1).
-            Some(HandOver::Transfer) if from.transport == Tls && !from.alpn => {
+            // Zones go only where that was agreed on (RFC 9103 section 7.1), and not over HTTPS, for which nobody has
+            // said how (RFC 8484 section 4.2.1 knows one message for an answer).
+            Some(HandOver::Transfer) if from.transport == Https || from.transport == Tls && !from.alpn => {
                 self.refuse(from, reply);
                 Verdict::Reply(reply.len())
             }
             // The network asks for the way to the service, when there is room for one more.
             Some(HandOver::Transfer | HandOver::Update) | None => {
-                self.counters.count_handed_over(transport(from), self.scratch.facts());
+                self.counters.count_handed_over(from.transport, self.scratch.facts());
                 Verdict::HandOver(reply.len())
             }
         }
@@ -132,14 +133,14 @@ impl Answerer {
                 false
             }
         };
-        self.counters.count(transport(from), self.scratch.facts(), answered);
+        self.counters.count(from.transport, self.scratch.facts(), answered);
         if answered { Verdict::Reply(reply.len()) } else { Verdict::Silence }
     }
 
     fn refuse(&self, from: &Handle, reply: &mut [u8]) {
         refuse(reply);
         let facts = Facts { rcode: REFUSED, authoritative: false, ..*self.scratch.facts() };
-        self.counters.count(transport(from), &facts, true);
+        self.counters.count(from.transport, &facts, true);
     }
 
     /// Whether the notice was taken.
@@ -180,11 +181,10 @@ impl Handler for Answerer {
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
-        let transport = transport(from);
         let asker = Asker {
-            transport,
+            transport: transport(from),
             address: from.peer.ip().to_canonical(),
-            encrypted: from.transport == Tls,
+            encrypted: from.transport.is_encrypted(),
             seconds: self.seconds,
         };
         let Published { catalog, answer, .. } = &*self.current;
@@ -198,7 +198,7 @@ impl Handler for Answerer {
                 return self.elsewhere(from, message, out.get_mut(..length).unwrap_or_default());
             }
         };
-        self.counters.count(transport, self.scratch.facts(), verdict != Verdict::Silence);
+        self.counters.count(from.transport, self.scratch.facts(), verdict != Verdict::Silence);
         verdict
     }
 
@@ -208,6 +208,10 @@ impl Handler for Answerer {
 
     fn keeps_alive(&self) -> bool {
         self.scratch.facts().keepalive
+    }
+
+    fn freshness(&self, reply: &[u8]) -> Option<u32> {
+        Some(freshness(reply))
     }
 
     fn hand_over(&mut self, from: &Handle, message: &[u8]) -> Option<UnixStream> {
@@ -248,7 +252,7 @@ impl Handler for Answerer {
 const fn transport(from: &Handle) -> Transport {
     match from.transport {
         tenon_netmgr::Transport::Udp => Transport::Udp,
-        tenon_netmgr::Transport::Tcp | tenon_netmgr::Transport::Tls => Transport::Tcp,
+        _ => Transport::Tcp,
     }
 }
 

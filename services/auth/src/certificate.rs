@@ -1,22 +1,27 @@
-//! The certificate of this server and its key, for clients over TLS: files that are replaced while it runs.
+//! The certificate of this server and its key, for clients over TLS, HTTPS and QUIC, and those who vouch for clients:
+//! files that are replaced while it runs.
 
 use std::path::{Path, PathBuf};
 
 use tenon_image::Identity as FileIdentity;
-use tenon_netmgr::Identity;
+use tenon_netmgr::{ClientCertificates, Identity};
 use tracing::{error, info};
 
 use crate::messages;
+use crate::settings::TlsClients;
 
 /// The chain of certificates, the server's first, in PEM form.
 const CERTIFICATE: &str = "certificate.pem";
 /// The private key of the server's certificate, in PEM form.
 const KEY: &str = "key.pem";
+/// Certificates of those who vouch for clients, in PEM form.
+const CLIENT_AUTHORITIES: &str = "client-ca.pem";
 
 /// What is known of the files.
 #[derive(Debug)]
 pub(crate) struct Certificate {
     directory: PathBuf,
+    clients: TlsClients,
     /// The files as they were when they were last looked at.
     seen: Files,
     /// Those in force, or those that were complained about.
@@ -24,17 +29,24 @@ pub(crate) struct Certificate {
     fault: Option<String>,
 }
 
-/// Certificate and key, as far as they are there.
-type Files = [Option<FileIdentity>; 2];
+/// Certificate, key and, where they are looked at, the authorities of clients, as far as they are there; and whether
+/// they are.
+type Files = ([Option<FileIdentity>; 3], TlsClients);
 
 impl Certificate {
     /// Reads the files of a directory for the first time.
-    pub(crate) fn read(directory: &Path) -> (Self, Option<Identity>) {
+    pub(crate) fn read(directory: &Path, clients: TlsClients) -> (Self, Option<Identity>) {
+        let seen = ([None, None, None], clients);
         let mut certificate =
-            Self { directory: directory.to_owned(), seen: [None, None], settled: None, fault: None };
+            Self { directory: directory.to_owned(), clients, seen, settled: None, fault: None };
         certificate.seen = certificate.files();
         let identity = certificate.renew();
         (certificate, identity)
+    }
+
+    /// What is to be made of certificates of clients from the next look on.
+    pub(crate) fn set_clients(&mut self, clients: TlsClients) {
+        self.clients = clients;
     }
 
     /// What to show from now on, if the files were replaced by others that can be used.
@@ -74,7 +86,10 @@ impl Certificate {
     }
 
     fn files(&self) -> Files {
-        [CERTIFICATE, KEY].map(|name| FileIdentity::of(&self.directory.join(name)))
+        let file = |name| FileIdentity::of(&self.directory.join(name));
+        let asked = self.clients != TlsClients::Ignored;
+        let authorities = asked.then(|| file(CLIENT_AUTHORITIES)).flatten();
+        ([file(CERTIFICATE), file(KEY), authorities], self.clients)
     }
 
     fn load(&self) -> Result<Identity, String> {
@@ -83,7 +98,16 @@ impl Certificate {
             std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
         let (certificates, key) = (read(CERTIFICATE)?, read(KEY)?);
-        Identity::from_pem(&certificates, &key)
+        let authorities = match self.clients {
+            TlsClients::Ignored => Vec::new(),
+            TlsClients::Optional | TlsClients::Required => read(CLIENT_AUTHORITIES)?,
+        };
+        let clients = match self.clients {
+            TlsClients::Ignored => ClientCertificates::Ignored,
+            TlsClients::Optional => ClientCertificates::Optional(&authorities),
+            TlsClients::Required => ClientCertificates::Required(&authorities),
+        };
+        Identity::from_pem(&certificates, &key, clients)
             .map_err(|error| format!("{}: {error}", self.directory.display()))
     }
 }
@@ -108,7 +132,7 @@ mod tests {
     fn replaced_files_are_taken_and_faults_told_once_they_stay() {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path();
-        let (mut certificate, identity) = Certificate::read(directory);
+        let (mut certificate, identity) = Certificate::read(directory, TlsClients::Ignored);
         assert!(identity.is_none());
         assert!(certificate.fault().unwrap().contains("certificate.pem"), "{:?}", certificate.fault());
 
@@ -129,5 +153,16 @@ mod tests {
         put(directory, KEY, &key);
         assert!(certificate.renew().is_some());
         assert_eq!(certificate.fault(), None);
+
+        certificate.set_clients(TlsClients::Required);
+        assert!(certificate.renew().is_none() && certificate.renew().is_none());
+        assert!(certificate.fault().unwrap().contains(CLIENT_AUTHORITIES), "{:?}", certificate.fault());
+        put(directory, CLIENT_AUTHORITIES, &text);
+        assert!(certificate.renew().is_some());
+        put(directory, CLIENT_AUTHORITIES, "nothing");
+        assert!(certificate.renew().is_none() && certificate.renew().is_none());
+        assert!(certificate.fault().unwrap().contains("vouch for clients"), "{:?}", certificate.fault());
+        certificate.set_clients(TlsClients::Ignored);
+        assert!(certificate.renew().is_some());
     }
 }

@@ -52,6 +52,8 @@ pub(crate) const fn transport(from: &Handle) -> Transport {
         tenon_netmgr::Transport::Udp => Transport::Udp,
         tenon_netmgr::Transport::Tcp => Transport::Tcp,
         tenon_netmgr::Transport::Tls => Transport::Tls,
+        tenon_netmgr::Transport::Https => Transport::Https,
+        tenon_netmgr::Transport::Quic => Transport::Quic,
     }
 }
 

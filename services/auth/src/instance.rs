@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tenon_answer::AnswerSettings;
 use tenon_bus::{Bus, ZoneEvent, names};
-use tenon_netmgr::{InheritedSocket, Network, NetworkError, ServedSocket};
+use tenon_netmgr::{InheritedSocket, Network, NetworkError, Protocol, ServedSocket};
 use tenon_service::{BusEvent, Committed, Component, CounterDefinition, Daemon, Refusal, Running};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -77,8 +77,9 @@ impl Instance {
         let (zones, hints) = Zones::open(&places.images, answer(settings, &cookies), settings.access());
         let (reporter, troubles) = Troubles::new();
         let doors = Doors::in_directory(&places.doors);
-        let (certificate, identity) = match sockets.iter().any(|socket| socket.tls) {
-            true => Some(Certificate::read(&places.tls)).unzip(),
+        let is_for_tls = |socket: &InheritedSocket| socket.protocol != Protocol::Plain;
+        let (certificate, identity) = match sockets.iter().any(is_for_tls) {
+            true => Some(Certificate::read(&places.tls, settings.tls_clients)).unzip(),
             false => (None, None),
         };
         let workers = Arc::new(Mutex::new(Vec::new()));
@@ -290,6 +291,10 @@ impl Component for Instance {
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
         self.zones.set_answer(answer(settings, &self.cookies), settings.access());
         self.network.apply(&settings.network());
+        if let Some(certificate) = &self.certificate {
+            let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);
+            certificate.set_clients(settings.tls_clients);
+        }
         self.renew_certificate();
         Ok(())
     }

@@ -18,6 +18,15 @@ const DNS: u16 = 53;
 /// The port of DNS over TLS (RFC 7858 section 3.1).
 const DNS_OVER_TLS: u16 = 853;
 
+/// The port of DNS over QUIC (RFC 9250 section 4.1.1), of datagrams.
+const DNS_OVER_QUIC: u16 = 853;
+
+/// The port of HTTPS (RFC 8484 section 8.1 leaves it to the URI).
+const HTTPS: u16 = 443;
+
+/// Octets of `https_path`.
+const PATH_MAX: usize = 255;
+
 /// Most addresses that `listen_on` may hold.
 const ADDRESSES_MAX: usize = 256;
 
@@ -75,10 +84,11 @@ pub struct AuthSettings {
     /// Answer to the question `authors.bind`; empty to refuse it.
     #[schemars(length(max = 255))]
     pub authors: String,
-    /// TCP connections that may be open at a time. Further ones wait in the system's queue until one ends.
+    /// Connections that may be open at a time, over TCP, TLS, HTTPS and QUIC together. Further ones wait in the system's queue
+    /// until one ends; over QUIC they are refused.
     #[schemars(range(min = 1, max = 60_000))]
     pub tcp_clients: u32,
-    /// TCP connections that may be open at a time from one network: the first 24 bits of an IPv4 address, the first 56 of
+    /// The same from one network: the first 24 bits of an IPv4 address, the first 56 of
     /// an IPv6 address. Further ones are closed at once.
     #[schemars(range(min = 1, max = 60_000))]
     pub tcp_clients_per_network: u32,
@@ -98,6 +108,33 @@ pub struct AuthSettings {
     /// Milliseconds that a client may take to accept answers that wait for it.
     #[schemars(range(min = 250, max = 120_000))]
     pub tcp_write_timeout_ms: u32,
+    /// Where DNS is asked for on addresses of listen_on with the transport `https`: the path of the URI.
+    #[schemars(length(min = 1, max = 255))]
+    pub https_path: String,
+    /// Requests that one connection over HTTPS may have under way at a time; its client is told.
+    #[schemars(range(min = 1, max = 1000))]
+    pub https_streams: u16,
+    /// Longest header of a request over HTTPS, in octets. Longer ones are answered 431.
+    #[schemars(range(min = 1024, max = 65_535))]
+    pub https_header_octets: u16,
+    /// Longest DNS message in a request over HTTPS, in octets. Longer ones are answered 413.
+    #[schemars(range(min = 512, max = 65_535))]
+    pub https_body_octets: u16,
+    /// Queries that one connection over QUIC may have under way at a time; its client is told.
+    #[schemars(range(min = 1, max = 1000))]
+    pub quic_streams: u16,
+    /// Connections over QUIC that each worker agrees on at a time with clients whose address may be forged; further clients
+    /// have to prove theirs first, which takes them one more way there and back (Retry). With 0 all have to.
+    #[schemars(range(max = 60_000))]
+    pub quic_unproven: u16,
+    /// Requests without use (another path, no DNS message, taken back before the answer) that a connection over HTTPS or
+    /// QUIC may send in a row. With one more it is closed.
+    #[schemars(range(max = 10_000))]
+    pub useless_requests: u16,
+    /// Certificates of clients over TLS and QUIC: `ignored`; `optional`, which gives a client that shows a good one a name
+    /// for access lists (tls_name); or `required`. Good is what an authority in /var/lib/tenon/auth/client-ca.pem vouches
+    /// for. A change holds for new connections.
+    pub tls_clients: TlsClients,
     /// Who may tell by NOTIFY that a secondary zone has a new version. What is told is taken as a hint: tenon-zonemgr
     /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
     /// decides, and who matches none is rejected.
@@ -150,6 +187,23 @@ pub enum ListenTransport {
     Tcp,
     /// Streams in TLS, with the certificate in /var/lib/tenon/auth.
     Tls,
+    /// HTTP/2 in TLS, with the same certificate.
+    Https,
+    /// QUIC, with the same certificate.
+    Quic,
+}
+
+/// What is made of certificates of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsClients {
+    /// Clients are not asked for one.
+    #[default]
+    Ignored,
+    /// A client may show one; a bad one ends its connection.
+    Optional,
+    /// A client has to show one.
+    Required,
 }
 
 /// As people write it.
@@ -158,11 +212,12 @@ pub enum ListenTransport {
 struct WrittenListenOn {
     /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
     address: IpAddr,
-    /// The port; when absent 853 for TLS, otherwise 53.
+    /// The port; when absent 853 for TLS and QUIC, 443 for HTTPS, otherwise 53.
     #[serde(default)]
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// How queries come: `udp`, `tcp`, or `tls` with the certificate in /var/lib/tenon/auth; UDP and TCP when absent.
+    /// How queries come: `udp`, `tcp`, or with the certificate in /var/lib/tenon/auth `tls`, `https` or `quic`; UDP and TCP
+    /// when absent.
     #[serde(default)]
     transport: Option<ListenTransport>,
     /// Only the proxies that proxy_acl accepts come, and say for whom they speak (PROXY protocol, version 2).
@@ -172,7 +227,12 @@ struct WrittenListenOn {
 
 impl From<WrittenListenOn> for ListenOn {
     fn from(WrittenListenOn { address, port, transport, proxy }: WrittenListenOn) -> Self {
-        let usual = if transport == Some(ListenTransport::Tls) { DNS_OVER_TLS } else { DNS };
+        let usual = match transport {
+            None | Some(ListenTransport::Udp | ListenTransport::Tcp) => DNS,
+            Some(ListenTransport::Tls) => DNS_OVER_TLS,
+            Some(ListenTransport::Https) => HTTPS,
+            Some(ListenTransport::Quic) => DNS_OVER_QUIC,
+        };
         Self { address, port: port.unwrap_or(usual), transport, proxy }
     }
 }
@@ -182,8 +242,8 @@ impl ListenOn {
     const fn takes(&self) -> [bool; 2] {
         match self.transport {
             None => [true, true],
-            Some(ListenTransport::Udp) => [true, false],
-            Some(ListenTransport::Tcp | ListenTransport::Tls) => [false, true],
+            Some(ListenTransport::Udp | ListenTransport::Quic) => [true, false],
+            Some(ListenTransport::Tcp | ListenTransport::Tls | ListenTransport::Https) => [false, true],
         }
     }
 
@@ -200,6 +260,7 @@ impl Default for AuthSettings {
         let network = tenon_netmgr::Settings::default();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let number = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
+        let small = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
         let answer = AnswerSettings::default();
         Self {
             listen_on: vec![
@@ -225,6 +286,14 @@ impl Default for AuthSettings {
             tcp_keepalive_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_advertised_timeout_ms: milliseconds(network.tcp_keepalive_timeout),
             tcp_write_timeout_ms: milliseconds(network.tcp_write_timeout),
+            https_path: network.https_path,
+            https_streams: small(network.https_streams),
+            https_header_octets: small(network.https_header_octets),
+            https_body_octets: small(network.https_body_octets),
+            quic_streams: small(network.quic_streams),
+            quic_unproven: small(network.quic_unproven),
+            useless_requests: small(network.useless_requests),
+            tls_clients: TlsClients::default(),
             notify_acl: AccessList::everybody(),
             notices_per_second: 1000,
             proxy_acl: AccessList::nobody(),
@@ -256,6 +325,7 @@ impl Settings for AuthSettings {
                 return Err(Refusal::new(option, reason));
             }
         }
+        check_path(&self.https_path)?;
         let mut known = BTreeSet::new();
         self.listen_on.retain(|place| {
             let new = known.insert(place.clone());
@@ -268,10 +338,14 @@ impl Settings for AuthSettings {
         if self.listen_on.len() > ADDRESSES_MAX {
             return Err(Refusal::new("listen_on", format!("at most {ADDRESSES_MAX} addresses")));
         }
-        for (index, ListenOn { address, .. }) in self.listen_on.iter().enumerate() {
+        for (index, ListenOn { address, proxy, transport, .. }) in self.listen_on.iter().enumerate() {
             if address.is_multicast() {
                 let option = format!("listen_on/{index}/address");
                 return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
+            }
+            if *proxy && *transport == Some(ListenTransport::Quic) {
+                let reason = "what a proxy says before a datagram has no place in QUIC";
+                return Err(Refusal::new(format!("listen_on/{index}/proxy"), reason));
             }
         }
         if self.listen_on.iter().any(|place| place.proxy) && self.proxy_acl.rules().is_empty() {
@@ -289,6 +363,17 @@ impl Settings for AuthSettings {
         }
         Ok(self)
     }
+}
+
+/// A path as it stands in a URI (RFC 3986 section 3.3), with nothing to be escaped.
+fn check_path(path: &str) -> Result<(), Refusal> {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&octet);
+    if path.starts_with('/') && path.len() <= PATH_MAX && path.bytes().all(plain) {
+        return Ok(());
+    }
+    let reason =
+        "begins with a slash, is at most 255 octets, and has no characters that a path has to escape";
+    Err(Refusal::new("https_path", reason))
 }
 
 impl AuthSettings {
@@ -331,6 +416,13 @@ impl AuthSettings {
             tcp_idle_timeout: milliseconds(self.tcp_idle_timeout_ms),
             tcp_keepalive_timeout: milliseconds(self.tcp_keepalive_timeout_ms),
             tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
+            https_path: self.https_path.clone(),
+            https_streams: self.https_streams.into(),
+            https_header_octets: self.https_header_octets.into(),
+            https_body_octets: self.https_body_octets.into(),
+            quic_streams: self.quic_streams.into(),
+            quic_unproven: self.quic_unproven.into(),
+            useless_requests: self.useless_requests.into(),
             relays_per_connection: self.hand_overs_per_connection.into(),
             relays_per_worker: self.hand_overs_per_worker.into(),
             datagram_relays_per_worker: self.hand_overs_of_datagrams.into(),
@@ -377,7 +469,7 @@ mod tests {
     fn a_transport_has_its_port_and_may_share_an_address() {
         let place = |transport: &str| json!({"address": "192.0.2.1", "transport": transport});
         let (settings, _) =
-            checked(json!({"listen_on": [place("udp"), place("tcp"), place("tls"), {"address": "::1"}]}))
+            checked(json!({"listen_on": [place("udp"), place("tcp"), place("tls"), place("https"), place("quic"), {"address": "::1"}]}))
                 .unwrap();
         let written = serde_json::to_value(&settings.listen_on).unwrap();
         assert_eq!(
@@ -386,6 +478,8 @@ mod tests {
                 {"address": "192.0.2.1", "port": 53, "transport": "udp"},
                 {"address": "192.0.2.1", "port": 53, "transport": "tcp"},
                 {"address": "192.0.2.1", "port": 853, "transport": "tls"},
+                {"address": "192.0.2.1", "port": 443, "transport": "https"},
+                {"address": "192.0.2.1", "port": 853, "transport": "quic"},
                 {"address": "::1", "port": 53},
             ])
         );
@@ -419,6 +513,14 @@ mod tests {
             (json!({"nsid": "x".repeat(129)}), "nsid"),
             (json!({"tcp_idle_timeout_ms": 1}), "tcp_idle_timeout_ms"),
             (json!({"notify_acl": [{"action": "ACCEPT", "from": "example.com"}]}), "notify_acl"),
+            (
+                json!({"listen_on": [{"address": "::1", "transport": "quic", "proxy": true}]}),
+                "listen_on/0/proxy",
+            ),
+            (json!({"https_path": "dns-query"}), "https_path"),
+            (json!({"https_path": "/dns query"}), "https_path"),
+            (json!({"https_streams": 0}), "https_streams"),
+            (json!({"tls_clients": "some"}), "tls_clients"),
             (json!({"hand_overs_per_connection": 0}), "hand_overs_per_connection"),
             (json!({"no_such_thing": 1}), "no_such_thing"),
         ] {

@@ -5,13 +5,15 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use listenfd::ListenFd;
-use tenon_netmgr::InheritedSocket;
+use tenon_netmgr::{InheritedSocket, Protocol};
 use tracing::error;
 
 use crate::messages;
 
-/// How the names of sockets begin whose connections speak TLS, as `tenon-listen` writes them (`FileDescriptorName=`).
-const TLS: &str = "dns-tls";
+/// How the names of sockets begin by what is spoken on them, as `tenon-listen` writes them (`FileDescriptorName=`); on
+/// those of any other name plain DNS.
+const PROTOCOLS: [(&str, Protocol); 3] =
+    [("dns-tls", Protocol::Tls), ("dns-https", Protocol::Https), ("dns-quic", Protocol::Quic)];
 
 /// How those end that are for proxies.
 const PROXY: &str = "-proxy";
@@ -31,10 +33,15 @@ pub fn inherited() -> io::Result<Vec<InheritedSocket>> {
         let fd = take(&mut passed, index).map_err(|error| {
             io::Error::new(error.kind(), format!("socket {name:?}, number {index}: {error}"))
         })?;
-        let (tls, proxied) = (name.starts_with(TLS), name.ends_with(PROXY));
-        sockets.extend(fd.map(|fd| InheritedSocket { name, fd, tls, proxied }));
+        let (protocol, proxied) = (protocol(&name), name.ends_with(PROXY));
+        sockets.extend(fd.map(|fd| InheritedSocket { name, fd, protocol, proxied }));
     }
     Ok(sockets)
+}
+
+fn protocol(name: &str) -> Protocol {
+    let known = PROTOCOLS.into_iter().find(|(beginning, _)| name.starts_with(beginning));
+    known.map_or(Protocol::Plain, |(_, protocol)| protocol)
 }
 
 /// Takes one socket over, whichever kind it is; a failed attempt leaves it in its place.

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenon_answer::{Facts, Transport, cookie::Presented};
-use tenon_netmgr::Network;
+use tenon_answer::{Facts, cookie::Presented};
+use tenon_netmgr::{Network, Transport};
 use tenon_service::{CounterDefinition, CounterKind};
 use tenon_wire::RrType;
 
@@ -44,7 +44,10 @@ macro_rules! worker_counters {
 
 worker_counters! {
     queries_udp: "Messages that came as datagrams.";
-    queries_tcp: "Messages that came over TCP.";
+    queries_tcp: "Messages that came over TCP as such.";
+    queries_tls: "Messages that came over TLS.";
+    queries_https: "Messages that came over HTTPS.";
+    queries_quic: "Messages that came over QUIC.";
     opcode_query: "Messages with opcode QUERY.";
     opcode_notify: "Messages with opcode NOTIFY.";
     opcode_update: "Messages with opcode UPDATE.";
@@ -118,6 +121,9 @@ impl WorkerCounters {
         match transport {
             Transport::Udp => self.queries_udp.add_one(),
             Transport::Tcp => self.queries_tcp.add_one(),
+            Transport::Tls => self.queries_tls.add_one(),
+            Transport::Https => self.queries_https.add_one(),
+            Transport::Quic => self.queries_quic.add_one(),
         }
     }
 

@@ -53,7 +53,7 @@ fn answering_allocates_nothing() {
     let named = |fd: socket2::Socket| InheritedSocket {
         name: "test".to_owned(),
         fd: fd.into(),
-        tls: false,
+        protocol: tenon_netmgr::Protocol::Plain,
         proxied: false,
     };
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];

@@ -22,6 +22,7 @@ use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
 use tenon_handover::{END, Kind, Request, Transport};
 use tenon_image::{Manifest, ManifestZone};
 use tenon_netmgr::InheritedSocket;
+use tenon_netmgr::Protocol;
 use tenon_service::Component as _;
 
 const AXFR: u16 = 252;
@@ -55,14 +56,17 @@ impl House {
         let server = listener.local_addr().unwrap().as_socket().unwrap();
         let encrypted = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let tls = encrypted.local_addr().unwrap().as_socket().unwrap();
-        let named = |fd: socket2::Socket, tls| InheritedSocket {
+        let named = |fd: socket2::Socket, protocol| InheritedSocket {
             name: "test".to_owned(),
             fd: fd.into(),
-            tls,
+            protocol,
             proxied: false,
         };
-        let sockets =
-            [named(listener, false), named(bound(Type::DGRAM, server), false), named(encrypted, true)];
+        let sockets = [
+            named(listener, Protocol::Plain),
+            named(bound(Type::DGRAM, server), Protocol::Plain),
+            named(encrypted, Protocol::Tls),
+        ];
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
         std::fs::write(scratch.path().join("certificate.pem"), cert.pem()).unwrap();

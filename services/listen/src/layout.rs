@@ -143,13 +143,20 @@ fn socket_name(instance: u8, Place { address, transport, proxy }: Place) -> Stri
         Some(Transport::Udp) => "-udp",
         Some(Transport::Tcp) => "-tcp",
         Some(Transport::Tls) => "-tls",
+        Some(Transport::Https) => "-https",
+        Some(Transport::Quic) => "-quic",
     };
     format!("tenon-auth@{instance}-{}-{}{way}{proxy}.socket", address.ip(), address.port())
 }
 
 /// By the name of the descriptors auth knows how to speak with who comes.
 fn socket_text(service: &str, place: Place, udp_sockets: usize) -> String {
-    let name = if place.transport == Some(Transport::Tls) { "dns-tls" } else { "dns" };
+    let name = match place.transport {
+        None | Some(Transport::Udp | Transport::Tcp) => "dns",
+        Some(Transport::Tls) => "dns-tls",
+        Some(Transport::Https) => "dns-https",
+        Some(Transport::Quic) => "dns-quic",
+    };
     let proxy = if place.proxy { PROXY } else { "" };
     let mut text = format!("{HEADER}[Socket]\nService={service}\nFileDescriptorName={name}{proxy}\n");
     if place.takes_datagrams() {
@@ -199,7 +206,12 @@ mod tests {
     fn a_transport_has_a_unit_of_its_own() {
         let address = "192.0.2.1:853".parse().unwrap();
         let place = |transport, proxy| Place { address, transport: Some(transport), proxy };
-        let addresses = vec![place(Transport::Udp, true), place(Transport::Tls, false)];
+        let addresses = vec![
+            place(Transport::Udp, true),
+            place(Transport::Tls, false),
+            place(Transport::Https, true),
+            place(Transport::Quic, false),
+        ];
         let layout = Layout::of(&ListenRequest { generation: 1, udp_sockets: 2, instances: 1, addresses });
         let common = format!("{HEADER}[Socket]\nService=tenon-auth@1.service\nFileDescriptorName=");
         assert_eq!(
@@ -209,6 +221,14 @@ mod tests {
         assert_eq!(
             layout.text("tenon-auth@1-192.0.2.1-853-tls.socket").unwrap(),
             format!("{common}dns-tls\nListenStream=192.0.2.1:853\n")
+        );
+        assert_eq!(
+            layout.text("tenon-auth@1-192.0.2.1-853-https-proxy.socket").unwrap(),
+            format!("{common}dns-https-proxy\nListenStream=192.0.2.1:853\n")
+        );
+        assert_eq!(
+            layout.text("tenon-auth@1-192.0.2.1-853-quic.socket").unwrap(),
+            format!("{common}dns-quic\nListenDatagram=192.0.2.1:853\nListenDatagram=192.0.2.1:853\n")
         );
     }
 

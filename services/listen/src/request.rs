@@ -13,8 +13,10 @@ pub const MAX_UDP_SOCKETS: usize = 64;
 pub const MAX_INSTANCES: u8 = 8;
 /// The port of DNS (RFC 1035 section 4.2).
 const DNS: u16 = 53;
-/// The port of DNS over TLS (RFC 7858 section 3.1).
+/// The port of DNS over TLS (RFC 7858 section 3.1) and over QUIC (RFC 9250 section 4.1.1).
 const DNS_OVER_TLS: u16 = 853;
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
 /// A larger file is not read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -52,19 +54,34 @@ pub enum Transport {
     Tcp,
     /// Streams in TLS.
     Tls,
+    /// HTTP/2 in TLS.
+    Https,
+    /// QUIC, in datagrams.
+    Quic,
+}
+
+impl Transport {
+    /// The port when none is given.
+    const fn port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => DNS,
+            Self::Tls | Self::Quic => DNS_OVER_TLS,
+            Self::Https => HTTPS,
+        }
+    }
 }
 
 impl Place {
     /// Datagrams come.
     #[must_use]
     pub const fn takes_datagrams(&self) -> bool {
-        matches!(self.transport, None | Some(Transport::Udp))
+        matches!(self.transport, None | Some(Transport::Udp | Transport::Quic))
     }
 
     /// Streams come.
     #[must_use]
     pub const fn takes_streams(&self) -> bool {
-        !matches!(self.transport, Some(Transport::Udp))
+        !matches!(self.transport, Some(Transport::Udp | Transport::Quic))
     }
 }
 
@@ -123,7 +140,7 @@ struct Entry {
 
 impl Entry {
     fn place(&self) -> Place {
-        let usual = if self.transport == Some(Transport::Tls) { DNS_OVER_TLS } else { DNS };
+        let usual = self.transport.map_or(DNS, Transport::port);
         let address = SocketAddr::new(self.address, self.port.unwrap_or(usual));
         Place { address, transport: self.transport, proxy: self.proxy }
     }
@@ -207,12 +224,15 @@ mod tests {
     #[test]
     fn transports_have_their_ports_and_may_share_an_address() {
         let text = r#"{"generation":7,"listen_on":[{"address":"::1","transport":"tls"},{"address":"::1"},
-                       {"address":"::1","port":853,"transport":"udp"}]}"#;
+                       {"address":"::1","port":9853,"transport":"udp"},
+                       {"address":"::1","transport":"https"},{"address":"::1","transport":"quic"}]}"#;
         let places = read(text).unwrap().addresses;
         let wanted = [
             place("[::1]:853", Some(Transport::Tls)),
             place("[::1]:53", None),
-            place("[::1]:853", Some(Transport::Udp)),
+            place("[::1]:9853", Some(Transport::Udp)),
+            place("[::1]:443", Some(Transport::Https)),
+            place("[::1]:853", Some(Transport::Quic)),
         ];
         assert_eq!(places, wanted);
         for other in [r#","transport":"tcp""#, ""] {

@@ -11,7 +11,7 @@ const KEPT: usize = 16;
 
 /// Octets that wait to be answered or written.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     room: Box<[u8]>,
     start: usize,
     end: usize,
@@ -32,7 +32,7 @@ impl Buffer {
     }
 
     /// Space behind what waits.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    pub(crate) fn space(&mut self) -> &mut [u8] {
         self.room.get_mut(self.end..).unwrap_or_default()
     }
 
@@ -75,12 +75,12 @@ pub(crate) struct Pool(RefCell<Vec<Buffer>>);
 
 impl Pool {
     /// An empty buffer; the one used last, which is likely still in the cache.
-    pub(super) fn take(&self) -> Buffer {
+    pub(crate) fn take(&self) -> Buffer {
         self.0.borrow_mut().pop().unwrap_or_else(Buffer::new)
     }
 
     /// Takes a buffer back.
-    pub(super) fn give(&self, mut buffer: Buffer) {
+    pub(crate) fn give(&self, mut buffer: Buffer) {
         let mut kept = self.0.borrow_mut();
         if kept.len() < KEPT {
             buffer.start = 0;

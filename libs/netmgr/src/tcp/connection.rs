@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::buffer::Buffer;
 use super::framing::{Frame, MESSAGE_MAX, PREFIX, first};
-use super::quota::Permit;
 use super::relay::{Progress, Relays};
-use super::seat::{Phase, Seat};
 use crate::counters::TcpCounters;
 use crate::handler::{Handle, Handler, RelayFailure, Transport, Verdict};
+use crate::place::Place;
+use crate::quota::Permit;
+use crate::seat::Phase;
 use crate::worker::Worker;
 
 /// Rounds of reading, answering and writing before the worker's other tasks get their turn.
@@ -89,8 +90,7 @@ struct Connection<S, H> {
     worker: Rc<Worker<H>>,
     stream: S,
     handle: Handle,
-    number: usize,
-    seat: Rc<Seat>,
+    place: Place<H>,
     /// Octets read and not yet answered.
     input: Option<Buffer>,
     /// Replies not yet written.
@@ -101,25 +101,21 @@ struct Connection<S, H> {
     finished: bool,
     /// The peer asked for it.
     kept_alive: bool,
-    _permit: Permit,
 }
 
 impl<S, H> Connection<S, H> {
     fn new(worker: Rc<Worker<H>>, stream: S, handle: Handle, permit: Permit) -> Self {
-        worker.counters.tcp(&handle.local).active.add(1);
-        let (number, seat) = worker.seats.take();
+        let place = Place::new(&worker, &handle, permit);
         Self {
             worker,
             stream,
             handle,
-            number,
-            seat,
+            place,
             input: None,
             output: None,
             relays: Relays::default(),
             finished: false,
             kept_alive: false,
-            _permit: permit,
         }
     }
 
@@ -137,16 +133,16 @@ impl<S, H> Connection<S, H> {
     /// Notes what the connection waits for once everything is written.
     fn wait_for_more(&self) {
         match self.relays.silent_since() {
-            Some(since) => self.seat.enter_since(Phase::Relaying, since),
-            None if self.kept_alive => self.seat.enter(Phase::KeptAlive),
-            None => self.seat.enter(Phase::Idle),
+            Some(since) => self.place.seat.enter_since(Phase::Relaying, since),
+            None if self.kept_alive => self.place.seat.enter(Phase::KeptAlive),
+            None => self.place.seat.enter(Phase::Idle),
         }
     }
 
     /// The peer has to take the whole block in time: taking an octet now and then does not count.
     fn wait_for_peer(&self) {
-        if self.seat.phase() != Phase::Writing {
-            self.seat.enter(Phase::Writing);
+        if self.place.seat.phase() != Phase::Writing {
+            self.place.seat.enter(Phase::Writing);
             self.counters().sendwait.add(1);
         }
     }
@@ -179,9 +175,6 @@ impl<S, H> Drop for Connection<S, H> {
         }
         self.relays_gone(self.relays.len());
         self.relays.close(&self.worker.pool);
-        self.counters().active.subtract(1);
-        self.worker.seats.leave(self.number);
-        self.worker.left.notify_one();
     }
 }
 
@@ -189,13 +182,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let outcome = self.turn(context);
         if outcome.is_pending() {
-            self.seat.park(context.waker());
+            self.place.seat.park(context.waker());
         }
         outcome
     }
 
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        match self.seat.expired() {
+        match self.place.seat.expired() {
             None => {}
             Some(Phase::Relaying) => self.relays.expire(self.worker.common.limits.relay()),
             Some(phase) => return Poll::Ready(End::TimedOut(phase)),
@@ -317,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
         if let Some(output) = self.output.take() {
             self.worker.pool.give(output);
         }
-        if self.seat.phase() == Phase::Writing {
+        if self.place.seat.phase() == Phase::Writing {
             self.relays.renew();
             self.wait_for_more();
         }

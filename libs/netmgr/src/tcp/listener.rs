@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use rustls::HandshakeKind;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::connection;
-use super::quota::{Permit, Quota};
 use crate::handler::{Handle, Handler, Transport};
+use crate::https;
 use crate::proxy::Header;
+use crate::quota::{Permit, Quota};
+use crate::tls::client_name;
 use crate::worker::Worker;
 
 /// Pause after an error that the next attempt would meet again, such as a want of descriptors.
@@ -27,18 +30,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     io: TcpListener,
     local: SocketAddr,
-    tls: bool,
+    transport: Transport,
     proxied: bool,
 }
 
 impl Listener {
     /// Sets the listener up and registers it with the worker's event loop.
-    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, tls: bool, proxied: bool) -> io::Result<Self> {
+    pub(crate) fn new(
+        fd: OwnedFd,
+        local: SocketAddr,
+        transport: Transport,
+        proxied: bool,
+    ) -> io::Result<Self> {
         let listener = std::net::TcpListener::from(fd);
         listener.set_nonblocking(true)?;
         // Accepted connections inherit it: replies leave at once.
         SockRef::from(&listener).set_tcp_nodelay(true)?;
-        Ok(Self { io: TcpListener::from_std(listener)?, local, tls, proxied })
+        Ok(Self { io: TcpListener::from_std(listener)?, local, transport, proxied })
     }
 }
 
@@ -91,47 +99,87 @@ fn open<H: Handler + 'static>(
     listener: &Listener,
     stream: TcpStream,
     peer: SocketAddr,
-    mut permit: Permit,
+    permit: Permit,
 ) -> io::Result<()> {
     let wildcard = listener.local.ip().is_unspecified();
     let local = if wildcard { stream.local_addr()? } else { listener.local };
-    let transport = if listener.tls { Transport::Tls } else { Transport::Tcp };
-    let handle = Handle { peer, local, transport, alpn: false };
-    let worker = Rc::clone(worker);
+    let handle = Handle { peer, local, transport: listener.transport, alpn: false, tls_name: None };
+    let arrived = Arrived::new(worker, handle, permit);
     if listener.proxied {
-        tokio::task::spawn_local(introduce(worker, stream, handle, permit));
-        return Ok(());
-    }
-    if !has_room(&worker, &handle, &mut permit) {
-        return Ok(());
-    }
-    if listener.tls {
-        tokio::task::spawn_local(encrypt(worker, stream, handle, permit));
+        tokio::task::spawn_local(introduce(arrived, stream));
     } else {
-        tokio::task::spawn_local(connection::serve(worker, stream, handle, permit));
+        go_on(arrived, stream);
     }
     Ok(())
 }
 
-/// Whether the network of the client may have one connection more.
-fn has_room<H>(worker: &Worker<H>, handle: &Handle, permit: &mut Permit) -> bool {
-    let room = permit.opened(&handle.local, &handle.peer);
-    if !room {
-        // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
-        worker.counters.tcp(&handle.local).networkfull.add(1);
+/// A connection on its way to being served, as one that will be counted as closed.
+struct Arrived<H> {
+    worker: Rc<Worker<H>>,
+    handle: Handle,
+    permit: Permit,
+    open: Open<H>,
+}
+
+impl<H> Arrived<H> {
+    fn new(worker: &Rc<Worker<H>>, handle: Handle, permit: Permit) -> Self {
+        let counters = Rc::clone(worker);
+        counters.counters.tcp(&handle.local).open.add(1);
+        let open = Open { worker: counters, local: handle.local };
+        Self { worker: Rc::clone(worker), handle, permit, open }
     }
-    room
+}
+
+/// Counts a connection as closed when dropped.
+struct Open<H> {
+    worker: Rc<Worker<H>>,
+    local: SocketAddr,
+}
+
+impl<H> Drop for Open<H> {
+    fn drop(&mut self) {
+        self.worker.counters.tcp(&self.local).close.add(1);
+    }
+}
+
+/// Serves a connection, or has it agree on a session first. Each stage is a task of its own, so that none takes memory
+/// once it is over.
+fn go_on<H: Handler + 'static>(mut arrived: Arrived<H>, stream: TcpStream) {
+    let Arrived { worker, handle, permit, .. } = &mut arrived;
+    if !permit.opened(&handle.local, &handle.peer) {
+        // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
+        return worker.counters.tcp(&handle.local).networkfull.add(1);
+    }
+    if handle.transport.is_encrypted() {
+        tokio::task::spawn_local(encrypt(arrived, stream));
+    } else {
+        serve(arrived, stream);
+    }
+}
+
+fn serve<S, H>(Arrived { worker, handle, permit, open }: Arrived<H>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    H: Handler + 'static,
+{
+    if handle.transport == Transport::Https {
+        tokio::task::spawn_local(async move {
+            https::serve(worker, stream, handle, permit).await;
+            drop(open);
+        });
+    } else {
+        tokio::task::spawn_local(async move {
+            connection::serve(worker, stream, handle, permit).await;
+            drop(open);
+        });
+    }
 }
 
 /// Hears from a proxy for whom it speaks, in the time that a connection has for its first message, and goes on with that.
-async fn introduce<H: Handler>(
-    worker: Rc<Worker<H>>,
-    mut stream: TcpStream,
-    mut handle: Handle,
-    mut permit: Permit,
-) {
+async fn introduce<H: Handler + 'static>(mut arrived: Arrived<H>, mut stream: TcpStream) {
+    let Arrived { worker, handle, .. } = &mut arrived;
     let counters = worker.counters.tcp(&handle.local);
-    if !worker.handler.borrow().trusts_proxy(&handle) {
+    if !worker.handler.borrow().trusts_proxy(handle) {
         return counters.proxyrefused.add(1);
     }
     let reading = Header::before(&mut stream);
@@ -141,33 +189,31 @@ async fn introduce<H: Handler>(
     if let Some((peer, local)) = header.addresses {
         (handle.peer, handle.local) = (peer, local);
     }
-    if !has_room(&worker, &handle, &mut permit) {
-        return;
-    }
-    let worker = Rc::clone(&worker);
-    match handle.transport {
-        Transport::Tls => encrypt(worker, stream, handle, permit).await,
-        Transport::Tcp | Transport::Udp => connection::serve(worker, stream, handle, permit).await,
-    }
+    go_on(arrived, stream);
 }
 
 /// Agrees on a session, in the time that a connection has for its first message, and serves what comes through it.
-async fn encrypt<H: Handler>(worker: Rc<Worker<H>>, stream: TcpStream, mut handle: Handle, permit: Permit) {
+async fn encrypt<H: Handler + 'static>(mut arrived: Arrived<H>, stream: TcpStream) {
+    let Arrived { worker, handle, .. } = &mut arrived;
     let counters = worker.counters.tcp(&handle.local);
     let Some(identity) = worker.common.identity.get() else {
         counters.tlsnoidentity.add(1);
         return;
     };
-    let handshake = TlsAcceptor::from(identity).accept(stream);
+    let config = if handle.transport == Transport::Https { &identity.https } else { &identity.tls };
+    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
     let stream = match tokio::time::timeout(worker.common.limits.initial(), handshake).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(_)) => return counters.tlsfail.add(1),
         Err(_) => return counters.tlstimeout.add(1),
     };
     counters.tlshandshake.add(1);
+    let session = stream.get_ref().1;
     // No other protocol is in the server's list.
-    handle.alpn = stream.get_ref().1.alpn_protocol().is_some();
-    let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+    handle.alpn = session.alpn_protocol().is_some();
+    handle.tls_name = client_name(session.peer_certificates());
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
     counters.tlsresumed.add(usize::from(resumed));
-    connection::serve(Rc::clone(&worker), stream, handle, permit).await;
+    counters.tlsclient.add(usize::from(session.peer_certificates().is_some()));
+    serve(arrived, stream);
 }

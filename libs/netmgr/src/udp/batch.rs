@@ -164,7 +164,7 @@ impl Batch {
         if let Some(destination) = arrival.destination {
             local.set_ip(destination.address);
         }
-        Handle { peer: arrival.peer, local, transport: Transport::Udp, alpn: false }
+        Handle { peer: arrival.peer, local, transport: Transport::Udp, alpn: false, tls_name: None }
     }
 }
 

@@ -3,6 +3,10 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod https;
+pub(crate) mod quic;
+pub(crate) mod tls;
+
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -51,6 +55,10 @@ impl Handler for Obedient {
         Verdict::Reply(length)
     }
 
+    fn freshness(&self, reply: &[u8]) -> Option<u32> {
+        Some(reply[3].into())
+    }
+
     fn trusts_proxy(&self, from: &Handle) -> bool {
         from.peer.ip() == Ipv4Addr::LOCALHOST
     }
@@ -97,8 +105,12 @@ pub(crate) fn start(sockets: Vec<OwnedFd>, settings: &Settings) -> Network {
 }
 
 pub(crate) fn named(sockets: Vec<OwnedFd>) -> Vec<InheritedSocket> {
-    let named =
-        |(number, fd)| InheritedSocket { name: format!("test-{number}"), fd, tls: false, proxied: false };
+    let named = |(number, fd)| InheritedSocket {
+        name: format!("test-{number}"),
+        fd,
+        protocol: tenon_netmgr::Protocol::Plain,
+        proxied: false,
+    };
     sockets.into_iter().enumerate().map(named).collect()
 }
 

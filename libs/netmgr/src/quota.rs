@@ -52,7 +52,7 @@ impl Quota {
     }
 
     /// Room for one connection if there is any.
-    pub(super) fn try_take(self: &Arc<Self>) -> Option<Permit> {
+    pub(crate) fn try_take(self: &Arc<Self>) -> Option<Permit> {
         let limit = self.limit.load(Ordering::Relaxed);
         let more = |used: u64| (used < limit).then_some(used + 1);
         self.used.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).ok()?;
@@ -64,7 +64,7 @@ impl Quota {
     }
 
     /// Waits until there is room for one more, which somebody else may take first.
-    pub(super) async fn room(&self) {
+    pub(crate) async fn room(&self) {
         loop {
             let mut freed = pin!(self.freed.notified());
             // From here on no release goes unnoticed.
@@ -79,7 +79,7 @@ impl Quota {
 
 /// The right to one connection, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     quota: Arc<Quota>,
     /// Set while a connection of that family is open.
     family: Option<usize>,
@@ -90,7 +90,7 @@ pub(super) struct Permit {
 impl Permit {
     /// Marks the permit as used by a connection of this peer at this address; false when the peer's network has as many
     /// as it may.
-    pub(super) fn opened(&mut self, local: &SocketAddr, peer: &SocketAddr) -> bool {
+    pub(crate) fn opened(&mut self, local: &SocketAddr, peer: &SocketAddr) -> bool {
         let network = network(peer.ip());
         let limit = self.quota.limit_of_network.load(Ordering::Relaxed);
         {

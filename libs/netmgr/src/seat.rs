@@ -12,7 +12,7 @@ use crate::settings::Limits;
 
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Its first whole message.
     Initial,
     /// A further message.
@@ -27,7 +27,7 @@ pub(super) enum Phase {
 
 /// One connection as its worker sees it.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     expired: Cell<bool>,
@@ -44,29 +44,29 @@ impl Seat {
         }
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
     }
 
     /// Begins to wait for something.
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         self.enter_since(phase, Instant::now());
     }
 
     /// Waits for something since a moment that may be past.
-    pub(super) fn enter_since(&self, phase: Phase, since: Instant) {
+    pub(crate) fn enter_since(&self, phase: Phase, since: Instant) {
         self.phase.set(phase);
         self.since.set(since);
         self.expired.set(false);
     }
 
     /// What the connection has waited for in vain, if it has.
-    pub(super) fn expired(&self) -> Option<Phase> {
+    pub(crate) fn expired(&self) -> Option<Phase> {
         self.expired.get().then(|| self.phase.get())
     }
 
     /// Remembers whom to wake when time is up.
-    pub(super) fn park(&self, waker: &Waker) {
+    pub(crate) fn park(&self, waker: &Waker) {
         let mut place = self.waker.borrow_mut();
         match &mut *place {
             Some(known) => known.clone_from(waker),
@@ -104,7 +104,7 @@ pub(crate) struct Seats {
 
 impl Seats {
     /// A seat for a new connection, with its number.
-    pub(super) fn take(&self) -> (usize, Rc<Seat>) {
+    pub(crate) fn take(&self) -> (usize, Rc<Seat>) {
         let seat = Rc::new(Seat::new());
         let mut places = self.places.borrow_mut();
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -117,7 +117,7 @@ impl Seats {
         (number, seat)
     }
 
-    pub(super) fn leave(&self, number: usize) {
+    pub(crate) fn leave(&self, number: usize) {
         if let Some(place) = self.places.borrow_mut().get_mut(number) {
             *place = None;
             self.free.borrow_mut().push(number);
