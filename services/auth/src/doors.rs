@@ -41,7 +41,7 @@ impl Doors {
             HandOver::Update => (&self.updates, Kind::Update),
         };
         let Handle { peer, local, .. } = *from;
-        let (transport, tls_name) = (transport(from), None);
+        let (transport, tls_name) = (transport(from), from.tls_name.as_deref().map(str::to_owned));
         door.hand_over(&Request { kind, transport, peer, local, tls_name, message: message.to_vec() })
     }
 }
@@ -58,7 +58,7 @@ pub(crate) const fn transport(from: &Handle) -> Transport {
 }
 
 /// What access lists are asked about.
-pub(crate) const fn access<'a>(from: &Handle, key: Option<&'a Name>) -> tenon_acl::Request<'a> {
+pub(crate) fn access<'a>(from: &'a Handle, key: Option<&'a Name>) -> tenon_acl::Request<'a> {
     let Handle { peer, local, .. } = *from;
-    tenon_acl::Request { peer, local, transport: transport(from), key, tls_name: None }
+    tenon_acl::Request { peer, local, transport: transport(from), key, tls_name: from.tls_name.as_deref() }
 }

@@ -10,6 +10,7 @@ mod catalogs;
 mod chaos;
 mod crashes;
 mod door;
+mod encrypted;
 mod installation;
 mod listen;
 mod restarts;

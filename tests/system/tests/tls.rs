@@ -4,11 +4,13 @@ use crate::zones::load;
 use std::time::Duration;
 use tenon_system_tests::{Machine, zones};
 
-/// Makes a certificate for `dns.example` and its key below a directory.
-const MAKE: &str = r#"make() {
+/// Makes a certificate, for `dns.example` unless another name is given, and its key below a directory; puts them where
+/// auth looks for its own.
+pub(crate) const MAKE: &str = r#"make() {
     mkdir -p "$1"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=dns.example \
-        -addext subjectAltName=DNS:dns.example -keyout "$1/key.pem" -out "$1/certificate.pem" 2>&1
+    name=${2:-dns.example}
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj "/CN=$name" \
+        -addext "subjectAltName=DNS:$name" -keyout "$1/key.pem" -out "$1/certificate.pem" 2>&1
 }
 place() {
     for file in certificate.pem key.pem; do
