@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tenon_image::Identity as FileIdentity;
 use tenon_netmgr::{ClientCertificates, Identity};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::messages;
 use crate::settings::TlsClients;
@@ -17,6 +17,11 @@ const KEY: &str = "key.pem";
 /// Certificates of those who vouch for clients, in PEM form.
 const CLIENT_AUTHORITIES: &str = "client-ca.pem";
 
+/// Seconds.
+const DAY: i64 = 86_400;
+/// Days before the end of a certificate from which on it is told.
+const WARNING: i64 = 30;
+
 /// What is known of the files.
 #[derive(Debug)]
 pub(crate) struct Certificate {
@@ -27,6 +32,7 @@ pub(crate) struct Certificate {
     /// Those in force, or those that were complained about.
     settled: Option<Files>,
     fault: Option<String>,
+    term: Term,
 }
 
 /// Certificate, key and, where they are looked at, the authorities of clients, as far as they are there; and whether
@@ -37,8 +43,14 @@ impl Certificate {
     /// Reads the files of a directory for the first time.
     pub(crate) fn read(directory: &Path, clients: TlsClients) -> (Self, Option<Identity>) {
         let seen = ([None, None, None], clients);
-        let mut certificate =
-            Self { directory: directory.to_owned(), clients, seen, settled: None, fault: None };
+        let mut certificate = Self {
+            directory: directory.to_owned(),
+            clients,
+            seen,
+            settled: None,
+            fault: None,
+            term: Term::default(),
+        };
         certificate.seen = certificate.files();
         let identity = certificate.renew();
         (certificate, identity)
@@ -68,6 +80,7 @@ impl Certificate {
                 );
                 self.fault = None;
                 self.settled = Some(self.seen);
+                self.term = Term { end: Some(identity.expiry()), ..Term::default() };
                 Some(identity)
             }
             Err(reason) if still => {
@@ -80,9 +93,30 @@ impl Certificate {
         }
     }
 
+    /// Tells once a day that the certificate in force ends soon or has ended. `now` is in seconds since 1970.
+    pub(crate) fn look_at_clock(&mut self, now: i64) {
+        let directory = self.directory.display();
+        match self.term.due(now) {
+            None => {}
+            Some(days @ 0..) => warn!(
+                message_id = messages::CERTIFICATE_ENDS,
+                days,
+                "the certificate in {directory} ends within {} days",
+                days.saturating_add(1)
+            ),
+            Some(days) => error!(
+                message_id = messages::CERTIFICATE_ENDED,
+                "the certificate in {directory} has ended, {} days ago; clients over TLS turn away",
+                days.saturating_add(1).unsigned_abs()
+            ),
+        }
+    }
+
     /// What is wrong, as a sentence.
     pub(crate) fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+        let ended =
+            self.term.ended.then_some("the certificate for TLS has ended: put a new one in its place");
+        self.fault.as_deref().or(ended)
     }
 
     fn files(&self) -> Files {
@@ -112,6 +146,32 @@ impl Certificate {
     }
 }
 
+/// How long the certificate in force holds.
+#[derive(Debug, Default)]
+struct Term {
+    /// Its end, in seconds since 1970; none without a certificate.
+    end: Option<i64>,
+    /// When its end was told last.
+    told: Option<i64>,
+    ended: bool,
+}
+
+impl Term {
+    /// The whole days that are left, if it is time to tell them; below zero once it has ended.
+    fn due(&mut self, now: i64) -> Option<i64> {
+        let left = self.end?.saturating_sub(now);
+        let ended_before = self.ended;
+        self.ended = left < 0;
+        if left >= WARNING * DAY {
+            return None;
+        }
+        let is_new = self.ended && !ended_before
+            || self.told.is_none_or(|told| now.abs_diff(told) >= DAY.unsigned_abs());
+        self.told = if is_new { Some(now) } else { self.told };
+        is_new.then(|| left.div_euclid(DAY))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +186,28 @@ mod tests {
     fn put(directory: &Path, name: &str, text: &str) {
         std::fs::write(directory.join("new"), text).unwrap();
         std::fs::rename(directory.join("new"), directory.join(name)).unwrap();
+    }
+
+    #[test]
+    fn its_end_is_told_once_a_day_and_is_a_fault_when_it_has_come() {
+        let mut term = Term::default();
+        assert_eq!(term.due(0), None, "there is no certificate");
+        term.end = Some(100 * DAY);
+        for (now, told, ended) in [
+            (70 * DAY, None, false),
+            (70 * DAY + 1, Some(29), false),
+            (71 * DAY, None, false),
+            (71 * DAY + 1, Some(28), false),
+            (99 * DAY + 9, Some(0), false),
+            (100 * DAY, None, false),
+            (100 * DAY + 1, Some(-1), true),
+            (100 * DAY + 2, None, true),
+            (102 * DAY, Some(-2), true),
+            // The clock was wrong.
+            (80 * DAY, Some(20), false),
+        ] {
+            assert_eq!((term.due(now), term.ended), (told, ended), "{now}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tenon_answer::AnswerSettings;
 use tenon_bus::{Bus, ZoneEvent, names};
@@ -155,6 +155,8 @@ impl Instance {
         if let Some(identity) = certificate.renew() {
             self.network.set_identity(identity);
         }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        certificate.look_at_clock(i64::try_from(now).unwrap_or(i64::MAX));
         if certificate.fault() != before.as_deref() {
             self.changed.notify_one();
         }

@@ -26,6 +26,10 @@ pub const NOTICE_NOT_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20b";
 pub const CERTIFICATE_TAKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20d";
 /// The certificate for TLS or its key cannot be used.
 pub const CERTIFICATE_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20e";
+/// The certificate for TLS ends soon.
+pub const CERTIFICATE_ENDS: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20f";
+/// The certificate for TLS has ended.
+pub const CERTIFICATE_ENDED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a210";
 /// A notice was refused by the access list.
 pub const NOTICE_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20c";
 /// The file of cookie secrets cannot be used.

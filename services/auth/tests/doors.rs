@@ -39,6 +39,7 @@ struct House {
     instance: Arc<Instance>,
     server: SocketAddr,
     tls: SocketAddr,
+    quic: SocketAddr,
     trusted: CertificateDer<'static>,
     scratch: tempfile::TempDir,
 }
@@ -56,6 +57,8 @@ impl House {
         let server = listener.local_addr().unwrap().as_socket().unwrap();
         let encrypted = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let tls = encrypted.local_addr().unwrap().as_socket().unwrap();
+        let packets = bound(Type::DGRAM, ([127, 0, 0, 1], 0).into());
+        let quic = packets.local_addr().unwrap().as_socket().unwrap();
         let named = |fd: socket2::Socket, protocol| InheritedSocket {
             name: "test".to_owned(),
             fd: fd.into(),
@@ -66,6 +69,7 @@ impl House {
             named(listener, Protocol::Plain),
             named(bound(Type::DGRAM, server), Protocol::Plain),
             named(encrypted, Protocol::Tls),
+            named(packets, Protocol::Quic),
         ];
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
@@ -77,7 +81,7 @@ impl House {
         let places = Places { images, doors, tls: secrets };
         let cookies = CookieFile::new(&scratch.path().join("cookie-secrets")).unwrap();
         let instance = Instance::start(1, &places, cookies, sockets.into(), &settings).unwrap();
-        Self { instance, server, tls, trusted: cert.der().clone(), scratch }
+        Self { instance, server, tls, quic, trusted: cert.der().clone(), scratch }
     }
 
     fn door(&self, name: &str) -> UnixListener {
@@ -247,6 +251,48 @@ fn over_tls_zones_go_to_who_agreed_on_dns() {
     }
     writing.join().unwrap();
     assert_eq!(rcode(&ask(&mut client, &question(4, "www.example.", 1))), NOERROR);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn over_quic_zones_are_transferred_on_one_stream() {
+    let house = House::new(json!({}));
+    let door = house.door("xfrout.socket");
+    let mut roots = RootCertStore::empty();
+    roots.add(house.trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"doq".to_vec()];
+    let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+    let endpoint = quinn::Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
+    let config = quinn::ClientConfig::new(Arc::new(tls));
+    let connection = endpoint.connect_with(config, house.quic, "dns.example").unwrap().await.unwrap();
+    let begin = async || {
+        let (mut send, receive) = connection.open_bi().await.unwrap();
+        send.write_all(&framed(&question(0, "example.", AXFR))).await.unwrap();
+        send.finish().unwrap();
+        receive
+    };
+    let mut receive = begin().await;
+    let taking = std::thread::spawn(move || {
+        let (mut taker, request) = take(&door);
+        for _ in 0..50 {
+            taker.write_all(&framed(&[7; 60_000])).unwrap();
+        }
+        taker.write_all(&END).unwrap();
+        // The next one breaks off in the middle.
+        let (mut taker, _) = take(&door);
+        taker.write_all(&framed(&[1; 100])).unwrap();
+        request
+    });
+    let whole = receive.read_to_end(4_000_000).await.unwrap();
+    assert!(whole == framed(&[7; 60_000]).repeat(50), "{} octets", whole.len());
+    let broken = begin().await.read_to_end(1000).await.unwrap_err();
+    assert!(broken.to_string().contains("reset"), "{broken}");
+    let request = taking.join().unwrap();
+    assert_eq!((request.transport, request.local), (Transport::Quic, house.quic));
+    until("both are counted", || house.counts(["quic4_relayed", "quic4_relaycut"]) == [1, 1]);
 }
 
 #[test]

@@ -66,7 +66,8 @@ fn curl(machine: &Machine) {
     // The question for www.example.com A of RFC 8484 section 4.1.1.
     let text = "AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB";
     machine.must(&format!("echo {text} | basenc -d --base64url > /tmp/question"));
-    let curl = "curl -s -i --http2 --max-time 20 --cacert /tmp/own/certificate.pem --connect-to ::127.0.0.1:443";
+    let curl =
+        "curl -s -i --http2 --max-time 20 --cacert /tmp/own/certificate.pem --connect-to ::127.0.0.1:443";
     let status = |arguments: &str| {
         let said = machine.text(&format!("{curl} {arguments} | tr -d '\\0' | strings"));
         let status = said.lines().next().unwrap_or_default().trim().to_owned();
@@ -131,7 +132,10 @@ fn a_load_over_tls_and_https_is_answered() {
             "dnsperf -m {mode} -s 127.0.0.1 -d /tmp/questions -n 250 -c 4 -t 20 -O doh-uri=https://dns.example/dns-query"
         ));
         let lost = said.lines().find(|line| line.contains("Queries lost")).unwrap_or_default();
-        assert!(said.contains("Queries completed:    1000 (100.00%)") && lost.contains(" 0 "), "{mode}\n{said}");
+        assert!(
+            said.contains("Queries completed:    1000 (100.00%)") && lost.contains(" 0 "),
+            "{mode}\n{said}"
+        );
     }
 }
 
