@@ -60,9 +60,11 @@ fn answering_allocates_nothing() {
     let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
     let places = Places { images, doors, tls };
     let cookies = CookieFile::new(&directory.path().join("cookie-secrets")).unwrap();
-    // The connection waits while datagrams are asked, on a busy machine for minutes.
+    // The connection waits while datagrams are asked, on a busy machine for minutes; some of the queries ask to keep it
+    // alive.
     let settings = AuthSettings {
         tcp_idle_timeout_ms: 600_000,
+        tcp_keepalive_timeout_ms: 600_000,
         tcp_initial_timeout_ms: 120_000,
         ..AuthSettings::default()
     };
