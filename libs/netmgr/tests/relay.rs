@@ -75,8 +75,8 @@ impl House {
         stream.read_exact(&mut length).unwrap();
         let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
         stream.read_exact(&mut frame).unwrap();
-        // Version, kind, transport and two addresses of 19 octets stand before it.
-        let message = frame.split_off(3 + 2 * 19);
+        // Version, kind, transport, two addresses of 19 octets and the length of no name stand before it.
+        let message = frame.split_off(3 + 2 * 19 + 1);
         (stream, message)
     }
 

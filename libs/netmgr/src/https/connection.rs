@@ -41,10 +41,11 @@ enum End {
 /// The connection.
 pub(super) struct Connection<S, H> {
     worker: Rc<Worker<H>>,
+    /// Given back before the client sees the end.
+    place: Place<H>,
     h2: server::Connection<Watched<S>, Bytes>,
     stuck: Rc<Stuck>,
     handle: Rc<Handle>,
-    place: Place<H>,
     exchanges: Exchanges,
     /// Octets given out since all was written.
     unsent: Rc<Cell<usize>>,

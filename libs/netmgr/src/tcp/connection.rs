@@ -88,9 +88,10 @@ enum Relayed {
 
 struct Connection<S, H> {
     worker: Rc<Worker<H>>,
+    /// Given back before the peer sees the end.
+    place: Place<H>,
     stream: S,
     handle: Handle,
-    place: Place<H>,
     /// Octets read and not yet answered.
     input: Option<Buffer>,
     /// Replies not yet written.

@@ -23,6 +23,8 @@ pub(crate) fn config(
     let mut transport = TransportConfig::default();
     // A test waits for the server's patience to end, not for its own.
     transport.keep_alive_interval(Some(Duration::from_millis(50)));
+    // So that who does not read is felt.
+    transport.stream_receive_window(100_000_u32.into()).receive_window(200_000_u32.into());
     config.transport_config(Arc::new(transport));
     config
 }
