@@ -9,6 +9,7 @@
 
 pub mod bulk;
 mod condensed;
+mod edit;
 mod error;
 mod journal;
 pub mod master;
@@ -17,6 +18,7 @@ mod source;
 pub mod sqlite;
 
 pub use condensed::{ChangedRecord, CondensedDifference, Condensing};
+pub use edit::{Edit, EditCheck};
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};
 pub use source::{DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter};
