@@ -5,14 +5,16 @@
 //!
 //! # Its task
 //! A job ([`xfrin::Order`]) goes over the primaries in their order. Each is asked for its serial over UDP ([`serial`]), over
-//! TCP when that gives no answer; the first one that has a newer version is asked for the whole zone ([`transfer`]). What
-//! comes ([`connection`], [`axfr`]) is kept in memory, sorted beside the coming, checked as a whole and written beside the
-//! current version ([`store`]); one transaction makes it current. Whatever fails, or a primary does wrong, before that
-//! leaves the version before and nothing else, and ends in a line of log, a counter, and the reason in the job.
+//! TCP when that gives no answer; the first one that has a newer version is asked for what changed ([`transfer`]), or for the
+//! whole zone where that does not work or nothing is stored. What comes ([`connection`], [`incoming`]) is kept in memory.
+//! A whole zone is sorted beside the coming, checked and written beside the current version ([`store`]); a difference is
+//! tried on the current version, and what it touches is checked; one transaction makes either current. Whatever fails, or
+//! a primary does wrong, before that leaves the version before and nothing else, and ends in a line of log, a counter, and
+//! the reason in the job.
 //!
 //! # Primaries that lie
 //! Nothing that a primary sends is believed: identifier, question, class, SOA records first and last, serial, sizes and
-//! times are checked, see [`axfr::AxfrError`] and [`connection::ConnectionError`]. Records that are not in the zone are
+//! times are checked, see [`incoming::IncomingError`] and [`connection::ConnectionError`]. Records that are not in the zone are
 //! left out and told, as NSD and Knot do. What a primary could make grow has a limit in [`settings`].
 //!
 //! # Turns
@@ -21,8 +23,8 @@
 //! own, and a second one for the check while it is stored. A primary that is found silent is passed over by the jobs that
 //! were waiting for it already ([`silence`]).
 
-pub mod axfr;
 pub mod connection;
+pub mod incoming;
 pub mod messages;
 pub mod primary;
 pub mod quota;

@@ -8,6 +8,8 @@ pub const TRANSFER_FAILED: &str = "c58d0b6e41f24a0e9a7336d5f0b8e202";
 pub const PRIMARY_OLDER: &str = "c58d0b6e41f24a0e9a7336d5f0b8e204";
 /// A transfer held records that are not in the zone.
 pub const RECORDS_IGNORED: &str = "c58d0b6e41f24a0e9a7336d5f0b8e205";
+/// A difference could not be had or used, and the whole zone is asked for.
+pub const NO_DIFFERENCE: &str = "c58d0b6e41f24a0e9a7336d5f0b8e20a";
 /// The store cannot be used.
 pub const STORE_BROKEN: &str = "c58d0b6e41f24a0e9a7336d5f0b8e206";
 /// The store can be used again.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use tenon_wire::message::edns::option;
 use tenon_wire::message::header::HEADER;
-use tenon_wire::message::{Opcode, Question, Rcode, ReadError, ResponseReader};
+use tenon_wire::message::{Opcode, Question, Rcode, ReadError, Record, ResponseReader, Section};
+use tenon_wire::rdata::Soa;
 use tenon_wire::{Class, NameRef, RrType};
 
 /// Where a zone comes from.
@@ -47,6 +49,9 @@ impl Primary {
     }
 }
 
+/// An OPT record for datagrams of 1232 octets with an empty EXPIRE option (RFC 7314 section 3.1).
+const OPT_WITH_EXPIRE: [u8; 15] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 9, 0, 0];
+
 /// A question to a primary, and what an answer to it must look like.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'z> {
@@ -54,8 +59,12 @@ pub struct Asked<'z> {
     pub id: u16,
     /// The zone.
     pub zone: NameRef<'z>,
-    /// SOA or AXFR.
+    /// SOA, AXFR or IXFR.
     pub rrtype: RrType,
+    /// The numbers of the SOA that is stored, in an IXFR question.
+    pub have: Option<Soa>,
+    /// It asks, by EDNS, for how long the zone may still be answered.
+    pub edns: bool,
 }
 
 /// Why a message is no answer to the question.
@@ -89,17 +98,40 @@ pub enum NoAnswer {
 impl<'z> Asked<'z> {
     /// A question with an identifier that cannot be guessed.
     pub fn new(zone: NameRef<'z>, rrtype: RrType) -> Self {
-        Self { id: random_id(), zone, rrtype }
+        Self { id: random_id(), zone, rrtype, have: None, edns: true }
+    }
+
+    /// The same without EDNS, which some do not know.
+    #[must_use]
+    pub const fn without_edns(self) -> Self {
+        Self { edns: false, ..self }
+    }
+
+    /// The same question with another identifier.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { id: random_id(), ..*self }
+    }
+
+    /// A question for what changed since the version that is stored (RFC 1995 section 3).
+    pub fn for_changes(zone: NameRef<'z>, have: Soa) -> Self {
+        Self { have: Some(have), ..Self::new(zone, RrType::IXFR) }
     }
 
     /// The message.
     pub fn message(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(HEADER + self.zone.octets().len() + 4);
         message.extend(self.id.to_be_bytes());
-        message.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        message.extend([0, 0, 0, 1, 0, 0, 0, self.have.is_some().into(), 0, self.edns.into()]);
         message.extend_from_slice(self.zone.octets());
         message.extend(self.rrtype.0.to_be_bytes());
         message.extend(Class::IN.0.to_be_bytes());
+        if let Some(soa) = self.have {
+            push_soa(&mut message, soa);
+        }
+        if self.edns {
+            message.extend_from_slice(&OPT_WITH_EXPIRE);
+        }
         message
     }
 
@@ -139,9 +171,36 @@ impl<'z> Asked<'z> {
     }
 }
 
-/// The response code of the header; its extension is not looked at, as nobody asked for EDNS.
+/// The response code of the header; its extension is not looked at, as nothing is asked for that it tells of.
 pub fn rcode(reader: &ResponseReader<'_>) -> Rcode {
     Rcode(reader.header.flags() & 15)
+}
+
+/// What the EXPIRE option of a response says (RFC 7314): for how many seconds the zone may still be answered.
+pub fn expire_option(record: &Record<'_>) -> Option<u32> {
+    let mut options = record.rdata;
+    if record.section != Section::Additional || record.rrtype != RrType::OPT {
+        return None;
+    }
+    loop {
+        let (&[a, b, c, d], rest) = options.split_first_chunk::<4>()?;
+        let (data, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([c, d])))?;
+        if u16::from_be_bytes([a, b]) == option::EXPIRE {
+            return data.try_into().ok().map(u32::from_be_bytes);
+        }
+        options = rest;
+    }
+}
+
+/// The SOA record of the question's name; its names, which nobody looks at, are the root.
+fn push_soa(message: &mut Vec<u8>, soa: Soa) {
+    message.extend([0xc0, HEADER as u8]);
+    message.extend(RrType::SOA.0.to_be_bytes());
+    message.extend(Class::IN.0.to_be_bytes());
+    message.extend([0, 0, 0, 0, 0, 22, 0, 0]);
+    for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
+        message.extend(number.to_be_bytes());
+    }
 }
 
 fn random_id() -> u16 {
@@ -169,7 +228,7 @@ mod tests {
     #[test]
     fn an_answer_is_to_the_question() {
         let zone: Name = "Example.".parse().unwrap();
-        let asked = Asked { id: 0x1234, zone: zone.as_ref(), rrtype: RrType::SOA };
+        let asked = Asked { id: 0x1234, zone: zone.as_ref(), rrtype: RrType::SOA, have: None, edns: false };
         let mut answer = asked.message();
         assert_eq!(asked.answer(&answer, false).err(), Some(NoAnswer::Query));
         answer[2] = 0x84;

@@ -19,6 +19,10 @@ pub struct Report {
     pub failures: Vec<String>,
     /// What is odd.
     pub warnings: Vec<String>,
+    /// What is stored came as a difference.
+    pub is_difference: bool,
+    /// For how many seconds the zone may still be answered, if the primary said so (RFC 7314).
+    pub expires_in: Option<u32>,
     /// Octets received.
     pub octets: u64,
     /// Records of the new version.
@@ -57,7 +61,10 @@ impl Report {
         let mut add = |key: &str, value: Value| drop(details.insert(key.to_owned(), value));
         match &self.end {
             End::Current => add("outcome", json!("current")),
-            End::Transferred => add("outcome", json!("transferred")),
+            End::Transferred => {
+                add("outcome", json!("transferred"));
+                add("form", json!(if self.is_difference { "differences" } else { "whole" }));
+            }
             End::Failed(reason) => add("reason", json!(reason)),
             End::Cancelled => add("reason", json!("given up on request")),
         }
@@ -66,6 +73,9 @@ impl Report {
             add("refresh", json!(soa.refresh));
             add("retry", json!(soa.retry));
             add("expire", json!(soa.expire));
+        }
+        if let Some(seconds) = self.expires_in {
+            add("expires_in", json!(seconds));
         }
         if let Some(primary) = self.primary {
             add("primary", json!(primary.to_string()));

@@ -11,7 +11,7 @@ use tenon_wire::{Class, NameRef, RrType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::primary::{Asked, NoAnswer, Primary, rcode};
+use crate::primary::{Asked, NoAnswer, Primary, expire_option, rcode};
 use crate::settings::XfrinSettings;
 use crate::statistics::{Statistics, by_family, count};
 
@@ -77,9 +77,18 @@ pub enum TcpError {
     Late(Duration),
 }
 
+/// The version that a primary has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// The numbers of its SOA record.
+    pub soa: Soa,
+    /// For how many seconds it may still be answered, if the primary says so (RFC 7314).
+    pub expires_in: Option<u32>,
+}
+
 /// What an answer says.
 enum Said {
-    Soa(Soa),
+    Soa(Version),
     /// It did not fit.
     Cut,
 }
@@ -93,10 +102,25 @@ pub async fn ask(
     zone: NameRef<'_>,
     settings: &XfrinSettings,
     statistics: &Statistics,
-) -> Result<Soa, SerialError> {
+) -> Result<Version, SerialError> {
+    match ask_as(primary, Asked::new(zone, RrType::SOA), settings, statistics).await {
+        // Perhaps it does not know EDNS.
+        Err(SerialError::Refused(Rcode::FORMERR | Rcode::NOTIMP)) => {
+            ask_as(primary, Asked::new(zone, RrType::SOA).without_edns(), settings, statistics).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn ask_as(
+    primary: Primary,
+    question: Asked<'_>,
+    settings: &XfrinSettings,
+    statistics: &Statistics,
+) -> Result<Version, SerialError> {
     let mut udp = UdpSilence::Waited(Duration::ZERO);
     for attempt in 0..settings.query_tries {
-        let asked = Asked::new(zone, RrType::SOA);
+        let asked = question.anew();
         let patience = settings.query_timeout(attempt);
         match tokio::time::timeout(patience, ask_over_udp(primary, &asked, statistics)).await {
             Ok(Ok(answer)) => match read(&asked, &answer, false) {
@@ -127,7 +151,7 @@ pub async fn ask(
             }
         }
     }
-    let asked = Asked::new(zone, RrType::SOA);
+    let asked = question.anew();
     over_tcp(primary, &asked, settings, statistics).await.map_err(|error| match error {
         Failed::Tcp(tcp) => SerialError::Silent { udp, tcp },
         Failed::Answer(error) => error,
@@ -175,7 +199,7 @@ async fn over_tcp(
     asked: &Asked<'_>,
     settings: &XfrinSettings,
     statistics: &Statistics,
-) -> Result<Soa, Failed> {
+) -> Result<Version, Failed> {
     count(&statistics.soa_queries_tcp);
     let patience = settings.connect_timeout();
     let answer = match tokio::time::timeout(patience, ask_over_tcp(primary, asked, statistics)).await {
@@ -240,12 +264,13 @@ fn read(asked: &Asked<'_>, answer: &[u8], is_tcp: bool) -> Result<Said, SerialEr
 }
 
 fn soa(asked: &Asked<'_>, reader: &mut ResponseReader<'_>) -> Result<Said, SerialError> {
-    let mut scratch = Scratch::default();
+    let (mut scratch, mut soa, mut expires_in) = (Scratch::default(), None, None);
     while let Some(record) = reader.record(&mut scratch).map_err(SerialError::Malformed)? {
         let is_soa = record.rrtype == RrType::SOA && record.class == Class::IN && record.owner == asked.zone;
         if is_soa && record.section == Section::Answer {
-            return Soa::read(record.rdata).map(Said::Soa).ok_or(SerialError::NoSoa);
+            soa = soa.or(Some(Soa::read(record.rdata).ok_or(SerialError::NoSoa)?));
         }
+        expires_in = expires_in.or(expire_option(&record));
     }
-    Err(SerialError::NoSoa)
+    soa.map(|soa| Said::Soa(Version { soa, expires_in })).ok_or(SerialError::NoSoa)
 }

@@ -1,10 +1,12 @@
 //! What an operator can set.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_service::{Refusal, Settings};
+use tenon_wire::Name;
 
 /// Settings of who transfers zones in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +19,12 @@ pub struct XfrinSettings {
     /// Transfers at a time from one address.
     #[schemars(range(min = 1, max = 256))]
     pub transfers_per_primary: u32,
+    /// What to ask primaries for, unless `zones` says otherwise: what changed, and the whole zone where that does not work
+    /// (yes); always the whole zone (no); never the whole zone once there is a version of it (only).
+    pub request_ixfr: RequestIxfr,
+    /// Zones with settings of their own.
+    #[schemars(length(max = 200_000))]
+    pub zones: Vec<ZoneSettings>,
     /// Questions for a serial at a time; further ones wait.
     #[schemars(range(min = 1, max = 1000))]
     pub soa_queries: u32,
@@ -47,7 +55,38 @@ pub struct XfrinSettings {
     pub max_octets: u64,
 }
 
+/// Whether to ask for differences.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestIxfr {
+    /// Differences, and the whole zone where that does not work.
+    #[default]
+    Yes,
+    /// The whole zone.
+    No,
+    /// Differences only, once there is a version.
+    Only,
+}
+
+/// Settings of one zone; what is absent is as for all zones.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneSettings {
+    /// The zone's name.
+    #[schemars(length(max = 1024))]
+    pub name: String,
+    /// What to ask primaries for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_ixfr: Option<RequestIxfr>,
+}
+
 impl XfrinSettings {
+    /// What to ask the primaries of this zone for. Looks through the list: once for each transfer.
+    pub fn request_ixfr(&self, zone: &Name) -> RequestIxfr {
+        let own = self.zones.iter().find(|own| own.name.parse::<Name>().is_ok_and(|name| name == *zone));
+        own.and_then(|own| own.request_ixfr).unwrap_or(self.request_ixfr)
+    }
+
     /// Until an attempt to connect is given up.
     pub fn connect_timeout(&self) -> Duration {
         Duration::from_secs(self.connect_timeout_s.into())
@@ -74,6 +113,8 @@ impl Default for XfrinSettings {
         Self {
             transfers_in: 10,
             transfers_per_primary: 5,
+            request_ixfr: RequestIxfr::Yes,
+            zones: Vec::new(),
             soa_queries: 100,
             jobs: 20_000,
             query_timeout_ms: 1500,
@@ -97,6 +138,16 @@ impl Settings for XfrinSettings {
                 "transfers_per_primary: lowered to {}, as there are no more transfers_in",
                 self.transfers_in
             ));
+        }
+        let mut known = HashSet::with_capacity(self.zones.len());
+        for (index, zone) in self.zones.iter().enumerate() {
+            let option = format!("zones/{index}/name");
+            let name: Name = zone.name.parse().map_err(|error| {
+                Refusal::new(&option, format!("{:?} is no zone's name: {error}", zone.name))
+            })?;
+            if !known.insert(name) {
+                return Err(Refusal::new(option, format!("{} is there twice", zone.name)));
+            }
         }
         if self.total_timeout_s < self.idle_timeout_s {
             let reason =
@@ -122,6 +173,20 @@ mod tests {
         assert_eq!(notes.len(), 1);
         let short = XfrinSettings { total_timeout_s: 30, ..defaults };
         assert_eq!(short.check(&mut notes).unwrap_err().option, "total_timeout_s");
+    }
+
+    #[test]
+    fn a_zone_has_one_entry_and_its_own_way() {
+        let settings: XfrinSettings = serde_json::from_str(
+            r#"{"request_ixfr": "only", "zones": [{"name": "a.test", "request_ixfr": "no"}, {"name": "b.test"}]}"#,
+        )
+        .unwrap();
+        let asked = |zone: &str| settings.request_ixfr(&zone.parse().unwrap());
+        assert_eq!(asked("A.test."), RequestIxfr::No);
+        assert_eq!((asked("b.test."), asked("c.test.")), (RequestIxfr::Only, RequestIxfr::Only));
+        let twice = ["a.test", "A.test."].map(|name| ZoneSettings { name: name.into(), request_ixfr: None });
+        let twice = XfrinSettings { zones: twice.into(), ..XfrinSettings::default() };
+        assert_eq!(twice.check(&mut Vec::new()).unwrap_err().option, "zones/1/name");
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenon_datasrc::bulk::{self, Rrsets, SortedRecords};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_datasrc::{DataSource, Error, ZoneEntry};
+use tenon_datasrc::{DataSource, Edit, Error, ZoneEntry};
 use tenon_wire::rdata::Soa;
-use tenon_wire::{NameRef, RrType};
+use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{Problem, Severity, ZoneChecker};
 
+use crate::incoming::Difference;
 use crate::shared_sync::SharedSync;
 
 /// Below that many records, a second thread costs more than it saves.
@@ -20,6 +21,10 @@ const WORTH_A_THREAD: usize = 20_000;
 const LOOK_EVERY: u64 = 1024;
 /// Problems of a zone that are told one by one.
 const TOLD: usize = 3;
+/// Problems that a difference makes which are counted.
+const MOST_ERRORS: usize = 1000;
+/// Records of a difference that is taken in as one: others wait for their turn to write meanwhile.
+const MOST_CHANGES: usize = 250_000;
 
 /// Why a zone that came as a whole was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,19 @@ pub enum StoreError {
         /// The first ones.
         first: String,
     },
+    /// A difference does not fit what is stored.
+    #[error("the difference does not fit the stored version: {owner} {rrtype} {}", if *.is_added { "is there already" } else { "is not there" })]
+    Mismatch {
+        /// Where.
+        owner: Name,
+        /// Which type.
+        rrtype: RrType,
+        /// A record that should have come; else one that should have gone.
+        is_added: bool,
+    },
+    /// A difference that cannot be taken in as one.
+    #[error("{0}")]
+    NotAsDifference(&'static str),
     /// It was asked to give up.
     #[error("given up on request")]
     Cancelled,
@@ -167,6 +185,56 @@ impl Store {
                 _ => Err(StoreError::Cancelled),
             }
         })
+    }
+
+    /// Tries a difference on the stored version, checks what it touches, and makes the outcome the current version.
+    /// Whatever fails leaves the version before.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn put_difference(
+        &self,
+        zone: NameRef<'_>,
+        difference: &Difference,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<ZoneEntry, StoreError> {
+        if difference.count() > MOST_CHANGES {
+            return Err(StoreError::NotAsDifference("it changes more records than one transaction should"));
+        }
+        let source = self.open()?;
+        let mut change = source.change(zone)?;
+        if change.before().serial != difference.from_serial {
+            return Err(StoreError::NotAsDifference("the stored version changed meanwhile"));
+        }
+        let mut edit = Edit::new(&source, change.before().clone());
+        for (number, record) in difference.changes().enumerate() {
+            if (number as u64).is_multiple_of(LOOK_EVERY) && stop() {
+                return Err(StoreError::Cancelled);
+            }
+            let (owner, rrtype, is_added) = (record.owner, record.rrtype, record.is_added);
+            let fits = if is_added {
+                edit.add(owner, rrtype, record.ttl, record.rdata)?
+            } else {
+                edit.delete(owner, rrtype, record.rdata)?
+            };
+            if !fits {
+                return Err(StoreError::Mismatch { owner: owner.to_name(), rrtype, is_added });
+            }
+        }
+        let check = edit.check(MOST_ERRORS)?;
+        if !check.errors.is_empty() {
+            let told: Vec<String> = check.errors.iter().take(TOLD).map(ToString::to_string).collect();
+            return Err(StoreError::Zone { errors: check.errors.len() as u64, first: told.join("; ") });
+        }
+        if check.is_uncertain {
+            return Err(StoreError::NotAsDifference(
+                "a DNAME record came above names, which only a whole zone tells",
+            ));
+        }
+        edit.apply(&mut *change)?;
+        let entry = change.commit_unsynced()?;
+        self.sync.wait(|| source.sync())?;
+        Ok(entry)
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tenon_datasrc::ZoneEntry;
 use tenon_service::jobs::OpenJob;
+use tenon_wire::message::Rcode;
 use tenon_wire::rdata::Soa;
 use tenon_wire::serial::is_newer;
 use tenon_wire::{Name, RrType};
 
-use crate::axfr::{Axfr, AxfrError, Limits, Received, Transferred};
 use crate::connection::{Connection, ConnectionError, Patience};
+use crate::incoming::{Came, Incoming, IncomingError, Limits, Received};
 use crate::primary::{Asked, NoAnswer};
+use crate::serial::Version;
 use crate::settings::XfrinSettings;
 use crate::statistics::{Going, Statistics, add, count};
 use crate::store::{Checked, Store, StoreError};
@@ -24,8 +27,12 @@ const NOTE_EVERY: u64 = 64;
 pub struct Transfer {
     /// The zone.
     pub zone: Name,
-    /// Serial of the stored version, which the new one must come after; none to take whatever comes.
-    pub newer_than: Option<u32>,
+    /// The SOA of the stored version, which the new one must come after; none to take whatever comes.
+    pub newer_than: Option<Soa>,
+    /// Ask for what changed since that version.
+    pub for_changes: bool,
+    /// Ask by EDNS for how long the zone may still be answered.
+    pub edns: bool,
     /// Whom to tell how far it is, and who says whether to give up.
     pub job: Arc<OpenJob>,
     /// Where the zone goes.
@@ -47,8 +54,21 @@ pub struct Stored {
     pub received: Received,
     /// What the check of the whole zone has to say.
     pub checked: Checked,
+    /// For how many seconds it may be answered, if the primary says so (RFC 7314).
+    pub expires_in: Option<u32>,
+    /// It came as a difference.
+    pub is_difference: bool,
     /// How long it took until all was received, and until it was stored.
     pub times: [Duration; 2],
+}
+
+/// What a transfer came to.
+#[derive(Debug)]
+pub enum Brought {
+    /// A new version.
+    Stored(Box<Stored>),
+    /// The primary has nothing newer than this.
+    Current(Version),
 }
 
 /// Why nothing was brought in from a primary.
@@ -68,7 +88,7 @@ pub enum TransferError {
     Connection(#[from] ConnectionError),
     /// What came is no transfer.
     #[error(transparent)]
-    Axfr(#[from] AxfrError),
+    Incoming(#[from] IncomingError),
     /// What came is not newer.
     #[error("it sent serial {serial}, which does not come after {stored}, which is stored (RFC 1982)")]
     NotNewer {
@@ -93,54 +113,81 @@ impl Transfer {
     ///
     /// # Errors
     /// See [`TransferError`]; the version before stays, and nothing of the new one.
-    pub fn run(&self, stream: std::net::TcpStream) -> Result<Stored, TransferError> {
+    pub fn run(&self, stream: std::net::TcpStream) -> Result<Brought, TransferError> {
         let _running = Going::begin(&self.statistics.axfr_running);
         let began = Instant::now();
-        let (transferred, received) = self.receive(stream)?;
+        let (came, received, expires_in) = self.receive(stream)?;
         let receiving = began.elapsed();
-        let (serial, records) = (transferred.soa.serial, transferred.records.count() as u64);
-        if let Some(stored) = self.newer_than
-            && !is_newer(serial, stored)
-        {
-            return Err(TransferError::NotNewer { serial, stored });
-        }
-        self.job.enter("storing", "records", records);
-        let (entry, checked) =
-            self.store.put(&transferred.records, &|written| self.job.set_done(written), &|| {
-                self.job.is_cancelled()
-            })?;
-        let soa = transferred.soa;
-        Ok(Stored { entry, soa, received, checked, times: [receiving, began.elapsed()] })
+        let is_cancelled = || self.job.is_cancelled();
+        let (entry, soa, checked, is_difference) = match came {
+            Came::Current(soa) => return Ok(Brought::Current(Version { soa, expires_in })),
+            Came::Zone(zone) => {
+                self.must_be_newer(zone.soa.serial)?;
+                count_if(&self.statistics.ixfr_answered_whole, self.for_changes);
+                self.job.enter("storing", "records", zone.records.count() as u64);
+                let progress = |written| self.job.set_done(written);
+                let (entry, checked) = self.store.put(&zone.records, &progress, &is_cancelled)?;
+                (entry, zone.soa, checked, false)
+            }
+            Came::Difference(difference) => {
+                self.job.enter("storing", "records", difference.count() as u64);
+                let entry = self.store.put_difference(self.zone.as_ref(), &difference, &is_cancelled)?;
+                (entry, difference.soa, Checked::default(), true)
+            }
+        };
+        let times = [receiving, began.elapsed()];
+        let stored = Stored { entry, soa, received, checked, expires_in, is_difference, times };
+        Ok(Brought::Stored(Box::new(stored)))
     }
 
-    fn receive(&self, stream: std::net::TcpStream) -> Result<(Transferred, Received), TransferError> {
+    fn must_be_newer(&self, serial: u32) -> Result<(), TransferError> {
+        match self.newer_than {
+            Some(Soa { serial: stored, .. }) if !is_newer(serial, stored) => {
+                Err(TransferError::NotNewer { serial, stored })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receive(&self, stream: std::net::TcpStream) -> Result<(Came, Received, Option<u32>), TransferError> {
         let limits = Limits { records: self.settings.max_records, octets: self.settings.max_octets };
         let patience = Patience { idle: self.settings.idle_timeout(), total: self.settings.total_timeout() };
-        let asked = Asked::new(self.zone.as_ref(), RrType::AXFR);
+        let have = self.newer_than.filter(|_| self.for_changes);
+        let asked = match have {
+            Some(have) => Asked::for_changes(self.zone.as_ref(), have),
+            None => Asked::new(self.zone.as_ref(), RrType::AXFR),
+        };
+        let asked = if self.edns { asked } else { asked.without_edns() };
         let is_cancelled = || self.job.is_cancelled();
-        let mut axfr = Axfr::new(asked, limits);
+        let mut incoming = Incoming::new(asked, have.map(|have| have.serial), limits);
         let receive = || -> Result<(), TransferError> {
             let mut connection =
                 Connection::new(stream, patience, &is_cancelled).map_err(TransferError::Connect)?;
             self.job.enter("receiving", "octets", 0);
             connection.send(&asked.message())?;
-            while !axfr.take(connection.receive()?)? {
-                if axfr.received.messages.is_multiple_of(NOTE_EVERY) {
-                    self.job.set_done(axfr.received.octets);
+            while !incoming.take(connection.receive()?)? {
+                let received = incoming.received();
+                if received.messages.is_multiple_of(NOTE_EVERY) {
+                    self.job.set_done(received.octets);
                 }
             }
             Ok(())
         };
         let outcome = receive();
-        let (statistics, received) = (&self.statistics, axfr.received);
+        let (statistics, received) = (&self.statistics, incoming.received());
         count(&statistics.tcp_closed);
         add(&statistics.octets_received, received.octets);
         add(&statistics.messages_received, received.messages);
         add(&statistics.records_received, received.records);
         add(&statistics.records_ignored, received.ignored);
         outcome?;
-        Ok((axfr.finish()?, received))
+        let expires_in = incoming.expires_in;
+        Ok((incoming.finish()?, received, expires_in))
     }
+}
+
+fn count_if(counter: &AtomicU64, counts: bool) {
+    add(counter, counts.into());
 }
 
 impl TransferError {
@@ -157,15 +204,34 @@ impl TransferError {
         )
     }
 
-    /// Counts it by its kind.
-    pub fn count(&self, statistics: &Statistics) {
+    /// Whether the whole zone may be had where a difference could not: not where nothing came at all, or in no time.
+    pub fn may_be_had_whole(&self) -> bool {
+        match self {
+            Self::Connection(ConnectionError::Closed | ConnectionError::Receive(_)) | Self::Incoming(_) => {
+                true
+            }
+            Self::Store(error) => matches!(
+                error,
+                StoreError::Zone { .. } | StoreError::Mismatch { .. } | StoreError::NotAsDifference(_)
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether the primary may not know EDNS, which it was asked by.
+    pub fn may_not_know_edns(&self) -> bool {
+        matches!(self, Self::Incoming(IncomingError::Refused(Rcode::FORMERR | Rcode::NOTIMP)))
+    }
+
+    /// Counts it by its kind. `is_last`: nothing else is tried in its place.
+    pub fn count(&self, statistics: &Statistics, is_last: bool) {
         if self.is_cancelled() {
             return count(&statistics.transfers_cancelled);
         }
         if matches!(self, Self::PassedOver) {
             return;
         }
-        count(&statistics.transfers_failed);
+        add(&statistics.transfers_failed, is_last.into());
         match self {
             Self::Connection(error) => match error {
                 ConnectionError::Idle(_) => count(&statistics.idle_timeouts),
@@ -176,27 +242,31 @@ impl TransferError {
                 }
                 ConnectionError::Cancelled => {}
             },
-            Self::Axfr(error) => match error {
-                AxfrError::Refused(_) => count(&statistics.refused_by_primary),
-                AxfrError::Records { .. } => count(&statistics.record_limits),
-                AxfrError::Octets { .. } => count(&statistics.octet_limits),
-                AxfrError::NoAnswer(NoAnswer::Malformed(_))
-                | AxfrError::NoAnswer(_)
-                | AxfrError::Malformed { .. }
-                | AxfrError::Truncated { .. } => count(&statistics.refused_malformed),
-                AxfrError::NoSoaFirst { .. }
-                | AxfrError::BadSoa
-                | AxfrError::SoaChanged { .. }
-                | AxfrError::BehindEnd
-                | AxfrError::Class { .. }
-                | AxfrError::MetaType { .. }
-                | AxfrError::Empty => count(&statistics.refused_records),
-                AxfrError::Memory => {}
+            Self::Incoming(error) => match error {
+                IncomingError::Refused(_) => count(&statistics.refused_by_primary),
+                IncomingError::Records { .. } => count(&statistics.record_limits),
+                IncomingError::Octets { .. } => count(&statistics.octet_limits),
+                IncomingError::NoAnswer(NoAnswer::Malformed(_))
+                | IncomingError::NoAnswer(_)
+                | IncomingError::Malformed { .. }
+                | IncomingError::Truncated { .. } => count(&statistics.refused_malformed),
+                IncomingError::NoSoaFirst { .. }
+                | IncomingError::BadSoa
+                | IncomingError::SoaChanged { .. }
+                | IncomingError::BehindEnd
+                | IncomingError::Class { .. }
+                | IncomingError::MetaType { .. }
+                | IncomingError::OtherStart { .. }
+                | IncomingError::Gap { .. }
+                | IncomingError::Astray { .. }
+                | IncomingError::Empty => count(&statistics.refused_records),
+                IncomingError::Memory => {}
             },
             Self::NotNewer { .. } => count(&statistics.refused_records),
             Self::Store(StoreError::Zone { .. }) => count(&statistics.refused_zone),
+            Self::Store(StoreError::Mismatch { .. }) => count(&statistics.ixfr_mismatches),
             Self::Store(StoreError::Store(_)) => count(&statistics.store_failed),
-            Self::Store(StoreError::Cancelled | StoreError::Check)
+            Self::Store(StoreError::Cancelled | StoreError::Check | StoreError::NotAsDifference(_))
             | Self::Connect(_)
             | Self::ConnectLate(_)
             | Self::PassedOver

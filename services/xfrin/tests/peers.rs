@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Bench, text};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tenon_bus::JobState;
 
@@ -90,6 +91,28 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Gives it a new version of a zone and waits until it serves that.
+    fn change(&self, zone: &Zone, serial: u32) {
+        let (path, started) = (self._directory.path().join(format!("{}zone", zone.0)), Instant::now());
+        fs::write(&path, &zone.1).unwrap();
+        // Some look at the time of change, in seconds.
+        let later = std::time::SystemTime::now() + Duration::from_secs(u64::from(serial) * 2);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+        let reload = || kill_process(Pid::from_child(&self.process), Signal::HUP).unwrap();
+        reload();
+        let mut asked = 0;
+        while !self.dig(&format!("{} SOA +short +norecurse", zone.0)).contains(&format!(" {serial} ")) {
+            assert!(started.elapsed() < START_PATIENCE, "{} does not take serial {serial}", self.kind);
+            std::thread::sleep(Duration::from_millis(20));
+            asked += 1;
+            if asked % 100 == 0 {
+                reload();
+            }
+        }
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.process.kill();
@@ -120,7 +143,8 @@ fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(St
             "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n\
              database:\n  storage: {directory}\n\
              acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
-             template:\n  - id: default\n    acl: all\n    journal-content: none\n    zonefile-sync: -1\nzone:\n"
+             template:\n  - id: default\n    acl: all\n    journal-content: changes\n    \
+             zonefile-load: difference\n    zonefile-sync: -1\nzone:\n"
         ),
         "nsd" => format!(
             "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  server-count: 1\n  pidfile: \"\"\n  \
@@ -131,7 +155,7 @@ fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(St
         _ => format!(
             "options {{ directory \"{directory}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
              pid-file none; session-keyfile \"{directory}/session.key\"; recursion no; allow-transfer {{ any; }}; \
-             notify no; transfers-out 100; tcp-clients 500; }};\ncontrols {{ }};\n"
+             notify no; transfers-out 100; tcp-clients 500; ixfr-from-differences yes; }};\ncontrols {{ }};\n"
         ),
     };
     for (zone, path) in zones {
@@ -140,7 +164,8 @@ fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(St
             "knotd" => writeln!(text, "  - domain: {zone}\n    file: {path}"),
             "nsd" => writeln!(
                 text,
-                "zone:\n  name: \"{zone}\"\n  zonefile: \"{path}\"\n  provide-xfr: 127.0.0.1 NOKEY"
+                "zone:\n  name: \"{zone}\"\n  zonefile: \"{path}\"\n  provide-xfr: 127.0.0.1 NOKEY\n  \
+                 store-ixfr: yes\n  create-ixfr: yes"
             ),
             _ => writeln!(text, "zone \"{zone}\" {{ type primary; file \"{path}\"; }};"),
         };
@@ -251,4 +276,88 @@ async fn a_thousand_small_zones_at_once_from_each() {
         assert_eq!(bench.records("z77.test."), peer.records("z77.test."), "{kind}");
         assert_eq!(bench.serial("z999.test."), Some(1000));
     }
+}
+
+/// Random numbers that anybody can have again (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A zone of so many lines at random, some of which change with each version.
+fn edited(lines: &[(u64, u64, u64)], serial: u32) -> Zone {
+    let mut text = format!(
+        "$ORIGIN edit.test.\n@ 300 SOA ns admin {serial} 7200 3600 1209600 300\n@ 300 NS ns\nns 300 A 192.0.2.1\n"
+    );
+    for (owner, kind, value) in lines {
+        let ttl = 300 + (owner + value / 32) % 2 * 300;
+        let _ = match kind {
+            0 => writeln!(text, "n{owner} {ttl} A 192.0.2.{}", value % 8),
+            1 => writeln!(text, "n{owner} {ttl} TXT \"value {}\"", value % 8),
+            2 => writeln!(text, "d{owner} {ttl} NS ns{}.d{owner}", value % 8),
+            3 => writeln!(text, "a.b.n{owner} {ttl} MX {} n{owner}", value % 8),
+            _ => writeln!(text, "*.w{owner} {ttl} TYPE65280 \\# 1 0{}", value % 8),
+        };
+    }
+    ("edit.test.".to_owned(), text)
+}
+
+/// Version after version, each compared record for record.
+async fn random_edits(kind: &'static str) {
+    const VERSIONS: u32 = 12;
+    let seed = std::env::var("TENON_SEED").map_or(20_261_123, |seed| seed.parse().unwrap());
+    println!("{kind}: TENON_SEED={seed}");
+    let mut dice = Dice(seed);
+    // All records of a set have one TTL, as it comes from owner and value: peers mend others in ways of their own.
+    let mut lines: std::collections::BTreeMap<(u64, u64), u64> = std::collections::BTreeMap::new();
+    let mut edit = |lines: &mut std::collections::BTreeMap<(u64, u64), u64>, count: u64| {
+        for _ in 0..count {
+            let place = (dice.below(60), dice.below(5));
+            match dice.below(3) {
+                0 => lines.remove(&place),
+                _ => lines.insert(place, dice.below(64)),
+            };
+        }
+    };
+    let zone = |lines: &std::collections::BTreeMap<(u64, u64), u64>, serial| {
+        let lines: Vec<_> = lines.iter().map(|(place, value)| (place.0, place.1, *value)).collect();
+        edited(&lines, serial)
+    };
+    edit(&mut lines, 300);
+    let bench = Bench::start(json!({})).await;
+    let Some(peer) = Peer::start(kind, &[zone(&lines, 1)]) else { return };
+    assert_eq!(text(&bench.refresh("edit.test.", &[peer.address]).await, "outcome"), "transferred", "{kind}");
+    for serial in 2..=VERSIONS {
+        edit(&mut lines, 1 + u64::from(serial) * 2 % 11);
+        peer.change(&zone(&lines, serial), serial);
+        let status = bench.refresh("edit.test.", &[peer.address]).await;
+        assert_eq!(text(&status, "serial"), serial.to_string(), "{kind}: {status:?}");
+        let (stored, served) = (bench.records("edit.test."), peer.records("edit.test."));
+        let differs = stored.iter().zip(&served).find(|(stored, served)| stored != served);
+        assert_eq!((differs, stored.len()), (None, served.len()), "{kind}, serial {serial}");
+    }
+    let counters = bench.counters().await;
+    println!("{kind}: {} of {} versions came as differences", counters["ixfr_done"], VERSIONS - 1);
+    assert!(counters["ixfr_done"] >= 3 && counters["ixfr_failed"] == 0, "{kind}: {counters:?}");
+}
+
+#[tokio::test]
+async fn random_edits_from_knot() {
+    random_edits("knotd").await;
+}
+
+#[tokio::test]
+async fn random_edits_from_nsd() {
+    random_edits("nsd").await;
+}
+
+#[tokio::test]
+async fn random_edits_from_bind() {
+    random_edits("named").await;
 }

@@ -19,7 +19,7 @@ use crate::zones::Row;
 /// Marks the file (`PRAGMA application_id`): "Tnzm".
 const APPLICATION_ID: i64 = 0x546e_7a6d;
 /// Format of the schema, in `PRAGMA user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS zones (
@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS zones (
     failures INTEGER NOT NULL,
     reason TEXT NOT NULL,               -- why the last look failed
     primary_asked TEXT NOT NULL,        -- who answered last
-    notified_usec INTEGER, notify_peer TEXT, notify_serial INTEGER  -- the last NOTIFY
+    notified_usec INTEGER, notify_peer TEXT, notify_serial INTEGER, -- the last NOTIFY
+    granted_usec INTEGER                -- for how long after refreshed_usec its primary may answer it; NULL: it did not say
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS members (
     name TEXT NOT NULL PRIMARY KEY,     -- a zone that is here because a catalog lists it
@@ -128,7 +129,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<Result<(), String>> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, format) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables > 0 && (application, format) != (APPLICATION_ID, FORMAT) {
+    let is_known = application == APPLICATION_ID && (1..=FORMAT).contains(&format);
+    if tables > 0 && !is_known {
         return Ok(Err(format!(
             "not a state file of format {FORMAT}, but of {format} (application {application})"
         )));
@@ -138,6 +140,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<Result<(), String>> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", FORMAT)?;
     connection.execute_batch(SCHEMA)?;
+    if tables > 0 && format < 2 {
+        connection.execute_batch("ALTER TABLE zones ADD COLUMN granted_usec INTEGER")?;
+    }
     Ok(Ok(()))
 }
 
@@ -181,6 +186,7 @@ fn read_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     zone.reason = row.get("reason")?;
     zone.primary = row.get("primary_asked")?;
     zone.notified = notified;
+    zone.granted = row.get("granted_usec")?;
     Ok(Row::Managed(Box::new(zone)))
 }
 
@@ -219,7 +225,7 @@ fn write_row(
 ) -> rusqlite::Result<()> {
     let unmanaged = |state: &str| {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO zones VALUES (?1, ?2, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, 0, '', '', NULL, NULL, NULL)")?
+            .prepare_cached("INSERT OR REPLACE INTO zones VALUES (?1, ?2, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, 0, '', '', NULL, NULL, NULL, NULL)")?
             .execute(params![name, state])
     };
     match row {
@@ -244,7 +250,7 @@ fn write_zone(
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO zones \
-             VALUES (?1, 'managed', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             VALUES (?1, 'managed', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             name,
@@ -263,6 +269,7 @@ fn write_zone(
             zone.notified.as_ref().map(|notified| wall(notified.at)),
             zone.notified.as_ref().map(|notified| notified.peer.to_string()),
             zone.notified.as_ref().and_then(|notified| notified.serial),
+            zone.granted,
         ])?;
     Ok(())
 }
@@ -280,6 +287,7 @@ mod tests {
         zone.reason = "why".into();
         zone.primary = "192.0.2.1@53".into();
         zone.is_expired = true;
+        zone.granted = Some(77);
         zone.notified = Some(Notified { at: 11, peer: "::1".parse().unwrap(), serial: Some(3) });
         zone
     }
@@ -310,6 +318,24 @@ mod tests {
         assert_eq!((found.refreshed, found.next, found.failing_since), (107, 108, Some(110)));
         assert_eq!((found.stored, &found.notified.as_ref().unwrap().serial), (zone().stored, &Some(3)));
         assert_eq!((found.is_expired, found.reason.as_str(), found.added), (true, "why", 105));
+        assert_eq!(found.granted, Some(77), "a length of time, not a point in it");
+    }
+
+    #[test]
+    fn a_file_of_the_first_format_is_taken_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.sqlite");
+        let rows = [("a.".parse::<Name>().unwrap(), Row::Managed(Box::new(zone())))];
+        StateFile::open(&path).unwrap().0.write(&rows, &|time| time).unwrap();
+        let older = Connection::open(&path).unwrap();
+        older.execute_batch("ALTER TABLE zones DROP COLUMN granted_usec; PRAGMA user_version = 1").unwrap();
+        drop(older);
+        for _ in 0..2 {
+            let (mut file, found) = StateFile::open(&path).unwrap();
+            let [(_, Row::Managed(found))] = &found[..] else { panic!("{found:?}") };
+            assert_eq!((found.refreshed, found.failures, found.granted), (7, 9, None));
+            file.write(&[("b.".parse::<Name>().unwrap(), Row::Gone)], &|time| time).unwrap();
+        }
     }
 
     #[test]
@@ -327,6 +353,6 @@ mod tests {
         }
         let other = Connection::open(&path).unwrap();
         other.execute_batch("CREATE TABLE other (x)").unwrap();
-        assert!(StateFile::open(&path).unwrap_err().to_string().contains("format 1"));
+        assert!(StateFile::open(&path).unwrap_err().to_string().contains("format 2"));
     }
 }

@@ -17,6 +17,8 @@ pub struct Zone {
     pub added: u64,
     /// When a primary last confirmed that what is stored is the newest; 0 for never.
     pub refreshed: u64,
+    /// For how long, from then on, the primary said that it may be answered (RFC 7314); none when it did not.
+    pub granted: Option<u64>,
     /// When it is to be looked at next.
     pub next: u64,
     /// Since when all looks failed.
@@ -124,6 +126,7 @@ impl Zone {
             stored: None,
             added: now,
             refreshed: 0,
+            granted: None,
             next: now,
             failing_since: None,
             failures: 0,

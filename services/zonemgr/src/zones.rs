@@ -166,7 +166,10 @@ impl Zones {
     /// When a zone expires; none without data.
     #[must_use]
     pub fn expires(&self, zone: &Zone) -> Option<u64> {
-        Some(zone.refreshed.saturating_add(self.settings.expire_after(zone.times()?)))
+        let longest = self.settings.expire_after(zone.times()?);
+        let shortest = u64::from(self.settings.lowerbound_expire_s) * 1_000_000;
+        let granted = zone.granted.map_or(longest, |granted| granted.max(shortest).min(longest));
+        Some(zone.refreshed.saturating_add(granted))
     }
 
     /// When next there is something to do: an expiry, or a look if `may_look`.

@@ -97,6 +97,69 @@ fn knot_nsd_and_bind_as_secondaries_follow_every_change() {
     assert!(counter(&machine, "transfers_done") > 0 && counter(&machine, "notifies_acknowledged") > 0);
 }
 
+/// Random numbers that anybody can have again (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A zone of hosts, some of which differ from version to version: number, value.
+fn edited(hosts: &std::collections::BTreeMap<u64, u64>, serial: u32) -> String {
+    let mut text = format!(
+        "$ORIGIN edit.test.\n@ 300 SOA ns admin {serial} 7200 3600 1209600 300\n@ 300 NS ns\nns 300 A 192.0.2.1\n"
+    );
+    for (host, value) in hosts {
+        text += &match host % 4 {
+            0 => format!("h{host} {} A 192.0.2.{value}\n", 300 + value % 2 * 300),
+            1 => format!("h{host} 300 MX {value} h{value}\nh{host} 300 MX 1 mail\n"),
+            2 => format!("d{host} 300 NS ns.d{host}\nns.d{host} 300 A 192.0.2.{value}\n"),
+            _ => format!("a.b.h{host} 300 TXT \"{value}\"\n"),
+        };
+    }
+    text
+}
+
+#[test]
+fn random_edits_reach_every_secondary_as_they_were_made() {
+    const VERSIONS: u32 = 8;
+    let seed = std::env::var("TENON_SEED").map_or(20_261_124, |seed| seed.parse().unwrap());
+    println!("TENON_SEED={seed}");
+    let (machine, mut dice) = (Machine::start(), Dice(seed));
+    let mut hosts: std::collections::BTreeMap<u64, u64> =
+        (0..200).map(|host| (host, dice.below(200))).collect();
+    load(&machine, "edit.test", &edited(&hosts, 1));
+    let secondaries: Vec<Secondary<'_>> =
+        Kind::ALL.into_iter().filter_map(|kind| machine.secondary(kind, &["edit.test"])).collect();
+    let target =
+        |secondary: &Secondary<'_>| format!("{{\"address\": \"127.0.0.1\", \"port\": {}}}", secondary.port());
+    set(
+        &machine,
+        "also_notify",
+        &format!("[{}]", secondaries.iter().map(target).collect::<Vec<_>>().join(", ")),
+    );
+    compare(&machine, &["edit.test"], &secondaries, 1);
+    for serial in 2..=VERSIONS {
+        for _ in 0..1 + dice.below(20) {
+            let host = dice.below(250);
+            match dice.below(3) {
+                0 => hosts.remove(&host),
+                _ => hosts.insert(host, dice.below(200)),
+            };
+        }
+        load(&machine, "edit.test", &edited(&hosts, serial));
+        compare(&machine, &["edit.test"], &secondaries, serial);
+    }
+    let differences = counter(&machine, "ixfr_differences");
+    println!("{differences} transfers were differences");
+    assert!(differences >= secondaries.len() as u64 * u64::from(VERSIONS - 1) / 2, "{differences}");
+}
+
 fn compare(machine: &Machine, names: &[&str], secondaries: &[Secondary<'_>], serial: u32) {
     for name in names {
         let ours = fingerprint(machine, name, 53);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tenon_bus::ZoneEvent;
 use tenon_service::jobs::OpenJob;
+use tenon_wire::rdata::Soa;
 use tenon_wire::serial::is_newer;
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
@@ -13,10 +14,20 @@ use super::{Order, Xfrin};
 use crate::messages;
 use crate::primary::Primary;
 use crate::report::{End, Report};
-use crate::serial;
+use crate::serial::{self, Version};
+use crate::settings::RequestIxfr;
 use crate::statistics::{Going, by_family, count, set};
 use crate::store::StoredZone;
-use crate::transfer::{Stored, Transfer, TransferError};
+use crate::transfer::{Brought, Stored, Transfer, TransferError};
+
+/// How a transfer is asked for.
+#[derive(Clone, Copy)]
+struct How {
+    /// For what changed.
+    for_changes: bool,
+    /// By EDNS, which some do not know.
+    edns: bool,
+}
 
 /// What one primary came to.
 enum Tried {
@@ -24,6 +35,8 @@ enum Tried {
     NotNewer {
         /// Its serial, where that comes before ours.
         older: Option<u32>,
+        /// For how many seconds it may still be answered.
+        expires_in: Option<u32>,
     },
     /// Brought in.
     Stored(Box<Stored>),
@@ -56,8 +69,9 @@ impl Xfrin {
         let (mut missed_newer, mut current) = (false, None);
         for &primary in &order.primaries {
             match self.try_primary(job, order, primary, stored.as_ref()).await {
-                Tried::NotNewer { older } => {
+                Tried::NotNewer { older, expires_in } => {
                     current.get_or_insert(primary);
+                    report.expires_in = report.expires_in.max(expires_in.filter(|_| older.is_none()));
                     if let Some(older) = older {
                         report
                             .warnings
@@ -103,8 +117,8 @@ impl Xfrin {
         primary: Primary,
         stored: Option<&StoredZone>,
     ) -> Tried {
-        let newer_than = stored.filter(|_| !order.force).map(|stored| stored.soa.serial);
-        if let Some(ours) = newer_than {
+        let newer_than = stored.filter(|_| !order.force).map(|stored| stored.soa);
+        if let Some(Soa { serial: ours, .. }) = newer_than {
             let asked = tokio::select! {
                 asked = self.ask_serial(job, order, primary) => asked,
                 () = job.cancelled() => return Tried::Cancelled,
@@ -119,21 +133,25 @@ impl Xfrin {
                     self.tell_failure(order, primary, &reason);
                     return Tried::Failed { reason, is_newer: false };
                 }
-                Ok(theirs) if is_newer(theirs, ours) => {}
+                Ok(theirs) if is_newer(theirs.soa.serial, ours) => {}
                 Ok(theirs) => return self.not_newer(order, primary, theirs, ours),
             }
         }
-        match self.transfer(job, order, primary, newer_than).await {
-            Ok(stored) => {
+        match self.bring(job, order, primary, newer_than).await {
+            Ok(Brought::Stored(stored)) => {
                 self.silences.forget(primary);
-                Tried::Stored(Box::new(stored))
+                Tried::Stored(stored)
+            }
+            Ok(Brought::Current(theirs)) => {
+                let ours = newer_than.map_or(theirs.soa.serial, |soa| soa.serial);
+                self.not_newer(order, primary, theirs, ours)
             }
             Err(error) if error.is_cancelled() => {
-                error.count(&self.statistics);
+                error.count(&self.statistics, true);
                 Tried::Cancelled
             }
             Err(error) => {
-                error.count(&self.statistics);
+                error.count(&self.statistics, true);
                 let reason = error.to_string();
                 if matches!(error, TransferError::Connect(_) | TransferError::ConnectLate(_)) {
                     self.silences.note(primary);
@@ -161,20 +179,20 @@ impl Xfrin {
         job: &OpenJob,
         order: &Order,
         primary: Primary,
-    ) -> Result<u32, serial::SerialError> {
+    ) -> Result<Version, serial::SerialError> {
         let _place = Arc::clone(&self.queries).enter().await;
         if self.is_passed_over(order, primary) {
             return Err(serial::SerialError::PassedOver);
         }
         job.enter(&format!("asking {primary}"), "", 0);
         let _asking = Going::begin(&self.statistics.soa_queries_running);
-        let soa = serial::ask(primary, order.zone.as_ref(), &self.settings(), &self.statistics).await?;
-        Ok(soa.serial)
+        serial::ask(primary, order.zone.as_ref(), &self.settings(), &self.statistics).await
     }
 
-    fn not_newer(&self, order: &Order, primary: Primary, theirs: u32, ours: u32) -> Tried {
+    fn not_newer(&self, order: &Order, primary: Primary, version: Version, ours: u32) -> Tried {
+        let (theirs, expires_in) = (version.soa.serial, version.expires_in);
         if theirs == ours {
-            return Tried::NotNewer { older: None };
+            return Tried::NotNewer { older: None, expires_in };
         }
         let zone = &order.zone;
         count(&self.statistics.primaries_older);
@@ -186,7 +204,56 @@ impl Xfrin {
             stored_serial = ours,
             "zone {zone}: {primary} has serial {theirs}, which does not come after {ours}, which is stored"
         );
-        Tried::NotNewer { older: Some(theirs) }
+        Tried::NotNewer { older: Some(theirs), expires_in }
+    }
+
+    /// Differences where they are wanted and to be had, else the whole zone.
+    async fn bring(
+        &self,
+        job: &Arc<OpenJob>,
+        order: &Order,
+        primary: Primary,
+        newer_than: Option<Soa>,
+    ) -> Result<Brought, TransferError> {
+        let request = self.settings().request_ixfr(&order.zone);
+        if newer_than.is_none() || request == RequestIxfr::No {
+            return self.bring_whole(job, order, primary, newer_than, true).await;
+        }
+        match self.transfer(job, order, primary, newer_than, How { for_changes: true, edns: true }).await {
+            Err(error) if error.may_be_had_whole() => {
+                count(&self.statistics.ixfr_failed);
+                if request == RequestIxfr::Only {
+                    return Err(error);
+                }
+                error.count(&self.statistics, false);
+                let zone = &order.zone;
+                warn!(
+                    message_id = messages::NO_DIFFERENCE,
+                    zone = %zone,
+                    peer = %primary,
+                    reason = %error,
+                    "zone {zone}: no difference from {primary}: {error}; asking for the whole zone"
+                );
+                self.bring_whole(job, order, primary, newer_than, !error.may_not_know_edns()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn bring_whole(
+        &self,
+        job: &Arc<OpenJob>,
+        order: &Order,
+        primary: Primary,
+        newer_than: Option<Soa>,
+        edns: bool,
+    ) -> Result<Brought, TransferError> {
+        match self.transfer(job, order, primary, newer_than, How { for_changes: false, edns }).await {
+            Err(error) if edns && error.may_not_know_edns() => {
+                self.transfer(job, order, primary, newer_than, How { for_changes: false, edns: false }).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn transfer(
@@ -194,8 +261,9 @@ impl Xfrin {
         job: &Arc<OpenJob>,
         order: &Order,
         primary: Primary,
-        newer_than: Option<u32>,
-    ) -> Result<Stored, TransferError> {
+        newer_than: Option<Soa>,
+        how: How,
+    ) -> Result<Brought, TransferError> {
         let cancelled = || TransferError::Connection(crate::connection::ConnectionError::Cancelled);
         let settings = self.settings();
         if newer_than.is_some() {
@@ -209,7 +277,12 @@ impl Xfrin {
             return Err(TransferError::PassedOver);
         }
         job.enter(&format!("connecting to {primary}"), "", 0);
-        count(by_family(primary.0, &self.statistics.axfr_requests_ipv4, &self.statistics.axfr_requests_ipv6));
+        let statistics = &self.statistics;
+        count(if how.for_changes {
+            by_family(primary.0, &statistics.ixfr_requests_ipv4, &statistics.ixfr_requests_ipv6)
+        } else {
+            by_family(primary.0, &statistics.axfr_requests_ipv4, &statistics.axfr_requests_ipv6)
+        });
         let stream = tokio::select! {
             connected = serial::connect(primary, &self.statistics) => connected.map_err(TransferError::Connect)?,
             () = tokio::time::sleep(settings.connect_timeout()) => {
@@ -222,6 +295,8 @@ impl Xfrin {
         let transfer = Transfer {
             zone: order.zone.clone(),
             newer_than,
+            for_changes: how.for_changes,
+            edns: how.edns,
             job: Arc::clone(job),
             store: self.store.clone(),
             settings,
@@ -234,7 +309,7 @@ impl Xfrin {
         &self,
         transfer: Transfer,
         stream: std::net::TcpStream,
-    ) -> Result<Stored, TransferError> {
+    ) -> Result<Brought, TransferError> {
         let (sender, receiver) = oneshot::channel();
         let going_on = self.threads.begin();
         let work = move || {
@@ -260,13 +335,19 @@ impl Xfrin {
     }
 
     async fn take_over(&self, report: &mut Report, order: &Order, primary: Primary, stored: Stored) {
-        let Stored { entry, soa, received, checked, times } = stored;
+        let Stored { entry, soa, received, checked, expires_in, is_difference, times } = stored;
         let (zone, serial) = (&order.zone, entry.serial);
         let [receiving, all] = times.map(|time| time.as_secs_f64());
         self.judge_store(None);
         count(&self.statistics.transfers_done);
         let usec = u64::try_from(times[1].as_micros()).unwrap_or(u64::MAX);
-        set(&self.statistics.last_axfr_usec, usec);
+        let form = if is_difference { "differences" } else { "whole" };
+        if is_difference {
+            count(&self.statistics.ixfr_done);
+            set(&self.statistics.last_ixfr_usec, usec);
+        } else {
+            set(&self.statistics.last_axfr_usec, usec);
+        }
         info!(
             message_id = messages::TRANSFERRED,
             zone = %zone,
@@ -276,9 +357,10 @@ impl Xfrin {
             messages = received.messages,
             octets = received.octets,
             warnings = checked.warnings,
+            form,
             usec,
-            "zone {zone} serial {serial} transferred from {primary}: {} records, {} octets in {} messages, received in \
-             {receiving:.3} s, stored after {all:.3} s",
+            "zone {zone} serial {serial} transferred from {primary} ({form}): {} records, {} octets in {} messages, \
+             received in {receiving:.3} s, stored after {all:.3} s",
             entry.records, received.octets, received.messages
         );
         if received.ignored > 0 {
@@ -299,6 +381,7 @@ impl Xfrin {
                 checked.first()
             ));
         }
+        (report.is_difference, report.expires_in) = (is_difference, expires_in);
         report.end = End::Transferred;
         (report.soa, report.primary) = (Some(soa), Some(primary));
         (report.octets, report.records) = (received.octets, entry.records);

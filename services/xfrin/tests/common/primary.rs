@@ -102,16 +102,23 @@ fn serve(mut stream: TcpStream, over_tcp: &OverTcp) -> std::io::Result<()> {
 /// A query as a primary sees it.
 #[derive(Clone)]
 pub(crate) struct Query {
+    /// Its header and question.
     pub(crate) message: Vec<u8>,
     pub(crate) zone: Name,
     pub(crate) rrtype: RrType,
+    /// The serial of who asks for differences.
+    pub(crate) have: Option<u32>,
 }
 
 impl Query {
     pub(crate) fn read(message: &[u8]) -> Self {
         let (name, rest) = tenon_wire::NameRef::split_from(&message[12..]).unwrap();
         let rrtype = RrType(u16::from_be_bytes([rest[0], rest[1]]));
-        Self { message: message.to_vec(), zone: name.to_name(), rrtype }
+        let mut head = message[..message.len() - rest.len() + 4].to_vec();
+        head[6..12].fill(0);
+        let numbers = rest.get(4 + 14..4 + 18).filter(|_| message[9] == 1);
+        let have = numbers.map(|serial| u32::from_be_bytes(serial.try_into().unwrap()));
+        Self { message: head, zone: name.to_name(), rrtype, have }
     }
 
     /// An answer with these records in the answer section.
@@ -177,4 +184,20 @@ pub(crate) fn transfer(query: &Query, serial: u32, hosts: u32) -> Vec<Vec<u8>> {
     records.push(ns(zone));
     records.push(soa(zone, serial));
     records.chunks(100).map(|some| query.answer(some)).collect()
+}
+
+/// A transfer of differences: each step has a serial, hosts that go and hosts that come.
+pub(crate) fn differences(query: &Query, steps: &[(u32, &[u32], &[u32])]) -> Vec<u8> {
+    let (zone, mut at) = (&query.zone, query.have.unwrap());
+    let newest = steps.last().unwrap().0;
+    let mut records = vec![soa(zone, newest)];
+    for (serial, gone, come) in steps {
+        records.push(soa(zone, at));
+        records.extend(gone.iter().map(|number| host(zone, *number)));
+        records.push(soa(zone, *serial));
+        records.extend(come.iter().map(|number| host(zone, *number)));
+        at = *serial;
+    }
+    records.push(soa(zone, newest));
+    query.answer(&records)
 }

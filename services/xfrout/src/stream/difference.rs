@@ -57,7 +57,7 @@ impl<'a> Writer<'a, '_> {
             return Err(Fault("a record fits into no message").into());
         }
         self.owner.write(self.position(), &mut self.out);
-        self.out.extend_from_slice(&rest_of_head(record.rrtype, record.ttl));
+        self.out.extend_from_slice(&rest_of_head(record.rrtype, ttl(record)));
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0; 2]);
         self.compressed(apex, record);
@@ -88,5 +88,15 @@ impl<'a> Writer<'a, '_> {
             copied = place.end;
         }
         self.out.extend_from_slice(record.rdata.get(copied..).unwrap_or_default());
+    }
+}
+
+/// Its time to live. Signatures at one name are stored with one for all; each has that of what it covers (RFC 4034 section
+/// 3), which is the original one in its data.
+fn ttl(record: &ChangedRecord<'_>) -> u32 {
+    let original = record.rdata.get(4..).and_then(<[u8]>::first_chunk);
+    match original.filter(|_| record.rrtype == RrType::RRSIG) {
+        Some(original) => u32::from_be_bytes(*original),
+        None => record.ttl,
     }
 }

@@ -120,9 +120,11 @@ fn outcome(status: &JobStatus) -> Outcome {
     }
     let details = &status.details;
     let primary = details.get("primary").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let expires_in = details.get("expires_in").and_then(Value::as_u64);
+    let expires_in = expires_in.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     match (stored(details), details.get("outcome").and_then(Value::as_str)) {
-        (Some(stored), Some("current")) => Outcome::Current { stored, primary },
-        (Some(stored), _) => Outcome::Transferred { stored, primary },
+        (Some(stored), Some("current")) => Outcome::Current { stored, primary, expires_in },
+        (Some(stored), _) => Outcome::Transferred { stored, primary, expires_in },
         (None, _) => Outcome::Interrupted("tenon-xfrin did not say which version it stored".to_owned()),
     }
 }

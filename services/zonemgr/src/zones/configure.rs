@@ -199,6 +199,7 @@ impl Zones {
             None => 0,
         };
         zone.stored = version;
+        zone.granted = None;
         if version.is_none() {
             zone.is_expired = false;
         }

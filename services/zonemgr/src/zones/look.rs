@@ -33,6 +33,8 @@ pub enum Outcome {
         stored: Stored,
         /// Who said so.
         primary: String,
+        /// For how many seconds they may still answer it, if they said so (RFC 7314).
+        expires_in: Option<u32>,
     },
     /// A new version is stored.
     Transferred {
@@ -40,6 +42,8 @@ pub enum Outcome {
         stored: Stored,
         /// Who it is from.
         primary: String,
+        /// For how many seconds they may still answer it, if they said so (RFC 7314).
+        expires_in: Option<u32>,
     },
     /// No primary would do.
     Failed(String),
@@ -118,12 +122,17 @@ impl Zones {
         zone.looked = now;
         let again = zone.again.take();
         match outcome {
-            Outcome::Current { stored, primary } => {
+            Outcome::Current { stored, primary, expires_in } => {
                 count(&self.statistics.refreshes_current);
+                // What is known to hold for longer goes on to (RFC 7314 section 4).
+                let left = self.zones.get(&look.zone).and_then(|zone| self.expires(zone)).unwrap_or(0);
+                let granted = expires_in.map(|seconds| granted(seconds).max(left.saturating_sub(now)));
+                self.grant(&look.zone, granted);
                 self.succeeded(&look.zone, stored, primary, now);
             }
-            Outcome::Transferred { stored, primary } => {
+            Outcome::Transferred { stored, primary, expires_in } => {
                 count(&self.statistics.refreshes_transferred);
+                self.grant(&look.zone, expires_in.map(granted));
                 self.succeeded(&look.zone, stored, primary, now);
                 self.read_if_catalog(&look.zone);
             }
@@ -141,6 +150,12 @@ impl Zones {
         }
         self.dirty.insert(look.zone.clone());
         self.place(&look.zone);
+    }
+
+    fn grant(&mut self, name: &Name, granted: Option<u64>) {
+        if let Some(zone) = self.zones.get_mut(name) {
+            zone.granted = granted;
+        }
     }
 
     fn succeeded(&mut self, name: &Name, stored: Stored, primary: String, now: u64) {
@@ -222,4 +237,9 @@ impl Zones {
         zone.first = Some(again.peer);
         zone.next = zone.next.min(now.saturating_add(interval));
     }
+}
+
+/// Seconds that a primary grants, in microseconds.
+const fn granted(seconds: u32) -> u64 {
+    seconds as u64 * 1_000_000
 }

@@ -45,11 +45,19 @@ fn notice(zone: &str, peer: &str, serial: Option<u32>) -> Notice {
 }
 
 fn current(serial: u32) -> Outcome {
-    Outcome::Current { stored: Stored { serial, times: TIMES }, primary: "192.0.2.1@53".into() }
+    Outcome::Current {
+        stored: Stored { serial, times: TIMES },
+        primary: "192.0.2.1@53".into(),
+        expires_in: None,
+    }
 }
 
 fn transferred(serial: u32) -> Outcome {
-    Outcome::Transferred { stored: Stored { serial, times: TIMES }, primary: "192.0.2.1@53".into() }
+    Outcome::Transferred {
+        stored: Stored { serial, times: TIMES },
+        primary: "192.0.2.1@53".into(),
+        expires_in: None,
+    }
 }
 
 impl Bench {
@@ -491,4 +499,47 @@ fn many_zones_are_configured() {
 #[ignore = "a measurement; run with --release"]
 fn a_hundred_thousand_zones_are_configured_in_no_time() {
     println!("the same 100,000 zones again: {:?}", configure_many(100_000));
+}
+
+/// An outcome of a primary that says for how long it may still answer the zone.
+fn granting(outcome: Outcome, seconds: u32) -> Outcome {
+    let expires_in = Some(seconds);
+    match outcome {
+        Outcome::Current { stored, primary, .. } => Outcome::Current { stored, primary, expires_in },
+        Outcome::Transferred { stored, primary, .. } => Outcome::Transferred { stored, primary, expires_in },
+        other => other,
+    }
+}
+
+#[test]
+fn no_zone_is_answered_longer_than_its_primary_may() {
+    let mut bench = Bench::new(&["a."]);
+    let left = |bench: &Bench| (bench.zones.expires(bench.zone("a.")).unwrap() - bench.now) / SECOND;
+    bench.look(granting(transferred(1), 4000));
+    assert_eq!(left(&bench), 4000, "not the 10,000 of the SOA");
+    bench.pass(1000);
+    // Another secondary, which is further behind its own primary, takes nothing away (RFC 7314 section 4).
+    bench.look(granting(current(1), 500));
+    assert_eq!(left(&bench), 3000);
+    bench.pass(1000);
+    bench.look(granting(current(1), 6000));
+    assert_eq!(left(&bench), 6000);
+    let rows = bench.rows();
+    let later = Bench::with(&settings(&["a."]), rows);
+    assert_eq!(later.zone("a.").granted, Some(6000 * SECOND), "a later process knows it");
+    bench.pass(1000);
+    bench.look(granting(current(1), 1_000_000));
+    assert_eq!(left(&bench), 10_000, "nor longer than the SOA says");
+    bench.pass(1000);
+    bench.look(granting(transferred(2), 100));
+    assert_eq!(left(&bench), 100, "of a new version only what is said of it counts");
+    bench.pass(100);
+    assert_eq!(bench.state("a."), State::Expired);
+    bench.pass(1000);
+    bench.look(current(2));
+    assert_eq!(
+        (bench.state("a."), left(&bench)),
+        (State::Ok, 10_000),
+        "who says nothing leaves it to the SOA"
+    );
 }
