@@ -130,7 +130,7 @@ async fn ask_as(
                 }
                 // Knot says so much of its catalogs over UDP, and more over TCP.
                 Err(SerialError::Refused(Rcode::REFUSED)) => {
-                    let asked = Asked::new(zone, RrType::SOA);
+                    let asked = question.anew();
                     return over_tcp(primary, &asked, settings, statistics).await.map_err(
                         |error| match error {
                             Failed::Tcp(_) => SerialError::Refused(Rcode::REFUSED),

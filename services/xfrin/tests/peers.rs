@@ -140,7 +140,7 @@ fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(St
     let (port, directory) = (address.port(), directory.display());
     let mut text = match kind {
         "knotd" => format!(
-            "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n\
+            "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n  tcp-io-timeout: 60000\n\
              database:\n  storage: {directory}\n\
              acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
              template:\n  - id: default\n    acl: all\n    journal-content: changes\n    \

@@ -326,15 +326,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.sqlite");
         let rows = [("a.".parse::<Name>().unwrap(), Row::Managed(Box::new(zone())))];
-        StateFile::open(&path).unwrap().0.write(&rows, &|time| time).unwrap();
+        StateFile::open(&path).unwrap().0.write(&rows, &[], &|time| time).unwrap();
         let older = Connection::open(&path).unwrap();
         older.execute_batch("ALTER TABLE zones DROP COLUMN granted_usec; PRAGMA user_version = 1").unwrap();
         drop(older);
         for _ in 0..2 {
             let (mut file, found) = StateFile::open(&path).unwrap();
-            let [(_, Row::Managed(found))] = &found[..] else { panic!("{found:?}") };
+            let [(_, Row::Managed(found))] = &found.zones[..] else { panic!("{found:?}") };
             assert_eq!((found.refreshed, found.failures, found.granted), (7, 9, None));
-            file.write(&[("b.".parse::<Name>().unwrap(), Row::Gone)], &|time| time).unwrap();
+            file.write(&[("b.".parse::<Name>().unwrap(), Row::Gone)], &[], &|time| time).unwrap();
         }
     }
 

@@ -133,7 +133,7 @@ impl Peer<'_> {
         let directory = directory.trim_end_matches('/');
         let mut text = match self.kind {
             Kind::Knot => format!(
-                "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n\
+                "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n  tcp-io-timeout: 60000\n\
                  database:\n  storage: {directory}\n\
                  remote:\n  - id: tenon\n    address: 127.0.0.1@53\n\
                  acl:\n  - id: all\n    address: 127.0.0.0/8\n    action: transfer\n\

@@ -170,7 +170,7 @@ fn whoever_asks_for_differences_may_get_the_zone_or_the_soa() {
     let ns = record("example.", RrType::NS, b"\x02ns\x00");
     assert!(matches!(take_since_five(&[message(&[soa(5)])]), Ok(Came::Current(_))));
     assert!(matches!(take_since_five(&[message(&[soa(4)])]), Ok(Came::Current(_))));
-    let whole = [message(&[soa(9)]), message(&[ns.clone()]), message(&[soa(9)])];
+    let whole = [message(&[soa(9)]), message(&[ns]), message(&[soa(9)])];
     assert!(matches!(take_since_five(&whole), Ok(Came::Zone(_))));
     assert!(matches!(take_since_five(&[message(&[soa(9), soa(9)])]), Ok(Came::Zone(_))));
     // Of a newer version the SOA alone is not all.
