@@ -23,12 +23,13 @@ Examples:
   tenon-loadzone example.com example.com.zone
   tenon-loadzone --wait 10 --json example.com example.com.zone
   tenon-loadzone --list zones.txt
+  tenon-loadzone --export example.com example.com.zone
   tenon-loadzone --remove example.com";
 
 /// Load zones from master files into Tenon's store of primary zones.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "tenon-loadzone", version, after_long_help = AFTER_HELP, after_help = "See --help for exit status and examples.")]
-#[command(group = ArgGroup::new("work").required(true).args(["zone", "list", "remove", "generate"]))]
+#[command(group = ArgGroup::new("work").required(true).args(["zone", "list", "remove", "export", "directory", "generate"]))]
 pub struct Arguments {
     /// Name of the zone, such as example.com.
     #[arg(requires = "file", value_name = "ZONE")]
@@ -42,6 +43,13 @@ pub struct Arguments {
     /// Remove zones from the store.
     #[arg(long, value_name = "ZONE", num_args = 1.., conflicts_with_all = ["zone", "file", "list", "check"])]
     pub remove: Vec<String>,
+    /// Load the zones of a directory whose files are newer than what is stored: ZONE.zone for each, such as
+    /// example.com.zone. A zone stays when its file goes.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["zone", "file", "list", "remove"])]
+    pub directory: Option<PathBuf>,
+    /// Write a zone of the store as a master file that reads back to the same zone; - is standard output.
+    #[arg(long, value_names = ["ZONE", "FILE"], num_args = 2, conflicts_with_all = ["zone", "file", "list", "remove", "check"])]
+    pub export: Vec<String>,
     /// Read and check only; no store is touched.
     #[arg(long)]
     pub check: bool,
@@ -122,12 +130,16 @@ mod tests {
             &["--list", "set"],
             &["--remove", "a", "b"],
             &["--check", "--list", "set"],
+            &["--directory", "dir"],
+            &["--export", "example.com", "-"],
         ];
         let bad = [
             &[][..],
             &["example.com"],
             &["--list", "set", "example.com", "file"],
             &["--remove"],
+            &["--export", "example.com"],
+            &["--directory", "dir", "example.com", "file"],
             &["--check"],
         ];
         let parse = |words: &[&str]| {

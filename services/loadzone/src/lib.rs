@@ -18,12 +18,18 @@
 //! with a warning, since secondaries will not notice. A serial that goes back (RFC 1982) is refused, since secondaries
 //! would go on serving the later one and a wrong file is the likely reason; `--force` loads it.
 //!
+//! # Out of the store, and following files
+//! [`export`] writes a zone as a master file that reads back to the same zone. [`directory`] finds the master files that
+//! changed after their zones did, for `tenon-masters.service`.
+//!
 //! # Exit status
 //! See [`outcome::Exit`].
 
 pub mod announce;
 pub mod check;
 pub mod command_line;
+pub mod directory;
+pub mod export;
 pub mod findings;
 pub mod load;
 pub mod outcome;

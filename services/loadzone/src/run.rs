@@ -1,6 +1,7 @@
 //! The program: all jobs one after the other, and what is said about them.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::progress::Progress;
 use crate::signals::Stop;
 use crate::store;
 use crate::zone_list::{self, Job};
+use crate::{directory, export};
 
 /// With more zones than this, good ones are not told one by one.
 const FEW: usize = 20;
@@ -32,6 +34,9 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 /// A mistake in the command line or in the list, for people.
 pub fn run(arguments: &Arguments) -> Result<Exit, String> {
     let began = Instant::now();
+    if let [zone, file] = arguments.export.as_slice() {
+        return export(arguments, &zone_list::zone_name(zone)?, Path::new(file));
+    }
     let jobs = jobs(arguments)?;
     let removals: Vec<Name> =
         arguments.remove.iter().map(|zone| zone_list::zone_name(zone)).collect::<Result<_, _>>()?;
@@ -70,10 +75,29 @@ pub fn run(arguments: &Arguments) -> Result<Exit, String> {
 }
 
 fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
+    if let Some(directory) = &arguments.directory {
+        return directory::newer(directory, &arguments.store);
+    }
     match (&arguments.list, &arguments.zone, &arguments.file) {
         (Some(list), _, _) => zone_list::read(list),
         (None, Some(zone), Some(file)) => Ok(vec![zone_list::job(zone, file)?]),
         _ => Ok(Vec::new()),
+    }
+}
+
+fn export(arguments: &Arguments, zone: &Name, file: &Path) -> Result<Exit, String> {
+    match export::export(&arguments.store, zone, file) {
+        Ok(entry) => {
+            if arguments.json && file != Path::new("-") {
+                say(&json!({"zone": entry.origin.to_string(), "serial": entry.serial, "records": entry.records})
+                    .to_string());
+            }
+            Ok(Exit::Done)
+        }
+        Err(message) => {
+            complain(&format!("tenon-loadzone: {message}"));
+            Ok(Exit::Refused)
+        }
     }
 }
 
