@@ -15,8 +15,8 @@ LIBEXECDIR  = $(PREFIX)/libexec/tenon
 DATADIR     = $(PREFIX)/share
 MANDIR      = $(DATADIR)/man
 UNITDIR     = $(PREFIX)/lib/systemd/system
-DAEMONS     = auth zonec cfgmgr cmdctl listen stats xfrin xfrout zonemgr
-COMPONENTS  = auth zonec cfgmgr cmdctl stats xfrin xfrout zonemgr
+DAEMONS     = auth zonec cfgmgr cmdctl listen stats xfrin xfrout zonemgr ddns
+COMPONENTS  = auth zonec cfgmgr cmdctl stats xfrin xfrout zonemgr ddns
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
@@ -37,9 +37,9 @@ check: ## Formatting, lints, dependencies, units
 	@packaging/check
 
 FUZZ_SECONDS ?= 600
-fuzz: ## Look for inputs that break the readers and the answers (nightly compiler; FUZZ_SECONDS for each of four targets)
+fuzz: ## Look for inputs that break the readers and the answers (nightly compiler; FUZZ_SECONDS for each of five targets)
 	cargo fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --version ~0.13 --locked
-	for target in question answer master rdata; do \
+	for target in question answer master rdata update; do \
 	    mkdir -p tests/fuzz/libfuzzer/corpus/$$target && \
 	    $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz/libfuzzer $$target tests/fuzz/libfuzzer/corpus/$$target tests/fuzz/seeds/$$target \
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
@@ -62,8 +62,8 @@ stage: build ## What `make install` writes, below target/stage
 install: ## Put every file where a distribution wants it (DESTDIR=, PREFIX=); needs `make build`
 	for name in $(DAEMONS); do $(INSTALL) -D -m 0755 $(STRIP) $(RELEASE)/tenon-$$name $(DESTDIR)$(LIBEXECDIR)/tenon-$$name || exit 1; done
 	for name in $(TOOLS); do $(INSTALL) -D -m 0755 $(STRIP) $(RELEASE)/$$name $(DESTDIR)$(BINDIR)/$$name || exit 1; done
-	for unit in units/tenon*.service units/tenon*.socket units/tenon*.path units/tenon*.target units/tenon*.slice; do \
-	    $(INSTALL) -d $(DESTDIR)$(UNITDIR) && sed 's,@LIBEXECDIR@,$(LIBEXECDIR),' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} && \
+	for unit in units/tenon*.service units/tenon*.socket units/tenon*.path units/tenon*.timer units/tenon*.target units/tenon*.slice; do \
+	    $(INSTALL) -d $(DESTDIR)$(UNITDIR) && sed 's,@LIBEXECDIR@,$(LIBEXECDIR),;s,@BINDIR@,$(BINDIR),' $$unit > $(DESTDIR)$(UNITDIR)/$${unit##*/} && \
 	    chmod 0644 $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; done
 	$(INSTALL) -D -m 0644 units/tenon.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/tenon.conf
 	$(INSTALL) -D -m 0644 units/tenon.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tenon.conf

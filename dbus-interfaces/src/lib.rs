@@ -14,6 +14,7 @@ mod cfgmgr;
 mod cmdctl;
 mod collector;
 mod config;
+mod ddns;
 mod error;
 mod jobs;
 mod log_control;
@@ -36,6 +37,7 @@ pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, Edit, HistoryEntry
 pub use cmdctl::{Cmdctl1, CmdctlState};
 pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
+pub use ddns::{Ddns1, DdnsState, RecordEdit, ZoneDifference, ZoneRecord};
 pub use error::BusError;
 pub use jobs::{JobEvent, JobEvents, JobState, JobStatus, Jobs1, ListedJob};
 pub use log_control::LogControl1;

@@ -58,6 +58,13 @@ pub const XFROUT_PATH: &str = "/org/tenon/Xfrout1";
 /// Interface of the service that gives zones to secondaries.
 pub const XFROUT_INTERFACE: &str = "org.tenon.Xfrout1";
 
+/// Bus name of the service that changes primary zones.
+pub const DDNS: &str = "org.tenon.Ddns1";
+/// The object of the service that changes primary zones.
+pub const DDNS_PATH: &str = "/org/tenon/Ddns1";
+/// Interface of the service that changes primary zones.
+pub const DDNS_INTERFACE: &str = "org.tenon.Ddns1";
+
 /// Bus name of the REST door.
 pub const CMDCTL: &str = "org.tenon.Cmdctl1";
 /// The object of the REST door.

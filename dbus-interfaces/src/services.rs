@@ -1,6 +1,6 @@
 //! The services of the set, and what is missing while one of them is.
 
-use crate::names::{AUTH_PREFIX, CFGMGR, CMDCTL, COLLECTOR, XFRIN, XFROUT, ZONEC, ZONEMGR};
+use crate::names::{AUTH_PREFIX, CFGMGR, CMDCTL, COLLECTOR, DDNS, XFRIN, XFROUT, ZONEC, ZONEMGR};
 
 /// A service of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Service {
 }
 
 /// All of them, from the most to the least dear.
-pub const ALL: [Service; 8] = [
+pub const ALL: [Service; 9] = [
     Service {
         component: "auth",
         program: "tenon-auth",
@@ -53,6 +53,13 @@ pub const ALL: [Service; 8] = [
         unit: "tenon-xfrout.service",
         bus_name: XFROUT,
         cost: "secondaries are not told of changes; a request for a transfer starts it, unless its socket is stopped too",
+    },
+    Service {
+        component: "ddns",
+        program: "tenon-ddns",
+        unit: "tenon-ddns.service",
+        bus_name: DDNS,
+        cost: "records cannot be edited; an update starts it, unless its socket is stopped too",
     },
     Service {
         component: "cfgmgr",

@@ -14,6 +14,11 @@ const ADD_EXAMPLES: &str = "Examples:
   bindctl zone add example.com --primary 192.0.2.1 --primary 2001:db8::1
   bindctl zone add --from zones.txt --primary 192.0.2.1@5300 --no-wait";
 
+const RECORD_EXAMPLES: &str = "Examples:
+  bindctl record add --yes example.com www 300 A 192.0.2.1
+  bindctl record add example.com _acme-challenge TXT \"some text\"
+  printf 'set www A 192.0.2.7\\ndelete old\\n' | bindctl record apply example.com - --if-serial 7";
+
 /// Look at and change the Tenon name server
 ///
 /// Without a command: a shell on a terminal; otherwise commands are read from standard input, one on each line, until
@@ -58,6 +63,12 @@ pub enum Command {
         /// What to do with zones
         #[command(subcommand)]
         command: ZoneCommand,
+    },
+    /// Show and change records of primary zones
+    Record {
+        /// What to do with records
+        #[command(subcommand)]
+        command: RecordCommand,
     },
     /// Show and change settings
     Config {
@@ -117,6 +128,14 @@ pub enum ZoneCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         wait: u64,
     },
+    /// Write a primary zone as a master file that reads back to the same zone
+    Write {
+        /// The zone's name
+        zone: String,
+        /// The file; - for standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
     /// Have zones from other servers (secondary zones), and wait until they are answered
     #[command(after_help = ADD_EXAMPLES)]
     Add {
@@ -166,6 +185,84 @@ pub enum ZoneCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 14400)]
         wait: u64,
     },
+}
+
+/// Everything that can be done with records of primary zones. What a change would do is shown first, and on a terminal
+/// asked.
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Show the records of a name
+    Show {
+        /// The zone's name
+        zone: String,
+        /// The name, relative to the zone unless it ends in a dot
+        #[arg(default_value = "@")]
+        owner: String,
+        /// Only records of this type
+        #[arg(value_name = "TYPE", default_value = "")]
+        rrtype: String,
+    },
+    /// Add a record
+    #[command(after_help = RECORD_EXAMPLES)]
+    Add {
+        /// The zone's name
+        zone: String,
+        /// The record's name, relative to the zone unless it ends in a dot; @ for the zone itself
+        owner: String,
+        /// Its TTL (without one that of its RRset, or of the SOA record), type and data
+        #[arg(value_name = "[TTL] TYPE DATA", required = true, num_args = 2..)]
+        record: Vec<String>,
+        /// How it is done
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Put a record in the place of all records of its name and type
+    Set {
+        /// The zone's name
+        zone: String,
+        /// The record's name
+        owner: String,
+        /// As with add
+        #[arg(value_name = "[TTL] TYPE DATA", required = true, num_args = 2..)]
+        record: Vec<String>,
+        /// How it is done
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Delete a record, all records of a name and type, or all of a name
+    Delete {
+        /// The zone's name
+        zone: String,
+        /// The name
+        owner: String,
+        /// Only records of this type, or only the one with this data
+        #[arg(value_name = "TYPE DATA", num_args = 0..)]
+        record: Vec<String>,
+        /// How it is done
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+    /// Make many changes as one: a line `add|set|delete OWNER ...` for each
+    Apply {
+        /// The zone's name
+        zone: String,
+        /// The file with the lines; - for standard input
+        file: PathBuf,
+        /// How it is done
+        #[command(flatten)]
+        options: ChangeOptions,
+    },
+}
+
+/// How a zone is changed.
+#[derive(Debug, clap::Args)]
+pub struct ChangeOptions {
+    /// Only if the zone has this serial
+    #[arg(long, value_name = "SERIAL")]
+    pub if_serial: Option<u32>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Everything that can be done with settings. Options are named by paths such as auth/listen_on/0/port.

@@ -11,6 +11,7 @@ mod failure;
 mod generate;
 mod log;
 mod output;
+mod record;
 mod report;
 mod session;
 mod shell;
@@ -49,6 +50,7 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
     match command {
         Command::Status => status::show(session).await,
         Command::Zone { command } => zone::run(session, command).await,
+        Command::Record { command } => record::run(session, command).await,
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
         Command::Log { command } => log::run(session, command).await,

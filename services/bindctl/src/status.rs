@@ -9,8 +9,8 @@ use serde_json::Value;
 use tenon_bus::services::{ALL, Service};
 use tenon_bus::{
     Auth1, AuthState, Bus, BusError, Cfgmgr1, CfgmgrState, Cmdctl1, CmdctlState, Collector1, CollectorState,
-    Config1, Systemd, Unit, UnitDetails, Xfrin1, XfrinState, Xfrout1, XfroutState, Zonec1, ZonecState,
-    Zonemgr1, ZonemgrState, names,
+    Config1, Ddns1, DdnsState, Systemd, Unit, UnitDetails, Xfrin1, XfrinState, Xfrout1, XfroutState, Zonec1,
+    ZonecState, Zonemgr1, ZonemgrState, names,
 };
 use tenon_image::Manifest;
 
@@ -31,6 +31,7 @@ struct Report {
     zonemgr: Option<ZonemgrState>,
     xfrin: Option<XfrinState>,
     xfrout: Option<XfroutState>,
+    ddns: Option<DdnsState>,
     door: Option<CmdctlState>,
     /// From the file that daemons read; absent when nothing was ever committed.
     committed_generation: Option<u64>,
@@ -164,6 +165,10 @@ impl Report {
         self.xfrout = self.note_absence("tenon-xfrout", Xfrout1::new(bus).state().await);
         if let Some(faults) = self.xfrout.as_ref().map(|xfrout| xfrout.faults.clone()) {
             self.note_faults("xfrout", &faults);
+        }
+        self.ddns = self.note_absence("tenon-ddns", Ddns1::new(bus).state().await);
+        if let Some(faults) = self.ddns.as_ref().map(|ddns| ddns.faults.clone()) {
+            self.note_faults("ddns", &faults);
         }
         self.door = self.note_absence("tenon-cmdctl", Cmdctl1::new(bus).state().await);
         if let Some(faults) = self.door.as_ref().map(|door| door.faults.clone()) {

@@ -61,6 +61,7 @@ pub(crate) async fn run(session: &mut Session, command: ZoneCommand) -> Result<(
         ZoneCommand::Load { zone, file, force, wait } => {
             change::load(session, &zone_name(&zone)?, &file, force, wait).await
         }
+        ZoneCommand::Write { zone, file } => change::write(session, &zone_name(&zone)?, &file),
         ZoneCommand::Add { zones, from, primary, wait, no_wait } => {
             let request = secondary::Request::new(&zones, from.as_deref(), &primary)?;
             secondary::add(session, request, if no_wait { 0 } else { wait }).await

@@ -47,6 +47,7 @@ fn the_bus_restarted_under_everything_is_not_noticed() {
         "tenon-stats.service",
         "tenon-xfrin.service",
         "tenon-xfrout.service",
+        "tenon-ddns.service",
         "tenon-zonemgr.service",
     ];
     let before = units.map(|unit| machine.main_pid(unit));

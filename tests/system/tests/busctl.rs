@@ -52,6 +52,7 @@ fn tree_and_introspection_of_each_service() {
         ("org.tenon.Xfrin1", "/org/tenon/Xfrin1"),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1"),
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1"),
+        ("org.tenon.Ddns1", "/org/tenon/Ddns1"),
         ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1"),
     ] {
         machine.wait(&format!("busctl status {service}"));
@@ -97,8 +98,15 @@ fn calls_and_properties() {
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Rollback stsu '' 0 '' 0",
         "call org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 CommitEdits 'sta(ss)su' alice 0 0 '' 0",
         "get-property org.tenon.Cmdctl1 /org/tenon/Cmdctl1 org.tenon.Cmdctl1 Addresses Accounts Faults",
+        "get-property org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 WaitingChanges Faults",
+        "call org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 Records sss example.com www ''",
+        "call org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 Preview 'sa(ss)x' example.com 1 add 'new 60 A 192.0.2.7' 1",
+        "call org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 Change 'sa(ss)x' example.com 1 delete 'www A' 7",
+        "call org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 Change 'sa(ss)x' example.com 1 add 'new 60 A 192.0.2.7' 1",
+        "call org.tenon.Ddns1 /org/tenon/Ddns1 org.tenon.Ddns1 Change 'sa(ss)x' nowhere.example 1 delete x 1",
     ];
     machine.wait("busctl status org.tenon.Xfrout1");
+    machine.wait("busctl status org.tenon.Ddns1");
     let mut transcript = String::new();
     for call in calls {
         transcript += &format!("$ busctl {call}\n{}", steady(&machine.text(&format!("busctl {call}"))));
@@ -140,6 +148,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1", &["Zonemgr1", "Config1", "Stats1"]),
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1", &["Xfrout1", "Config1", "Stats1"]),
+        ("org.tenon.Ddns1", "/org/tenon/Ddns1", &["Ddns1", "Config1", "Stats1"]),
         ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1", &["Cmdctl1", "Config1", "Stats1"]),
     ] {
         // Some are ready before they are on the bus.

@@ -98,6 +98,7 @@ fn every_part_killed_in_turn_comes_back() {
         "tenon-stats.service",
         "tenon-xfrin.service",
         "tenon-xfrout.service",
+        "tenon-ddns.service",
         "tenon-zonemgr.service",
         "tenon-auth@1.service",
     ] {

@@ -137,6 +137,7 @@ fn bindctl_says_of_every_service_what_its_absence_costs() {
         ("tenon-zonemgr", "neither refreshed nor expire"),
         ("tenon-xfrin", "are not transferred"),
         ("tenon-xfrout", "secondaries are not told of changes"),
+        ("tenon-ddns", "records cannot be edited"),
         ("tenon-cfgmgr", "settings cannot be changed"),
         ("tenon-stats", "counters are not shown"),
         ("tenon-cmdctl", "over HTTPS"),

@@ -14,6 +14,7 @@ fn exposure_of_every_unit() {
         ("tenon-xfrin.service", 1.5),
         ("tenon-zonemgr.service", 1.5),
         ("tenon-xfrout.service", 1.5),
+        ("tenon-ddns.service", 1.5),
         ("tenon-cmdctl.service", 1.5),
         ("tenon-listen@change.service", 1.5),
     ] {
@@ -61,6 +62,8 @@ fn an_ordinary_user_reads_and_does_not_write() {
         "busctl call org.tenon.Zonemgr1 /org/tenon/Zonemgr1 org.tenon.Zonemgr1 ListZones su '' 0",
         "busctl call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 List tu 0 0",
         "busctl introspect org.tenon.Xfrout1 /org/tenon/Xfrout1",
+        "busctl introspect org.tenon.Ddns1 /org/tenon/Ddns1",
+        "bindctl record show example.com www",
         "busctl introspect org.tenon.Auth1.Instance1 /org/tenon/Auth1",
     ] {
         let output = as_nobody(reading);
@@ -79,6 +82,7 @@ fn an_ordinary_user_reads_and_does_not_write() {
         "bindctl zone add new.test --primary 127.0.0.1",
         "busctl call org.tenon.Xfrin1 /org/tenon/Jobs1 org.tenon.Jobs1 Cancel t 1",
         "busctl call org.tenon.Xfrout1 /org/tenon/Xfrout1 org.tenon.Xfrout1 Notify s example.com",
+        "bindctl record delete example.com www --yes",
     ] {
         let output = as_nobody(writing);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

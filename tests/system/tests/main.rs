@@ -23,4 +23,5 @@ mod transcripts;
 mod transfers_in;
 mod transfers_out;
 mod twins;
+mod updates;
 mod zones;

@@ -69,6 +69,11 @@ async fn compiled(zonec: &Zonec1, zone: &str, until: Instant) -> Result<u32, Fai
     }
 }
 
+/// Writes a zone of the store as a master file.
+pub(super) fn write(session: &Session, zone: &str, file: &Path) -> Result<(), Failure> {
+    run(loader(session).arg("--export").arg(zone).arg(file).stdout(Stdio::inherit()))
+}
+
 pub(super) async fn remove(session: &mut Session, zone: &str, wait: u64) -> Result<(), Failure> {
     run(loader(session).arg("--remove").arg(zone))?;
     wait_until_gone(session, zone, wait).await

@@ -1,0 +1,197 @@
+//! The one thread that writes: it takes all transactions that wait, makes one after the other in memory, writes what came
+//! of them in one commit for each zone and with one wait for the disk, and then tells everybody.
+//!
+//! Nobody waits for a group to fill: a commit takes what is there when the one before is done. A transaction that fails
+//! touches no other; when a commit fails, all that were to be in it are told so, those included that only looked at what
+//! it would have brought.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use tenon_datasrc::sqlite::{Access, SqliteSource};
+use tenon_datasrc::{DataSource, Error};
+use tenon_wire::{Name, NameRef};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use crate::draft::WorkingZone;
+use crate::execute::execute;
+use crate::messages;
+use crate::news::News;
+use crate::queue::{Job, Queue, Work};
+use crate::settings::Rules;
+use crate::statistics::{Statistics, add};
+use crate::transaction::{Outcome, Refusal};
+
+/// How long nothing comes before what replaced versions left is cleared away.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Committer {
+    store: PathBuf,
+    queue: Arc<Queue>,
+    rules: Arc<RwLock<Arc<Rules>>>,
+    statistics: Arc<Statistics>,
+    news: Arc<News>,
+    fault: Mutex<Option<String>>,
+}
+
+/// Outcomes that wait for the disk, by zone.
+type Waiting = Vec<(Name, Outcome, oneshot::Sender<Outcome>)>;
+
+impl Committer {
+    /// For the store at a path.
+    #[must_use]
+    pub fn new(
+        store: &Path,
+        queue: Arc<Queue>,
+        rules: Arc<RwLock<Arc<Rules>>>,
+        statistics: Arc<Statistics>,
+        news: Arc<News>,
+    ) -> Self {
+        Self { store: store.to_owned(), queue, rules, statistics, news, fault: Mutex::default() }
+    }
+
+    /// Works until the queue is closed.
+    pub fn run(&self) {
+        let (mut source, mut is_tidy) = (None, true);
+        loop {
+            let most = self.rules().settings.updates_per_commit as usize;
+            match self.queue.take(most, IDLE) {
+                Work::Group(group) => {
+                    is_tidy = false;
+                    self.commit_group(&mut source, group);
+                }
+                Work::Idle if !is_tidy => {
+                    is_tidy = true;
+                    if let Some(source) = &source {
+                        // What stays is cleared by whoever comes next.
+                        let _ = source.clear_leftovers();
+                    }
+                }
+                Work::Idle => {}
+                Work::End => return,
+            }
+        }
+    }
+
+    /// What is wrong with the store, if anything.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn commit_group(&self, kept: &mut Option<SqliteSource>, group: Vec<Job>) {
+        let source = match self.open(kept) {
+            Ok(source) => source,
+            Err(error) => {
+                self.note(Some(&error));
+                let refusal = Refusal::from(error);
+                // Errors: who asked is gone.
+                group.into_iter().for_each(|job| drop(job.answer.send(Err(refusal.clone()))));
+                return;
+            }
+        };
+        let rules = self.rules();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let mut zones: BTreeMap<Name, WorkingZone<'_>> = BTreeMap::new();
+        let mut waiting = Waiting::new();
+        for Job { transaction, answer } in group {
+            let name = transaction.zone.clone();
+            let outcome = begun(source, &mut zones, &name).and_then(|zone| {
+                let policy = rules.serial_policy(name.as_ref());
+                execute(zone, transaction, policy, now)
+            });
+            waiting.push((name, outcome, answer));
+        }
+        let failed = self.write(source, zones);
+        for (name, outcome, answer) in waiting {
+            let outcome = failed.get(&name).map_or(outcome, |refusal| Err(refusal.clone()));
+            let _gone = answer.send(outcome);
+        }
+    }
+
+    /// The open store; one that was replaced is opened anew.
+    fn open<'s>(&self, kept: &'s mut Option<SqliteSource>) -> Result<&'s SqliteSource, Error> {
+        if kept.as_ref().is_some_and(|source| source.change_counter().is_err()) {
+            *kept = None;
+        }
+        match kept {
+            Some(source) => Ok(source),
+            None => Ok(kept.insert(SqliteSource::open(&self.store, Access::ReadWrite)?)),
+        }
+    }
+
+    /// Writes all zones that changed; gives those that could not be.
+    fn write(
+        &self,
+        source: &SqliteSource,
+        zones: BTreeMap<Name, WorkingZone<'_>>,
+    ) -> BTreeMap<Name, Refusal> {
+        let mut changed: Vec<_> = zones.into_iter().filter(|(_, zone)| zone.is_changed()).collect();
+        let (mut failed, mut written) = (BTreeMap::new(), Vec::new());
+        let is_one = changed.len() == 1;
+        for (name, zone) in changed.drain(..) {
+            match zone.commit(is_one) {
+                Ok(entry) => written.push((name, entry)),
+                Err(error) => {
+                    self.note(Some(&error));
+                    failed.insert(name, Refusal::from(error));
+                }
+            }
+        }
+        if !is_one
+            && !written.is_empty()
+            && let Err(error) = DataSource::sync(source)
+        {
+            self.note(Some(&error));
+            let refusal = Refusal::from(error);
+            failed.extend(written.iter().map(|(name, _)| (name.clone(), refusal.clone())));
+        }
+        if failed.is_empty() && !written.is_empty() {
+            self.note(None);
+        }
+        add(&self.statistics.commits, u64::from(!written.is_empty()));
+        // Visible they are in any case.
+        self.news.tell(written.iter().map(|(_, entry)| (entry.origin.clone(), entry.serial)));
+        failed
+    }
+
+    /// Keeps what is wrong with the store, and tells when that is new.
+    fn note(&self, error: Option<&Error>) {
+        // Of those two there is nothing to mend.
+        let error = error.filter(|error| !matches!(error, Error::ZoneBusy { .. } | Error::NoStore { .. }));
+        let new = error.map(|error| format!("updates cannot be stored: {error}"));
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if *fault == new {
+            return;
+        }
+        if let Some(reason) = &new {
+            error!(message_id = messages::NOT_STORED, reason = %reason, "{reason}");
+        }
+        *fault = new;
+    }
+}
+
+fn begun<'z, 's>(
+    source: &'s SqliteSource,
+    zones: &'z mut BTreeMap<Name, WorkingZone<'s>>,
+    name: &Name,
+) -> Result<&'z mut WorkingZone<'s>, Refusal> {
+    use std::collections::btree_map::Entry;
+    match zones.entry(name.clone()) {
+        Entry::Occupied(there) => Ok(there.into_mut()),
+        Entry::Vacant(place) => Ok(place.insert(begin(source, name.as_ref())?)),
+    }
+}
+
+fn begin<'s>(source: &'s SqliteSource, origin: NameRef<'_>) -> Result<WorkingZone<'s>, Refusal> {
+    Ok(WorkingZone::begin(source, origin)?)
+}

@@ -1,0 +1,154 @@
+//! What an operator can set, and the same made ready for use.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tenon_acl::AccessList;
+use tenon_service::{Refusal, Settings};
+use tenon_wire::{Name, NameRef};
+
+use crate::serial::SerialPolicy;
+
+/// Settings of changes of primary zones.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DdnsSettings {
+    /// Who may update primary zones: the first rule that matches decides, and who matches none is refused. From the start
+    /// nobody.
+    pub update_acl: AccessList,
+    /// How the serial of a zone grows when an update does not say: by one, to the seconds since 1970, or to the date
+    /// and two digits.
+    pub serial: SerialPolicy,
+    /// Updates and edits that may wait to be made; more are answered SERVFAIL.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub waiting: u32,
+    /// Updates and edits that are written to the disk together. No update waits for others: these are those that came
+    /// while the ones before were written.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub updates_per_commit: u32,
+    /// Zones with rules of their own.
+    #[schemars(length(max = 100_000))]
+    pub zones: Vec<ZoneRules>,
+}
+
+/// Rules for one zone; what is absent is as for all zones.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneRules {
+    /// The zone's name.
+    #[schemars(length(max = 1024))]
+    pub name: String,
+    /// Who may update this zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_acl: Option<AccessList>,
+    /// How the serial of this zone grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<SerialPolicy>,
+}
+
+impl Default for DdnsSettings {
+    fn default() -> Self {
+        Self {
+            update_acl: AccessList::nobody(),
+            serial: SerialPolicy::default(),
+            waiting: 1000,
+            updates_per_commit: 500,
+            zones: Vec::new(),
+        }
+    }
+}
+
+impl Settings for DdnsSettings {
+    const COMPONENT: &'static str = "ddns";
+
+    fn check(self, _: &mut Vec<String>) -> Result<Self, Refusal> {
+        let mut known: HashMap<Name, usize> = HashMap::with_capacity(self.zones.len());
+        for (index, zone) in self.zones.iter().enumerate() {
+            let option = format!("zones/{index}/name");
+            let name: Name = zone.name.parse().map_err(|error| {
+                Refusal::new(&option, format!("{:?} is no zone's name: {error}", zone.name))
+            })?;
+            if let Some(other) = known.insert(name, index) {
+                return Err(Refusal::new(option, format!("zones/{other} is of the same zone")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The settings in force, made ready for use.
+#[derive(Debug)]
+pub struct Rules {
+    /// As they were set.
+    pub settings: DdnsSettings,
+    /// Place in `settings.zones` by name.
+    zones: HashMap<Name, usize>,
+}
+
+impl Rules {
+    /// Of checked settings.
+    #[must_use]
+    pub fn new(settings: DdnsSettings) -> Self {
+        let place = |(index, zone): (usize, &ZoneRules)| Some((zone.name.parse().ok()?, index));
+        let zones = settings.zones.iter().enumerate().filter_map(place).collect();
+        Self { settings, zones }
+    }
+
+    fn zone(&self, zone: NameRef<'_>) -> Option<(usize, &ZoneRules)> {
+        let index = *self.zones.get(&zone.to_name())?;
+        Some((index, self.settings.zones.get(index)?))
+    }
+
+    /// The list that guards a zone, with the path of its option.
+    #[must_use]
+    pub fn update_acl(&self, zone: NameRef<'_>) -> (&AccessList, String) {
+        match self.zone(zone) {
+            Some((index, ZoneRules { update_acl: Some(list), .. })) => {
+                (list, format!("zones/{index}/update_acl"))
+            }
+            _ => (&self.settings.update_acl, "update_acl".to_owned()),
+        }
+    }
+
+    /// How the serial of a zone grows.
+    #[must_use]
+    pub fn serial_policy(&self, zone: NameRef<'_>) -> SerialPolicy {
+        self.zone(zone).and_then(|(_, rules)| rules.serial).unwrap_or(self.settings.serial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn settings(document: serde_json::Value) -> Result<DdnsSettings, Refusal> {
+        serde_json::from_value::<DdnsSettings>(document).unwrap().check(&mut Vec::new())
+    }
+
+    #[test]
+    fn defaults_stand_and_let_nobody_in() {
+        assert_eq!(DdnsSettings::default().check(&mut Vec::new()), Ok(DdnsSettings::default()));
+        assert!(DdnsSettings::default().update_acl.rules().is_empty());
+    }
+
+    #[test]
+    fn a_zone_has_one_entry() {
+        let refusal = settings(json!({"zones": [{"name": "a.test."}, {"name": "A.test"}]})).unwrap_err();
+        assert_eq!(refusal.option, "zones/1/name");
+        assert_eq!(settings(json!({"zones": [{"name": "a..test."}]})).unwrap_err().option, "zones/0/name");
+    }
+
+    #[test]
+    fn what_a_zone_does_not_say_is_as_for_all() {
+        let document = json!({"serial": "unixtime", "zones": [
+            {"name": "own.test.", "update_acl": [], "serial": "dateserial"}, {"name": "none.test."}]});
+        let rules = Rules::new(settings(document).unwrap());
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        assert_eq!(rules.update_acl(name("OWN.test.").as_ref()).1, "zones/0/update_acl");
+        assert_eq!(rules.update_acl(name("none.test.").as_ref()).1, "update_acl");
+        assert_eq!(rules.serial_policy(name("own.test.").as_ref()), SerialPolicy::Dateserial);
+        assert_eq!(rules.serial_policy(name("none.test.").as_ref()), SerialPolicy::Unixtime);
+    }
+}

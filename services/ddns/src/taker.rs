@@ -1,0 +1,286 @@
+//! Takes updates from tenon-auth and answers them.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tenon_acl::Action;
+use tenon_handover::{Kind, Reply, Request};
+use tenon_tsig::{Examined, examine};
+use tenon_wire::Name;
+use tenon_wire::message::Rcode;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::keys::Keys;
+use crate::message::{BadMessage, UpdateMessage};
+use crate::messages;
+use crate::pace::Pace;
+use crate::queue::{Job, Queue};
+use crate::reply::{extended, reply};
+use crate::settings::Rules;
+use crate::statistics::{Statistics, add};
+use crate::transaction::{Applied, Outcome, Refusal, RefusalKind, Steps, Transaction};
+
+/// Takes updates.
+#[derive(Debug)]
+pub struct Taker {
+    queue: Arc<Queue>,
+    keys: Arc<Keys>,
+    rules: Arc<RwLock<Arc<Rules>>>,
+    statistics: Arc<Statistics>,
+    pace: Pace,
+}
+
+impl Taker {
+    /// Puts updates into this queue.
+    #[must_use]
+    pub fn new(
+        queue: Arc<Queue>,
+        keys: Arc<Keys>,
+        rules: Arc<RwLock<Arc<Rules>>>,
+        statistics: Arc<Statistics>,
+    ) -> Self {
+        Self { queue, keys, rules, statistics, pace: Pace::default() }
+    }
+
+    /// Takes what comes through the door, for ever.
+    pub async fn accept(self: Arc<Self>, door: UnixListener) {
+        loop {
+            match door.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&self).take(stream))),
+                // Out of descriptors, mostly: those who wait stay in the door.
+                Err(error) => {
+                    warn!("cannot take an update: {error}; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn take(self: Arc<Self>, mut stream: UnixStream) {
+        let request = match tenon_handover::receive(&mut stream).await {
+            Ok(request) if request.kind == Kind::Update => request,
+            Ok(request) => return self.unreadable(&format!("it is a {:?}, not an update", request.kind)),
+            Err(error) => return self.unreadable(&error.to_string()),
+        };
+        add(&self.statistics.requests, 1);
+        let reply = Reply::new(stream);
+        let answer = self.answer(&request).await;
+        // Errors: whoever asked is gone, and nobody is left to be told.
+        let _gone = send(reply, &answer).await;
+    }
+
+    fn unreadable(&self, reason: &str) {
+        add(&self.statistics.requests_unreadable, 1);
+        warn!("an update cannot be taken: {reason}");
+    }
+
+    /// The answer; empty when there is to be none. What is signed well is answered signed (RFC 3007).
+    pub async fn answer(&self, request: &Request) -> Vec<u8> {
+        match examine(&request.message, &self.keys.ring(), tenon_tsig::now()) {
+            Examined::Unsigned => self.respond(request, None).await,
+            Examined::Signed(mut session) => {
+                let mut answer = self.respond(request, Some(session.key())).await;
+                // There is room: an answer has no records of its own.
+                let signed = answer.is_empty() || session.sign(&mut answer, tenon_tsig::now()).is_ok();
+                if signed { answer } else { Vec::new() }
+            }
+            Examined::Refused(refusal) => {
+                add(&self.statistics.requests_bad_key, 1);
+                if let Some(others) = self.pace.due(messages::BADLY_SIGNED) {
+                    let (peer, reason) = (request.peer, refusal.reason());
+                    info!(
+                        message_id = messages::BADLY_SIGNED,
+                        peer = %peer,
+                        reason = %reason,
+                        others,
+                        "update by {peer} not signed well: {reason} ({others} like it before, not shown)"
+                    );
+                }
+                refusal.answer(&request.message).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The answer without signature; `key` is the one that signed the request.
+    async fn respond(&self, request: &Request, key: Option<&Name>) -> Vec<u8> {
+        let message = match UpdateMessage::read(&request.message) {
+            Ok(message) => message,
+            Err(bad) => return self.makes_no_sense(request, &bad),
+        };
+        let asked = message.asked;
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        match self.rejected(request, key, &message, &rules) {
+            Some(Action::Drop) => return Vec::new(),
+            Some(_) => return reply(asked, Rcode::REFUSED, Some(extended::PROHIBITED)),
+            None => {}
+        }
+        let UpdateMessage { zone, prerequisites, updates, .. } = message;
+        let transaction = Transaction {
+            zone: zone.clone(),
+            prerequisites,
+            expected_serial: None,
+            steps: Steps::Message(updates),
+            is_trial: false,
+            wants_differences: false,
+        };
+        let outcome = self.enqueue(transaction, &rules).await;
+        self.account(request, &zone.as_ref().to_lowercase().to_string(), &outcome);
+        match outcome {
+            Ok(_) => reply(asked, Rcode::NOERROR, None),
+            Err(refusal) => reply(asked, refusal.rcode, told_along(&refusal)),
+        }
+    }
+
+    /// Puts a transaction into the queue and waits until what came of it is on the disk.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn enqueue(&self, transaction: Transaction, rules: &Rules) -> Outcome {
+        let (answer, outcome) = oneshot::channel();
+        let not_now = |reason: &str| Refusal::new(RefusalKind::NotNow, Rcode::SERVFAIL, reason);
+        if self.queue.push(Job { transaction, answer }, rules.settings.waiting as usize).is_err() {
+            add(&self.statistics.requests_over_quota, 1);
+            let reason = "as many changes wait as ddns/waiting allows";
+            if let Some(others) = self.pace.due(messages::OVER_QUOTA) {
+                warn!(
+                    message_id = messages::OVER_QUOTA,
+                    others, "a change was refused: {reason} ({others} like it before, not shown)"
+                );
+            }
+            return Err(not_now(reason));
+        }
+        self.statistics.requests_waiting.fetch_add(1, Ordering::Relaxed);
+        let outcome = outcome.await;
+        self.statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
+        // Whether it is on the disk nobody knows: the thread that commits is gone.
+        outcome.unwrap_or_else(|_| Err(not_now("tenon-ddns is stopping")))
+    }
+
+    fn makes_no_sense(&self, request: &Request, bad: &BadMessage<'_>) -> Vec<u8> {
+        add(&self.statistics.requests_formerr, 1);
+        self.tell_refused(request, "?", bad.rcode, bad.reason);
+        bad.asked.map_or(Vec::new(), |asked| reply(asked, bad.rcode, None))
+    }
+
+    /// What the access list has against it.
+    fn rejected(
+        &self,
+        request: &Request,
+        key: Option<&Name>,
+        message: &UpdateMessage<'_>,
+        rules: &Rules,
+    ) -> Option<Action> {
+        let (list, option) = rules.update_acl(message.zone.as_ref());
+        let Request { peer, local, transport, .. } = *request;
+        let tls_name = request.tls_name.as_deref();
+        let decision = list.decide(&tenon_acl::Request { peer, local, transport, key, tls_name });
+        let statistics = &self.statistics;
+        let (counter, what) = match decision.action {
+            Action::Accept => return None,
+            Action::Reject => (&statistics.requests_rejected, "rejected"),
+            Action::Drop => (&statistics.requests_dropped, "dropped"),
+        };
+        add(counter, 1);
+        if let Some(others) = self.pace.due(messages::REJECTED) {
+            warn!(
+                message_id = messages::REJECTED,
+                zone = %message.zone,
+                peer = %peer,
+                key = %key.map_or_else(String::new, Name::to_string),
+                acl_rule = %decision.named(&option),
+                others,
+                "update of {} by {peer} {what} by ddns/{} ({others} like it before, not shown)",
+                message.zone,
+                decision.named(&option)
+            );
+        }
+        Some(decision.action)
+    }
+
+    /// Counts and tells what came of an update.
+    fn account(&self, request: &Request, zone: &str, outcome: &Outcome) {
+        match outcome {
+            Ok(applied) if applied.serial == applied.serial_before => {
+                add(&self.statistics.updates_unchanged, 1);
+            }
+            Ok(applied) => {
+                add(&self.statistics.updates_done, 1);
+                self.add_records(applied);
+                if let Some(others) = self.pace.due(messages::UPDATED) {
+                    let Applied { serial, added, removed, .. } = applied;
+                    info!(
+                        message_id = messages::UPDATED,
+                        zone,
+                        peer = %request.peer,
+                        serial,
+                        added,
+                        removed,
+                        others,
+                        "zone {zone} updated by {}: serial {serial}, {added} records came, {removed} went \
+                         ({others} like it before, not shown)",
+                        request.peer
+                    );
+                }
+            }
+            Err(refusal) => {
+                self.count_refusal(refusal);
+                self.tell_refused(request, zone, refusal.rcode, &refusal.reason);
+            }
+        }
+    }
+
+    /// Counts records that came and went.
+    pub fn add_records(&self, applied: &Applied) {
+        add(&self.statistics.records_added, applied.added);
+        add(&self.statistics.records_removed, applied.removed);
+    }
+
+    /// Counts what a change was refused for.
+    pub fn count_refusal(&self, refusal: &Refusal) {
+        let statistics = &self.statistics;
+        let counter = match refusal.kind {
+            RefusalKind::Malformed => &statistics.requests_formerr,
+            RefusalKind::NoZone => &statistics.requests_notauth,
+            RefusalKind::Prerequisite => &statistics.prerequisites_failed,
+            RefusalKind::Invalid => &statistics.invalid,
+            RefusalKind::NotNow => &statistics.not_stored,
+        };
+        add(counter, 1);
+    }
+
+    fn tell_refused(&self, request: &Request, zone: &str, rcode: Rcode, reason: &str) {
+        if let Some(others) = self.pace.due(messages::REFUSED) {
+            info!(
+                message_id = messages::REFUSED,
+                zone,
+                peer = %request.peer,
+                reason,
+                others,
+                "update of {zone} by {} answered {rcode}: {reason} ({others} like it before, not shown)",
+                request.peer
+            );
+        }
+    }
+}
+
+/// The extended error that goes with a refusal.
+fn told_along(refusal: &Refusal) -> Option<u16> {
+    match refusal.kind {
+        RefusalKind::NoZone => Some(extended::NOT_AUTHORITATIVE),
+        RefusalKind::NotNow => Some(extended::NOT_READY),
+        RefusalKind::Malformed | RefusalKind::Prerequisite | RefusalKind::Invalid => None,
+    }
+}
+
+/// Sends an answer, or that there is none.
+async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
+    let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+    if length > 0 {
+        reply.send(&[&length.to_be_bytes(), message].concat()).await?;
+    }
+    reply.finish().await
+}
