@@ -85,6 +85,19 @@ pub struct CommitOutcome {
     pub notes: Vec<String>,
 }
 
+/// A TSIG key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedKey {
+    /// Its name.
+    pub name: String,
+    /// Its algorithm.
+    pub algorithm: String,
+    /// Since when the secret is this one, in microseconds since the epoch.
+    pub set_usec: u64,
+    /// Paths of the settings that name it.
+    pub used_by: Vec<String>,
+}
+
 /// One committed generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
@@ -207,6 +220,33 @@ impl Cfgmgr1 {
         let arguments = (author, to, comment, seconds);
         let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
         Ok(CommitOutcome { generation, notes })
+    }
+
+    /// Keeps a TSIG key, whose secret is in base64, and commits a generation that names it. Fails with
+    /// [`BusError::InvalidValue`], and as [`Cfgmgr1::commit_edits`] does.
+    pub async fn put_key(
+        &self,
+        name: &str,
+        algorithm: &str,
+        secret: &str,
+    ) -> Result<CommitOutcome, BusError> {
+        let arguments = (name, algorithm, secret);
+        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "PutKey", &arguments).await?;
+        Ok(CommitOutcome { generation, notes })
+    }
+
+    /// Commits a generation without a key, and has its secret forgotten. Fails with [`BusError::Rejected`] while settings
+    /// name the key.
+    pub async fn remove_key(&self, name: &str) -> Result<CommitOutcome, BusError> {
+        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "RemoveKey", &(name,)).await?;
+        Ok(CommitOutcome { generation, notes })
+    }
+
+    /// The keys in the committed settings.
+    pub async fn keys(&self) -> Result<Vec<ListedKey>, BusError> {
+        let keys: Vec<(String, String, u64, Vec<String>)> = self.peer.call("ListKeys", &()).await?;
+        let key = |(name, algorithm, set_usec, used_by)| ListedKey { name, algorithm, set_usec, used_by };
+        Ok(keys.into_iter().map(key).collect())
     }
 
     /// Generations from the newest back, older than `before` (0: from the newest), at most `limit` (0: 100).

@@ -72,6 +72,8 @@ pub const CMDCTL_PATH: &str = "/org/tenon/Cmdctl1";
 /// Interface of the REST door.
 pub const CMDCTL_INTERFACE: &str = "org.tenon.Cmdctl1";
 
+/// Interface of a component's access lists.
+pub const EXPLAIN_INTERFACE: &str = "org.tenon.Explain1";
 /// Interface of a component's settings.
 pub const CONFIG_INTERFACE: &str = "org.tenon.Config1";
 /// Interface of a component's counters.

@@ -35,6 +35,8 @@ pub enum Action {
     ZoneEdit,
     /// Have a service do something now.
     ServiceControl,
+    /// Add, replace or remove TSIG keys.
+    KeyEdit,
 }
 
 impl Action {
@@ -44,6 +46,7 @@ impl Action {
             Self::ConfigCommit => "org.tenon.config.commit",
             Self::ZoneEdit => "org.tenon.zone.edit",
             Self::ServiceControl => "org.tenon.service.control",
+            Self::KeyEdit => "org.tenon.keys",
         }
     }
 }

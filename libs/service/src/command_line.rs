@@ -17,6 +17,9 @@ pub struct CommonOptions {
     /// Directory of the committed settings
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/config")]
     pub config_dir: PathBuf,
+    /// Directory of the TSIG keys, one below it for each component that has any
+    #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/keys")]
+    pub keys_dir: PathBuf,
     /// Print the JSON Schema of this component's settings and exit
     #[arg(long)]
     print_schema: bool,

@@ -16,6 +16,8 @@ pub const SETTINGS_BROKEN: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e606";
 pub const SETTINGS_APPLIED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e607";
 /// A generation of settings could not be put into force.
 pub const SETTINGS_FAILED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e608";
+/// The file of TSIG keys cannot be used.
+pub const KEYS_UNUSABLE: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e60e";
 /// A caller was refused a verb.
 pub const DENIED: &str = "2f6d1a7e5c3b4c0f9a1e7d20b8c4e609";
 /// The daemon's work has stopped moving, so the watchdog is not fed.

@@ -5,6 +5,7 @@
 //! there are and what options they have is what the schemas say, and whether settings will do is what their owners
 //! say. Nobody needs it to go on: daemons read the committed generation from the file at start.
 
+pub mod keyring;
 pub mod listen;
 pub mod manager;
 pub mod messages;
@@ -14,6 +15,7 @@ pub mod schemas;
 pub mod settings;
 pub mod statistics;
 pub mod storage;
+pub mod virtual_module;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,6 +96,7 @@ fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager,
         libexec: command_line.libexec_dir.clone().unwrap_or_else(libexec),
         listen: Listen { request: config.join("listen.json"), status: command_line.listen_status.clone() },
         door_user: command_line.door_user.clone(),
+        keys: command_line.common.keys_dir.clone(),
     };
     Manager::new(Arc::new(Directory::open(config)?), places, settings)
 }

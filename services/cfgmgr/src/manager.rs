@@ -3,6 +3,7 @@
 pub mod bus;
 mod commit;
 mod confirm;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use tenon_service::committed::StoredGeneration;
 use tenon_service::{Component, CounterDefinition, Refusal};
 use tracing::{error, info, warn};
 
+use crate::keyring::files::KeyFiles;
 use crate::listen::{self, Listen};
 use crate::messages;
 use crate::option::{self, OptionError};
@@ -41,6 +43,8 @@ pub struct Places {
     pub listen: Listen,
     /// The user who is believed when it names the author of a change.
     pub door_user: String,
+    /// The directory of TSIG keys.
+    pub keys: PathBuf,
 }
 
 /// The manager.
@@ -58,6 +62,10 @@ pub struct Manager {
     promised: tokio::sync::Notify,
     /// Held while a candidate is read, changed and written.
     editing: Mutex<()>,
+    /// The secrets of TSIG keys.
+    keys: KeyFiles,
+    /// Held while the key ring is changed.
+    changing_keys: tokio::sync::Mutex<()>,
     /// Held over a whole commit, and while an owner that came late is given the settings.
     committing: tokio::sync::Mutex<()>,
 }
@@ -87,6 +95,10 @@ impl Manager {
         settings: CfgmgrSettings,
     ) -> Result<Self, StorageError> {
         let committed = storage.current()?;
+        let keys = KeyFiles::open(&places.keys).map_err(|error| StorageError {
+            path: places.keys.clone(),
+            error: std::io::Error::other(error),
+        })?;
         let pending = Pending::found(storage.as_ref(), committed.generation)?;
         let manager = Self {
             storage,
@@ -98,10 +110,25 @@ impl Manager {
             pending: Mutex::new(pending),
             promised: tokio::sync::Notify::new(),
             editing: Mutex::default(),
+            keys,
+            changing_keys: tokio::sync::Mutex::default(),
             committing: tokio::sync::Mutex::default(),
         };
         manager.write_missed_request()?;
+        manager.give_keys();
         Ok(manager)
+    }
+
+    /// Makes the files of keys agree with what is committed, which a dead process may not have come to do.
+    fn give_keys(&self) {
+        let tree = self.schemas().complete(&self.committed().settings);
+        if let Err(error) = self.keys.distribute(&tree) {
+            error!(
+                message_id = messages::KEYS_NOT_GIVEN,
+                reason = %error,
+                "the files of TSIG keys cannot be written: {error}"
+            );
+        }
     }
 
     /// Writes the listen request of a commit that a dead process did not come to write.

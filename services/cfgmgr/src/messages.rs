@@ -12,6 +12,10 @@ pub const OWNER_BEHIND: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e104";
 pub const OWNER_CAUGHT_UP: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e105";
 /// The committed generation cannot be read; an older one counts as committed.
 pub const STORE_BROKEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e106";
+/// A TSIG key was added, replaced or removed.
+pub const KEY_CHANGED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e10a";
+/// The files of TSIG keys cannot be written.
+pub const KEYS_NOT_GIVEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e10b";
 /// A commit waits for confirmation.
 pub const WAITING: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e107";
 /// A commit was confirmed.

@@ -8,6 +8,7 @@ use tenon_service::{Schema, Settings};
 use tracing::warn;
 
 use crate::settings::CfgmgrSettings;
+use crate::virtual_module::VIRTUAL_MODULES;
 
 /// Schemas by component.
 #[derive(Clone, Debug)]
@@ -17,10 +18,12 @@ pub struct Schemas {
 
 impl Schemas {
     /// Reads `<component>.json` files; ones that cannot be read are logged and left out. The configuration manager's
-    /// own schema is there in any case.
+    /// own schema and those of virtual modules are there in any case.
     pub fn read(directory: &Path) -> Self {
         let mut components =
             BTreeMap::from([(CfgmgrSettings::COMPONENT.to_owned(), Schema::of::<CfgmgrSettings>())]);
+        components
+            .extend(VIRTUAL_MODULES.iter().map(|module| (module.component.to_owned(), (module.schema)())));
         let entries = std::fs::read_dir(directory).into_iter().flatten();
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let Some(component) = component(&path) else { continue };

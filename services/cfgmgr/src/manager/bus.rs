@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tenon_bus::Bus;
 use tenon_bus::names::CFGMGR_PATH;
 use tenon_bus::server::{self, Error};
+use tenon_bus::{Bus, ListedKey};
 use tenon_service::authorise::{Action, Caller, authorise, caller};
+use tenon_tsig::{Algorithm, Key, UnknownAlgorithm};
+use tenon_wire::Name;
 use zbus::Connection;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
+use zeroize::Zeroizing;
 
 use super::confirm::LONGEST;
-use super::{Change, CommitError, ConfirmError, Manager, ManagerError, Proposal, Request};
+use super::{Change, CommitError, Committed, ConfirmError, Manager, ManagerError, Proposal, Request};
 use crate::option::OptionError;
 
 /// Most characters of the name of an account.
@@ -48,11 +51,19 @@ impl ManagerFace {
         if request.seconds > LONGEST {
             return Err(Error::InvalidValue(format!("seconds: at most {LONGEST}")));
         }
-        let bus = server::bus(connection.clone());
+        let (manager, bus) = (self.manager.clone(), server::bus(connection.clone()));
+        self.finish(connection, async move { manager.commit(&bus, &proposal, &request).await }).await
+    }
+
+    /// Sees a commit through and tells of it.
+    async fn finish(
+        &self,
+        connection: &Connection,
+        commit: impl Future<Output = Result<Committed, CommitError>> + Send + 'static,
+    ) -> Result<(u64, Vec<String>), Error> {
         let before = self.manager.committed().generation;
         // A task of its own: a caller that goes away does not stop a commit half way.
-        let manager = self.manager.clone();
-        let commit = tokio::spawn(async move { manager.commit(&bus, &proposal, &request).await });
+        let commit = tokio::spawn(commit);
         let outcome =
             commit.await.map_err(|error| Error::Failed(format!("the commit broke off: {error}")))?;
         let emitter = SignalEmitter::new(connection, CFGMGR_PATH)?;
@@ -112,6 +123,10 @@ fn edit((path, value): (String, String)) -> Result<(String, Option<Value>), Erro
     let value = serde_json::from_str(&value)
         .map_err(|error| Error::InvalidValue(format!("{path}: the value is not JSON: {error}")))?;
     Ok((path, Some(value)))
+}
+
+fn key_name(text: &str) -> Result<Name, Error> {
+    text.parse().map_err(|error| Error::InvalidValue(format!("{text:?} is no name of a key: {error}")))
 }
 
 async fn editor(connection: &Connection, header: &Header<'_>) -> Result<Caller, Error> {
@@ -277,6 +292,45 @@ impl ManagerFace {
         let comment = if comment.is_empty() { format!("the settings of generation {to}") } else { comment };
         let request = Request { author, comment, seconds };
         self.carry_out(connection, Proposal::Generation(to), request).await
+    }
+
+    #[zbus(out_args("generation", "notes"))]
+    async fn put_key(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        name: String,
+        algorithm: String,
+        secret: String,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let author = authorise(connection, &header, Action::KeyEdit).await?.name;
+        let secret = Zeroizing::new(secret);
+        let invalid = |error: &dyn std::fmt::Display| Error::InvalidValue(error.to_string());
+        let algorithm: Algorithm = algorithm.parse().map_err(|error: UnknownAlgorithm| invalid(&error))?;
+        let key = Key::from_base64(key_name(&name)?, algorithm, &secret).map_err(|error| invalid(&error))?;
+        let request = Request { author, comment: format!("key {} is set", key.name()), seconds: 0 };
+        let (manager, bus) = (self.manager.clone(), server::bus(connection.clone()));
+        self.finish(connection, async move { manager.put_key(&bus, key, request).await }).await
+    }
+
+    #[zbus(out_args("generation", "notes"))]
+    async fn remove_key(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        name: String,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let author = authorise(connection, &header, Action::KeyEdit).await?.name;
+        let key = key_name(&name)?;
+        let request = Request { author, comment: format!("key {key} is removed"), seconds: 0 };
+        let (manager, bus) = (self.manager.clone(), server::bus(connection.clone()));
+        self.finish(connection, async move { manager.remove_key(&bus, &key, request).await }).await
+    }
+
+    #[zbus(out_args("keys"))]
+    fn list_keys(&self) -> Vec<(String, String, u64, Vec<String>)> {
+        let row = |key: ListedKey| (key.name, key.algorithm, key.set_usec, key.used_by);
+        self.manager.list_keys().into_iter().map(row).collect()
     }
 
     #[zbus(out_args("changes"))]

@@ -14,6 +14,7 @@ use tenon_service::{document, now_usec};
 use tracing::{error, info, warn};
 
 use super::{Manager, ManagerError, held};
+use crate::keyring;
 use crate::listen::differ;
 use crate::messages;
 use crate::option::{self, OptionError};
@@ -262,6 +263,10 @@ impl Manager {
             settings.insert(component.clone(), checked.amended);
         }
         settings.retain(|_, document| document.as_object().is_none_or(|options| !options.is_empty()));
+        if settings != before.settings {
+            keyring::check(&schemas.complete(&settings), &self.keys.secrets())
+                .map_err(CommitError::Rejected)?;
+        }
         Ok((settings, notes))
     }
 
@@ -314,6 +319,9 @@ impl Manager {
         stored: &StoredGeneration,
     ) -> Result<Vec<String>, String> {
         let notes = self.listen(before, stored).await?;
+        // Owners read their keys when they are told of the generation.
+        let tree = self.schemas().complete(&stored.settings);
+        self.keys.distribute(&tree).map_err(|error| error.to_string())?;
         // Without a bus nobody can be told; what is stored holds, and owners are looked at again when the bus is back.
         let Some(owners) = owners else { return Ok(notes) };
         for component in self.schemas().names() {
