@@ -155,7 +155,14 @@ mod tests {
     }
 
     fn asker(address: &str, seconds: u32) -> Asker {
-        Asker { transport: Transport::Udp, address: address.parse().unwrap(), encrypted: false, seconds }
+        Asker {
+            transport: Transport::Udp,
+            address: address.parse().unwrap(),
+            encrypted: false,
+            seconds,
+            reserved: 0,
+            refused: false,
+        }
     }
 
     const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";

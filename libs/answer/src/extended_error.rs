@@ -15,6 +15,8 @@ pub(crate) enum ExtendedError {
     Expired,
     /// A secondary zone was never transferred.
     NotReady,
+    /// The client may not ask.
+    Prohibited,
 }
 
 impl ExtendedError {
@@ -23,6 +25,7 @@ impl ExtendedError {
         let data: &[u8] = match self {
             Self::NoService => b"\x00\x0ethe service for this cannot be reached",
             Self::NotAuthoritative => b"\x00\x14",
+            Self::Prohibited => b"\x00\x12",
             Self::Expired => b"\x00\x18zone expired",
             Self::NotReady => b"\x00\x0ezone not transferred yet",
             Self::InvalidData => b"\x00\x18zone data cannot be used",

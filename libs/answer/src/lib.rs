@@ -52,6 +52,10 @@ pub struct Asker {
     pub encrypted: bool,
     /// Seconds since 1970, modulo 2^32: for the times in cookies.
     pub seconds: u32,
+    /// Octets to be left of what the client takes: a signature (RFC 8945 section 5.3) comes behind the response.
+    pub reserved: usize,
+    /// It may not ask: queries are answered REFUSED. Transfers and notices have rules of their own.
+    pub refused: bool,
 }
 
 /// What is to be done with a query.

@@ -100,6 +100,9 @@ impl Responder<'_, '_> {
         let mut writer = self.begin(response)?;
         let (rcode, error) = match self.at_once(refusal) {
             Some(rcode) => (rcode, None),
+            None if self.asker.refused && self.is_plain_query() => {
+                (Rcode::REFUSED, Some(ExtendedError::Prohibited))
+            }
             None if self.received.header.opcode() == Opcode::NOTIFY => {
                 let question = self.received.question;
                 (self.notice(question.as_ref(), &mut writer), None)
@@ -114,6 +117,12 @@ impl Responder<'_, '_> {
             },
         };
         Some(self.finish(writer, rcode, error))
+    }
+
+    /// A query that is no request for a transfer.
+    fn is_plain_query(&self) -> bool {
+        let is_transfer = |question: Question<'_>| matches!(question.rrtype, RrType::AXFR | RrType::IXFR);
+        self.received.header.opcode() == Opcode::QUERY && !self.received.question.is_some_and(is_transfer)
     }
 
     /// The response code of what is not looked up.
@@ -155,7 +164,7 @@ impl Responder<'_, '_> {
             cookie: self.options.presented,
             ..Facts::default()
         };
-        let limit = self.limit(edns.as_ref());
+        let limit = self.limit(edns.as_ref()).saturating_sub(self.asker.reserved);
         let mut writer = ResponseWriter::new(response, limit, *header, question.as_ref()).ok()?;
         if edns.is_some() {
             writer.reserve_opt(self.settings.udp_payload_size, dnssec_ok, self.options.room()).ok()?;

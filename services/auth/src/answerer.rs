@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tenon_acl::Action;
@@ -12,6 +11,8 @@ use tenon_answer::facts::HandOver;
 use tenon_answer::{Asker, Facts, Outcome, Scratch, Transport, freshness, refuse, respond};
 use tenon_netmgr::Transport::{Https, Tls};
 use tenon_netmgr::{Handle, Handler, RelayFailure, Verdict};
+use tenon_tsig::{Examined, Refusal, Session, examine};
+use tenon_wire::Name;
 use tracing::error;
 
 use crate::doors::{self, Doors};
@@ -26,8 +27,16 @@ const LOGGED: usize = 512;
 /// The response code of a refusal (RFC 1035 section 4.1.1).
 const REFUSED: u16 = 5;
 
-/// Path of the access list of notices, as the log names its rules.
+/// Paths of access lists, as the log names their rules.
 const NOTIFY_ACL: &str = "auth/notify_acl";
+const QUERY_ACL: &str = "auth/query_acl";
+
+/// Refusals that a worker tells of in a second; the counters have all.
+const LINES: u32 = 10;
+
+/// Bits of the third octet of a message: a response, and the opcode.
+const QR: u8 = 0x80;
+const OPCODE: u8 = 0x78;
 
 /// Answers the queries of one worker.
 pub(crate) struct Answerer {
@@ -37,9 +46,21 @@ pub(crate) struct Answerer {
     counters: Arc<WorkerCounters>,
     doors: Doors,
     troubles: Reporter,
-    /// Seconds since 1970 when the batch began.
+    /// Seconds since 1970 when the batch began, and the same modulo 2^32.
+    now: u64,
     seconds: u32,
     allowance: Allowance,
+    /// Lines about refusals that may still be told in a second.
+    lines: Allowance,
+}
+
+/// The signature of a message.
+#[derive(Debug, Default)]
+struct Signed {
+    /// The key, when there is a good one.
+    key: Option<Name>,
+    /// Octets that the answer's own signature takes.
+    reserved: usize,
 }
 
 /// Notices that may still be queued in a second, so that forged ones cannot take the time of queries.
@@ -75,8 +96,10 @@ impl Answerer {
             counters,
             doors,
             troubles,
+            now: 0,
             seconds: 0,
             allowance: Allowance::default(),
+            lines: Allowance::default(),
         }
     }
 
@@ -99,10 +122,87 @@ impl Answerer {
         Verdict::Silence
     }
 
+    /// Answers a message that is signed well: what the answer is, it is signed.
+    fn signed(&mut self, from: &Handle, message: &[u8], out: &mut [u8], mut session: Session) -> Verdict {
+        self.counters.tsig.add_one();
+        let asked = Signed { key: Some(session.key().clone()), reserved: session.overhead() };
+        let now = self.now;
+        let verdict = self.respond(from, message, out, &asked);
+        let mut sign = |length: usize| {
+            let mut reply = out.get(..length)?.to_vec();
+            session.sign(&mut reply, now).ok()?;
+            out.get_mut(..reply.len())?.copy_from_slice(&reply);
+            Some(reply.len())
+        };
+        match verdict {
+            Verdict::Reply(length) => sign(length).map_or(Verdict::Silence, Verdict::Reply),
+            Verdict::HandOver(length) => sign(length).map_or(Verdict::Silence, Verdict::HandOver),
+            Verdict::Silence => Verdict::Silence,
+        }
+    }
+
+    /// Answers a message whose signature is not taken, and nothing else of it (RFC 8945 section 5.2).
+    fn badly_signed(&mut self, from: &Handle, message: &[u8], out: &mut [u8], refusal: &Refusal) -> Verdict {
+        self.counters.badsig.add_one();
+        let reply = refusal.answer(message).filter(|reply| reply.len() <= out.len());
+        let facts = Facts { rcode: refusal.rcode().0, ..Facts::default() };
+        self.counters.count(from.transport, &facts, reply.is_some());
+        let Some(reply) = reply else { return Verdict::Silence };
+        if self.lines.take(self.seconds, LINES) {
+            self.tell(Kind::BadSignature, from, refusal.key(), refusal.reason().to_string());
+        }
+        out.iter_mut().zip(&reply).for_each(|(place, octet)| *place = *octet);
+        Verdict::Reply(reply.len())
+    }
+
+    /// What the access list says of a query; accepted without one.
+    fn may_ask(&mut self, from: &Handle, message: &[u8], key: Option<&Name>) -> Action {
+        let Some(list) = &self.current.access.query_acl else { return Action::Accept };
+        if message.get(2).is_none_or(|flags| flags & (QR | OPCODE) != 0) {
+            return Action::Accept;
+        }
+        let decision = list.decide(&doors::access(from, key));
+        if decision.action != Action::Accept {
+            self.counters.query_refused.add_one();
+            if self.lines.take(self.seconds, LINES) {
+                self.tell(Kind::QueryRefused, from, key, decision.named(QUERY_ACL).to_string());
+            }
+        }
+        decision.action
+    }
+
+    /// Answers a message that is not signed, or well.
+    fn respond(&mut self, from: &Handle, message: &[u8], out: &mut [u8], asked: &Signed) -> Verdict {
+        let may_ask = self.may_ask(from, message, asked.key.as_ref());
+        let asker = Asker {
+            transport: transport(from),
+            address: from.peer.ip().to_canonical(),
+            encrypted: from.transport.is_encrypted(),
+            seconds: self.seconds,
+            reserved: asked.reserved,
+            refused: may_ask != Action::Accept,
+        };
+        let Published { catalog, answer, .. } = &*self.current;
+        let scratch = &mut self.scratch;
+        let respond = AssertUnwindSafe(|| respond(catalog, answer, &asker, message, out, scratch));
+        let Ok(outcome) = catch_unwind(respond) else { return self.failed(from, message) };
+        let verdict = match outcome {
+            Outcome::Reply(_) if may_ask == Action::Drop => Verdict::Silence,
+            Outcome::Reply(length) => Verdict::Reply(length),
+            Outcome::Silence => Verdict::Silence,
+            Outcome::HandOver(length) => {
+                let reply = out.get_mut(..length).unwrap_or_default();
+                return self.elsewhere(from, message, reply, asked.key.as_ref());
+            }
+        };
+        self.counters.count(from.transport, self.scratch.facts(), verdict != Verdict::Silence);
+        verdict
+    }
+
     /// What is for another service. `reply` is what the answer library wrote for it.
-    fn elsewhere(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
+    fn elsewhere(&mut self, from: &Handle, message: &[u8], reply: &mut [u8], key: Option<&Name>) -> Verdict {
         match self.scratch.facts().hand_over {
-            Some(HandOver::Notify) => self.notice(from, message, reply),
+            Some(HandOver::Notify) => self.notice(from, message, reply, key),
             // Zones go only where that was agreed on (RFC 9103 section 7.1), and not over HTTPS, for which nobody has
             // said how (RFC 8484 section 4.2.1 knows one message for an answer).
             Some(HandOver::Transfer) if from.transport == Https || from.transport == Tls && !from.alpn => {
@@ -118,14 +218,14 @@ impl Answerer {
     }
 
     /// A notice of one who may send it is queued, and then the answer says so (RFC 1996 section 3.11).
-    fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8]) -> Verdict {
-        let decision = self.current.access.notify_acl.decide(&doors::access(from, None));
+    fn notice(&mut self, from: &Handle, message: &[u8], reply: &mut [u8], key: Option<&Name>) -> Verdict {
+        let decision = self.current.access.notify_acl.decide(&doors::access(from, key));
         let answered = match decision.action {
             Action::Accept => self.queue(from, message),
             Action::Reject | Action::Drop => {
                 self.counters.notify_refused.add_one();
                 let rule = decision.named(NOTIFY_ACL).to_string();
-                self.tell(Kind::NoticeRefused, from, rule);
+                self.tell(Kind::NoticeRefused, from, key, rule);
                 if decision.action == Action::Reject {
                     self.refuse(from, reply);
                     return Verdict::Reply(reply.len());
@@ -148,7 +248,7 @@ impl Answerer {
         if !self.allowance.take(self.seconds, self.current.access.notices_per_second) {
             self.counters.notify_limited.add_one();
             let reason = "more came within a second than auth/notices_per_second allows";
-            self.tell(Kind::NoticeNotTaken, from, reason.to_owned());
+            self.tell(Kind::NoticeNotTaken, from, None, reason.to_owned());
             return false;
         }
         match self.doors.hand_over(HandOver::Notify, from, message) {
@@ -158,22 +258,24 @@ impl Answerer {
             }
             Err(error) => {
                 self.counters.notify_lost.add_one();
-                self.tell(Kind::NoticeNotTaken, from, error.to_string());
+                self.tell(Kind::NoticeNotTaken, from, None, error.to_string());
                 false
             }
         }
     }
 
-    fn tell(&self, kind: Kind, from: &Handle, reason: String) {
+    fn tell(&self, kind: Kind, from: &Handle, key: Option<&Name>, reason: String) {
+        let key = key.map(ToString::to_string).unwrap_or_default();
         // When many wait to be logged already, this one is counted and no more.
-        let _full = self.troubles.try_send(Trouble { kind, peer: from.peer, reason });
+        let _full = self.troubles.try_send(Trouble { kind, peer: from.peer, key, reason });
     }
 }
 
 impl Handler for Answerer {
     fn batch_begins(&mut self) {
         // Modulo 2^32, as the times in cookies are; a clock before 1970 is wrong anyhow.
-        self.seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as u32);
+        self.now = tenon_tsig::now();
+        self.seconds = self.now as u32;
         let latest = self.publisher.load();
         if !Arc::ptr_eq(&latest, &self.current) {
             self.current = Arc::clone(&latest);
@@ -181,25 +283,11 @@ impl Handler for Answerer {
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
-        let asker = Asker {
-            transport: transport(from),
-            address: from.peer.ip().to_canonical(),
-            encrypted: from.transport.is_encrypted(),
-            seconds: self.seconds,
-        };
-        let Published { catalog, answer, .. } = &*self.current;
-        let scratch = &mut self.scratch;
-        let respond = AssertUnwindSafe(|| respond(catalog, answer, &asker, message, out, scratch));
-        let Ok(outcome) = catch_unwind(respond) else { return self.failed(from, message) };
-        let verdict = match outcome {
-            Outcome::Reply(length) => Verdict::Reply(length),
-            Outcome::Silence => Verdict::Silence,
-            Outcome::HandOver(length) => {
-                return self.elsewhere(from, message, out.get_mut(..length).unwrap_or_default());
-            }
-        };
-        self.counters.count(from.transport, self.scratch.facts(), verdict != Verdict::Silence);
-        verdict
+        match examine(message, &self.current.keys, self.now) {
+            Examined::Unsigned => self.respond(from, message, out, &Signed::default()),
+            Examined::Signed(session) => self.signed(from, message, out, session),
+            Examined::Refused(refusal) => self.badly_signed(from, message, out, &refusal),
+        }
     }
 
     fn trusts_proxy(&self, from: &Handle) -> bool {
@@ -221,7 +309,7 @@ impl Handler for Answerer {
             Ok(stream) => Some(stream),
             Err(error) => {
                 self.counters.count_unavailable();
-                self.tell(Kind::NotTaken, from, error.to_string());
+                self.tell(Kind::NotTaken, from, None, error.to_string());
                 None
             }
         }
@@ -244,7 +332,7 @@ impl Handler for Answerer {
             self.counters.count_unavailable();
         }
         let kind = if begun { Kind::TransferBroken } else { Kind::NotTaken };
-        self.tell(kind, from, reason.to_owned());
+        self.tell(kind, from, None, reason.to_owned());
     }
 }
 

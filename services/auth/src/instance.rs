@@ -9,10 +9,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_bus::{Bus, ZoneEvent, names};
 use tenon_netmgr::{InheritedSocket, Network, NetworkError, Protocol, ServedSocket};
-use tenon_service::{BusEvent, Committed, Component, CounterDefinition, Daemon, Refusal, Running};
+use tenon_service::{
+    BusEvent, Committed, Component, CounterDefinition, Daemon, ExplainFace, Keys, Refusal, Running,
+    Settings as _,
+};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tracing::info;
@@ -42,6 +46,8 @@ pub struct Places {
     pub doors: PathBuf,
     /// Directory of the certificate for TLS and its key.
     pub tls: PathBuf,
+    /// Directory of the TSIG keys of all components.
+    pub keys: PathBuf,
 }
 
 /// A running instance.
@@ -51,6 +57,7 @@ pub struct Instance {
     zones: Arc<Zones>,
     network: Network,
     cookies: CookieFile,
+    keys: Arc<Keys>,
     workers: Arc<Mutex<Vec<Arc<WorkerCounters>>>>,
     /// When a socket is for TLS.
     certificate: Option<Mutex<Certificate>>,
@@ -74,7 +81,9 @@ impl Instance {
         sockets: Vec<InheritedSocket>,
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
-        let (zones, hints) = Zones::open(&places.images, answer(settings, &cookies), settings.access());
+        let keys = Keys::open(&places.keys, AuthSettings::COMPONENT);
+        let (zones, hints) =
+            Zones::open(&places.images, answer(settings, &cookies), settings.access(), keys.ring());
         let (reporter, troubles) = Troubles::new();
         let doors = Doors::in_directory(&places.doors);
         let is_for_tls = |socket: &InheritedSocket| socket.protocol != Protocol::Plain;
@@ -100,8 +109,18 @@ impl Instance {
         let (hint, changed) = (Notify::new(), Notify::new());
         let troubles = Mutex::new(troubles);
         let certificate = certificate.map(Mutex::new);
-        let instance =
-            Arc::new(Self { number, zones, network, cookies, workers, certificate, troubles, hint, changed });
+        let instance = Arc::new(Self {
+            number,
+            zones,
+            network,
+            cookies,
+            keys,
+            workers,
+            certificate,
+            troubles,
+            hint,
+            changed,
+        });
         instance.inspect_idly(hints);
         Ok(instance)
     }
@@ -112,7 +131,9 @@ impl Instance {
         let objects = {
             let instance = Arc::clone(&self);
             move |builder: zbus::connection::Builder<'static>| {
-                builder.serve_at(names::AUTH_PATH, bus::AuthFace::new(Arc::clone(&instance)))
+                builder
+                    .serve_at(names::AUTH_PATH, bus::AuthFace::new(Arc::clone(&instance)))
+                    .serve_at(names::AUTH_PATH, instance.explain())
             }
         };
         let instance = Arc::clone(&self);
@@ -122,6 +143,22 @@ impl Instance {
             .on_bus_event(move |event| instance.hear(event))
             .alive(move || pulse.lock().unwrap_or_else(PoisonError::into_inner).all_beat())
             .run(|running| self.keep(running))
+    }
+
+    /// The access lists, for who asks what they would say.
+    fn explain(self: &Arc<Self>) -> ExplainFace {
+        let instance = Arc::clone(self);
+        let lists = move |list: &str, _zone: &str| {
+            let access = instance.zones.access();
+            let found = match list {
+                "query_acl" => access.query_acl.clone().unwrap_or_else(AccessList::everybody),
+                "notify_acl" => access.notify_acl.clone(),
+                "proxy_acl" => access.proxy_acl.clone(),
+                _ => return None,
+            };
+            Some((found, list.to_owned()))
+        };
+        ExplainFace::new(AuthSettings::COMPONENT, &["query_acl", "notify_acl", "proxy_acl"], Box::new(lists))
     }
 
     /// Finishes what was read and closes; for the end of the process.
@@ -291,7 +328,9 @@ impl Component for Instance {
     type Settings = AuthSettings;
 
     fn apply(&self, _generation: u64, settings: &AuthSettings) -> Result<(), Refusal> {
-        self.zones.set_answer(answer(settings, &self.cookies), settings.access());
+        self.keys.reload()?;
+        let answer = answer(settings, &self.cookies);
+        self.zones.set_answer(answer, settings.access(), self.keys.ring());
         self.network.apply(&settings.network());
         if let Some(certificate) = &self.certificate {
             let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);

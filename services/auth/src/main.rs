@@ -49,7 +49,8 @@ fn main() -> ExitCode {
         Ok(cookies) => cookies,
         Err(error) => return sockets::unusable(&format!("no random numbers: {error}")),
     };
-    let places = Places { images: options.images, doors: options.doors, tls: options.tls };
+    let keys = options.common.keys_dir.clone();
+    let places = Places { images: options.images, doors: options.doors, tls: options.tls, keys };
     let instance = match Instance::start(options.instance, &places, cookies, sockets, &committed.settings) {
         Ok(instance) => instance,
         Err(error) => return sockets::unusable(&error.to_string()),

@@ -135,6 +135,9 @@ pub struct AuthSettings {
     /// for access lists (tls_name); or `required`. Good is what an authority in /var/lib/tenon/auth/client-ca.pem vouches
     /// for. A change holds for new connections.
     pub tls_clients: TlsClients,
+    /// Who may ask queries; transfers, notices and updates have lists of their own. The first rule that matches decides,
+    /// and who matches none is answered REFUSED. Everybody from the start, which costs nothing.
+    pub query_acl: AccessList,
     /// Who may tell by NOTIFY that a secondary zone has a new version. What is told is taken as a hint: tenon-zonemgr
     /// asks the zone's primaries, whoever told. A rule's action is ACCEPT, REJECT or DROP; the first rule that matches
     /// decides, and who matches none is rejected.
@@ -294,6 +297,7 @@ impl Default for AuthSettings {
             quic_unproven: small(network.quic_unproven),
             useless_requests: small(network.useless_requests),
             tls_clients: TlsClients::default(),
+            query_acl: AccessList::everybody(),
             notify_acl: AccessList::everybody(),
             notices_per_second: 1000,
             proxy_acl: AccessList::nobody(),
@@ -398,6 +402,7 @@ impl AuthSettings {
     #[must_use]
     pub fn access(&self) -> Access {
         Access {
+            query_acl: (self.query_acl != AccessList::everybody()).then(|| self.query_acl.clone()),
             notify_acl: self.notify_acl.clone(),
             notices_per_second: self.notices_per_second,
             proxy_acl: self.proxy_acl.clone(),

@@ -87,6 +87,9 @@ worker_counters! {
     unavailable: "Zone transfers and updates answered SERVFAIL because tenon-xfrout or tenon-ddns did not answer.";
     notify_queued: "Notices of a new zone version that were queued for tenon-zonemgr.";
     notify_refused: "Notices of a new zone version from somebody who may not send any.";
+    tsig: "Messages signed with a key that is known here, and well (TSIG).";
+    badsig: "Messages with a signature (TSIG) that was not taken: answered NOTAUTH, or FORMERR when it was malformed.";
+    query_refused: "Queries of clients that query_acl does not accept.";
     notify_limited: "Notices of a new zone version that got no answer because too many came within a second.";
     notify_lost: "Notices of a new zone version that got no answer because they could not be queued.";
 }

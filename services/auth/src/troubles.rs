@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     NoticeNotTaken,
     /// A notice came from somebody who may not send any.
     NoticeRefused,
+    /// A query came from somebody who may not ask.
+    QueryRefused,
+    /// A signature was not taken.
+    BadSignature,
 }
 
 /// One trouble.
@@ -34,7 +38,9 @@ pub(crate) struct Trouble {
     pub(crate) kind: Kind,
     /// The client.
     pub(crate) peer: SocketAddr,
-    /// A sentence about the cause; for [`Kind::NoticeRefused`] the rule that refused.
+    /// The key that signed, or is said to have; empty without one.
+    pub(crate) key: String,
+    /// A sentence about the cause; for [`Kind::NoticeRefused`] and [`Kind::QueryRefused`] the rule that refused.
     pub(crate) reason: String,
 }
 
@@ -92,7 +98,7 @@ impl Troubles {
 
 impl Trouble {
     fn log(&self, others: u64) {
-        let Self { kind, peer, reason } = self;
+        let Self { kind, peer, key, reason } = self;
         match kind {
             Kind::NotTaken => warn!(
                 message_id = messages::REQUEST_NOT_TAKEN,
@@ -118,9 +124,27 @@ impl Trouble {
             Kind::NoticeRefused => warn!(
                 message_id = messages::NOTICE_REFUSED,
                 peer = %peer,
+                key = %key,
                 acl_rule = %reason,
                 others,
                 "a notice from {peer} was refused by {reason} ({others} like it before, not shown)"
+            ),
+            Kind::QueryRefused => warn!(
+                message_id = messages::QUERY_REFUSED,
+                peer = %peer,
+                key = %key,
+                acl_rule = %reason,
+                others,
+                "a query of {peer} was refused by {reason} ({others} like it before, not shown)"
+            ),
+            Kind::BadSignature => warn!(
+                message_id = messages::BAD_SIGNATURE,
+                peer = %peer,
+                key = %key,
+                reason = %reason,
+                others,
+                "the signature of a message of {peer} with key {key:?} was not taken: {reason} ({others} like it before, \
+                 not shown)"
             ),
         }
     }

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
+use tenon_tsig::KeyRing;
 use tracing::{error, info, warn};
 
 use crate::messages;
@@ -29,11 +30,15 @@ pub struct Published {
     pub answer: AnswerSettings,
     /// Who may do what.
     pub access: Arc<Access>,
+    /// The keys that requests may be signed with.
+    pub keys: Arc<KeyRing>,
 }
 
 /// Who may do what beyond asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
+    /// Who may ask queries; none for everybody.
+    pub query_acl: Option<AccessList>,
     /// Who may send notices.
     pub notify_acl: AccessList,
     /// Notices that each worker queues within a second.
@@ -78,10 +83,11 @@ impl Zones {
         directory: &Path,
         answer: AnswerSettings,
         access: Access,
+        keys: Arc<KeyRing>,
     ) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
         let (fresh, hints) = sync_channel(1);
         let access = Arc::new(access);
-        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, access };
+        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, access, keys };
         let zones = Arc::new(Self {
             directory: directory.to_owned(),
             publisher: Arc::new(ArcSwap::from_pointee(nothing)),
@@ -104,11 +110,17 @@ impl Zones {
         Arc::clone(&self.publisher.load().catalog)
     }
 
+    /// Who may do what now.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.publisher.load().access)
+    }
+
     /// Changes how queries are answered, and who may do what.
-    pub fn set_answer(&self, answer: AnswerSettings, access: Access) {
+    pub fn set_answer(&self, answer: AnswerSettings, access: Access, keys: Arc<KeyRing>) {
         let state = &mut *self.state();
         let catalog = self.catalog();
-        self.publish(state, Published { catalog, answer, access: Arc::new(access) });
+        self.publish(state, Published { catalog, answer, access: Arc::new(access), keys });
     }
 
     /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
@@ -175,7 +187,8 @@ impl Zones {
         let before = self.publisher.load_full();
         let catalog = Arc::new(Catalog::open(&self.directory, manifest, Some(&before.catalog), &known_bad));
         let (answer, access) = (before.answer.clone(), Arc::clone(&before.access));
-        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, access });
+        let keys = Arc::clone(&before.keys);
+        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, access, keys });
         state.figures.catalogs += 1;
         self.survey(state, &catalog);
         match self.fresh.try_send(()) {

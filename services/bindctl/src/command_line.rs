@@ -19,6 +19,15 @@ const RECORD_EXAMPLES: &str = "Examples:
   bindctl record add example.com _acme-challenge TXT \"some text\"
   printf 'set www A 192.0.2.7\\ndelete old\\n' | bindctl record apply example.com - --if-serial 7";
 
+const KEY_EXAMPLES: &str = "Examples:
+  bindctl key add transfer.example.com
+  bindctl key add old.example.com --algorithm hmac-md5 --secret-file secret.txt
+  bindctl config set xfrout/transfer_acl '[{\"action\": \"ACCEPT\", \"key\": \"transfer.example.com\"}]'";
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  bindctl explain transfer example.com --peer 192.0.2.1 --key transfer.example.com
+  bindctl explain query-acl --peer 2001:db8::1 --transport udp";
+
 /// Look at and change the Tenon name server
 ///
 /// Without a command: a shell on a terminal; otherwise commands are read from standard input, one on each line, until
@@ -82,6 +91,15 @@ pub enum Command {
         #[command(subcommand)]
         command: AccountCommand,
     },
+    /// List, add and remove keys (TSIG)
+    Key {
+        /// What to do with keys
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Show whether an access list would let a request through, and why
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainQuestion),
     /// Show and change how much services log
     Log {
         /// What to do with logging
@@ -363,6 +381,73 @@ pub enum AccountCommand {
     },
     /// List accounts with what they may do
     List,
+}
+
+/// Everything that can be done with keys. Their secrets are shown once, when they are made, and never again.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Add a key, or give a key another secret, and tell every service
+    #[command(after_help = KEY_EXAMPLES)]
+    Add {
+        /// The key's name, a domain name that both ends use
+        name: String,
+        /// hmac-sha256, hmac-sha384, hmac-sha512, hmac-sha224, hmac-sha1 or hmac-md5, with the bits of a shortened code
+        /// behind it if wanted: hmac-sha256-128
+        #[arg(long, value_name = "ALGORITHM", default_value = "hmac-sha256")]
+        algorithm: String,
+        /// Read the secret in base64 from a file; - for standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+        secret_file: Option<PathBuf>,
+        /// Make a secret and print lines for other servers; so it is without --secret-file
+        #[arg(long)]
+        generate: bool,
+    },
+    /// Remove a key that no setting names
+    Remove {
+        /// The key's name
+        name: String,
+    },
+    /// List keys with the settings that name them
+    List,
+}
+
+/// What an access list is asked.
+#[derive(Debug, clap::Args)]
+pub struct ExplainQuestion {
+    /// The list
+    #[arg(value_enum)]
+    pub list: ExplainedList,
+    /// The zone; for queries and notices any
+    #[arg(default_value = "")]
+    pub zone: String,
+    /// Who asks: an address
+    #[arg(long, value_name = "ADDRESS")]
+    pub peer: String,
+    /// The address that is asked
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub local: String,
+    /// The key that signs the request
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub key: String,
+    /// How the request comes
+    #[arg(long, default_value = "tcp", value_parser = ["udp", "tcp", "tls", "https", "quic"])]
+    pub transport: String,
+    /// The name in the client's certificate
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub tls_name: String,
+}
+
+/// Access lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainedList {
+    /// Who may have a zone: xfrout/transfer_acl
+    Transfer,
+    /// Who may send NOTIFY: auth/notify_acl
+    Notify,
+    /// Who may change a zone: ddns/update_acl
+    Update,
+    /// Who may ask queries: auth/query_acl
+    QueryAcl,
 }
 
 /// Everything that can be done with logging.

@@ -7,8 +7,10 @@
 mod account;
 pub mod command_line;
 mod config;
+mod explain;
 mod failure;
 mod generate;
+mod key;
 mod log;
 mod output;
 mod record;
@@ -53,6 +55,8 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Record { command } => record::run(session, command).await,
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
+        Command::Key { command } => key::run(session, command).await,
+        Command::Explain(question) => explain::run(session, &question).await,
         Command::Log { command } => log::run(session, command).await,
         Command::Report => report::run(session).await,
         Command::Stats { command } => stats::run(session, command).await,

@@ -339,7 +339,11 @@ mod tests {
             ("auth/listen/1", json!({}), "auth/listen/1: \"address\" is missing"),
             ("auth/wrkers", json!(1), "auth/wrkers: there is no such option"),
             ("auth/listen/7", json!({"address": ""}), "auth/listen/7: there is no such element"),
-            ("nobody/x", json!(1), "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr"),
+            (
+                "nobody/x",
+                json!(1),
+                "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr, tsig_keys",
+            ),
             ("auth", json!({}), "auth: name an option, such as auth/..."),
         ] {
             assert_eq!(bench.set(path, value).unwrap_err().to_string(), reason);

@@ -23,6 +23,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod lines;
 pub mod messages;
 pub mod notify;
 pub mod reply;

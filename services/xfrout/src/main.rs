@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use listenfd::ListenFd;
 use tenon_bus::names::XFROUT;
-use tenon_service::{BusEvent, CommonOptions, Daemon, committed, log};
+use tenon_service::{BusEvent, CommonOptions, Daemon, Keys, Settings as _, committed, log};
 use tenon_xfrout::stores::Stores;
 use tenon_xfrout::xfrout::bus;
 use tenon_xfrout::{Xfrout, XfroutSettings, messages};
@@ -49,7 +49,10 @@ fn main() -> ExitCode {
     };
     let committed = committed::read::<XfroutSettings>(&options.common.config_dir);
     let stores = Stores { primary: options.primary, secondary: options.secondary };
-    let (xfrout, ended) = Xfrout::new(&options.images, stores, &options.state, committed.settings.clone());
+    let (xfrout, ended) = {
+        let keys = Keys::open(&options.common.keys_dir, XfroutSettings::COMPONENT);
+        Xfrout::new(&options.images, stores, &options.state, keys, committed.settings.clone())
+    };
     let (served, told) = (Arc::clone(&xfrout), Arc::clone(&xfrout.notifier));
     let notifier = Arc::clone(&xfrout.notifier);
     let status = Daemon::new(Arc::clone(&xfrout), committed, XFROUT)

@@ -1,13 +1,12 @@
 //! Answers of one message that say why there is no transfer.
 
+use tenon_tsig::Session;
 use tenon_wire::message::edns::{DNSSEC_OK, flags_kept, option};
 use tenon_wire::message::header::flag;
 use tenon_wire::message::{Edns, Header, Question, Rcode};
 
-use crate::request::Signature;
-
-/// TSIG error: the key is not known (RFC 8945 section 3).
-const BADKEY: u16 = 17;
+/// Octets of the length before a message.
+const LENGTH: usize = 2;
 /// The largest UDP query that we take, told in OPT records.
 const UDP_PAYLOAD_SIZE: u16 = 1232;
 
@@ -22,29 +21,44 @@ pub struct Asked<'a> {
     pub edns: Option<Edns<'a>>,
 }
 
-/// A refusal, its length before it. `extended` is an extended error (RFC 8914), told to who speaks EDNS; `signature` that
-/// of a query whose key is not known.
+/// A refusal, its length before it. `extended` is an extended error (RFC 8914), told to who speaks EDNS.
 #[must_use]
-pub fn refusal(
-    asked: Asked<'_>,
-    rcode: Rcode,
-    extended: Option<u16>,
-    signature: Option<&Signature>,
-) -> Vec<u8> {
+pub fn refusal(asked: Asked<'_>, rcode: Rcode, extended: Option<u16>) -> Vec<u8> {
     let flags = flag::QR | flags_kept(asked.header.flags()) | rcode.0 & 15;
-    let additional = u16::from(asked.edns.is_some()) + u16::from(signature.is_some());
+    let additional = u16::from(asked.edns.is_some());
     let words = [0, asked.header.id(), flags, u16::from(asked.question.is_some()), 0, 0, additional];
     let mut message: Vec<u8> = words.into_iter().flat_map(u16::to_be_bytes).collect();
     message.extend_from_slice(asked.question.map_or(&[], |question| question.octets));
     if let Some(edns) = asked.edns {
         push_opt(&mut message, edns, rcode, extended);
     }
-    if let Some(signature) = signature {
-        push_bad_key(&mut message, signature);
-    }
-    let length = u16::try_from(message.len() - 2).unwrap_or(u16::MAX).to_be_bytes();
-    message.iter_mut().zip(length).for_each(|(place, octet)| *place = octet);
+    set_length(&mut message);
     message
+}
+
+/// Signs a message that has its length before it (RFC 8945 section 5.3). One that has no room for a signature stays
+/// without, and the client will not believe it.
+#[must_use]
+pub fn signed(mut framed: Vec<u8>, session: Option<&mut Session>) -> Vec<u8> {
+    let Some(session) = session else { return framed };
+    let mut message = framed.split_off(LENGTH.min(framed.len()));
+    let _ = session.sign(&mut message, tenon_tsig::now());
+    framed.append(&mut message);
+    set_length(&mut framed);
+    framed
+}
+
+/// A message with its length before it.
+#[must_use]
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    let mut framed = [&[0; LENGTH], message].concat();
+    set_length(&mut framed);
+    framed
+}
+
+fn set_length(framed: &mut [u8]) {
+    let length = u16::try_from(framed.len().saturating_sub(LENGTH)).unwrap_or(u16::MAX).to_be_bytes();
+    framed.iter_mut().zip(length).for_each(|(place, octet)| *place = octet);
 }
 
 fn push_opt(message: &mut Vec<u8>, edns: Edns<'_>, rcode: Rcode, extended: Option<u16>) {
@@ -54,19 +68,6 @@ fn push_opt(message: &mut Vec<u8>, edns: Edns<'_>, rcode: Rcode, extended: Optio
     message.extend_from_slice(&if edns.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes());
     let Some(code) = extended else { return message.extend_from_slice(&[0, 0]) };
     for word in [6, option::EXTENDED_ERROR, 2, code] {
-        message.extend_from_slice(&word.to_be_bytes());
-    }
-}
-
-/// The signature given back without a MAC: nobody can sign with a key that is not known (RFC 8945 section 5.3.2).
-fn push_bad_key(message: &mut Vec<u8>, signature: &Signature) {
-    message.extend_from_slice(&signature.key);
-    message.extend_from_slice(&[0, 250, 0, 255, 0, 0, 0, 0]);
-    let length = signature.algorithm.len() + 8 + 2 + 2 + 2 + 2;
-    message.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
-    message.extend_from_slice(&signature.algorithm);
-    message.extend_from_slice(&signature.time_and_fudge);
-    for word in [0, signature.original_id, BADKEY, 0] {
         message.extend_from_slice(&word.to_be_bytes());
     }
 }
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_read_by_others() {
-        let octets = refusal(asked(QUESTION), Rcode::REFUSED, Some(18), None);
+        let octets = refusal(asked(QUESTION), Rcode::REFUSED, Some(18));
         assert_eq!(usize::from(u16::from_be_bytes([octets[0], octets[1]])), octets.len() - 2);
         let message = Message::from_vec(&octets[2..]).unwrap();
         assert_eq!(message.metadata.id, 0x1234);
@@ -96,25 +97,8 @@ mod tests {
         assert!(message.metadata.recursion_desired && !message.metadata.authoritative);
         assert_eq!(message.queries.len(), 1);
         assert!(octets.windows(6).any(|octets| octets == [0, 15, 0, 2, 0, 18]));
-        let bad_version = refusal(asked(QUESTION), Rcode::BADVERS, None, None);
+        let bad_version = refusal(asked(QUESTION), Rcode::BADVERS, None);
         let rcode = Message::from_vec(&bad_version[2..]).unwrap().metadata.response_code;
         assert_eq!(u16::from(rcode), 16);
-    }
-
-    #[test]
-    fn an_unknown_key_comes_back_unsigned() {
-        let signature = Signature {
-            key: b"\x03key\x00".to_vec(),
-            algorithm: b"\x0bhmac-sha256\x00".to_vec(),
-            time_and_fudge: *b"\x00\x00\x65\x00\x00\x01\x01\x2c",
-            original_id: 0x1234,
-        };
-        let octets = refusal(asked(QUESTION), Rcode::NOTAUTH, None, Some(&signature));
-        let message = domain::base::Message::from_octets(&octets[2..]).unwrap();
-        let last = message.additional().unwrap().last().unwrap().unwrap();
-        let tsig = last.to_record::<domain::rdata::tsig::Tsig<_, _>>().unwrap().unwrap();
-        assert_eq!(tsig.data().error(), domain::base::iana::TsigRcode::BADKEY);
-        assert!(tsig.data().mac().is_empty());
-        assert_eq!((tsig.data().original_id(), tsig.data().fudge()), (0x1234, 300));
     }
 }

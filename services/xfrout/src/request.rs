@@ -1,9 +1,8 @@
 //! A request for a transfer, read in place.
 
 use domain::base::Message;
-use domain::base::iana::{Class as DomainClass, Rtype};
+use domain::base::iana::Class as DomainClass;
 use domain::rdata::Soa;
-use domain::rdata::tsig::Tsig;
 use tenon_handover::Transport;
 use tenon_wire::message::{Edns, Header, Query, QueryError, Question, Rcode};
 use tenon_wire::{Class, RrType};
@@ -35,19 +34,6 @@ impl TransferKind {
     }
 }
 
-/// The signature of a request (RFC 8945 section 4.2), as far as an answer repeats it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Signature {
-    /// Name of the key in wire form.
-    pub key: Vec<u8>,
-    /// Name of the algorithm in wire form.
-    pub algorithm: Vec<u8>,
-    /// When it was signed, 48 bits of seconds since the epoch, and the fudge in seconds.
-    pub time_and_fudge: [u8; 8],
-    /// Identifier of the message that was signed.
-    pub original_id: u16,
-}
-
 /// A request that makes sense.
 #[derive(Clone, Debug)]
 pub struct TransferQuery<'a> {
@@ -59,8 +45,6 @@ pub struct TransferQuery<'a> {
     pub edns: Option<Edns<'a>>,
     /// What is asked for.
     pub kind: TransferKind,
-    /// Who signed it.
-    pub signature: Option<Signature>,
 }
 
 /// Why a request makes no sense.
@@ -115,8 +99,7 @@ impl<'a> TransferQuery<'a> {
             (AXFR, ..) => return Err(malformed("an AXFR with records")),
             _ => return Err(bad(Rcode::NOTIMP, "neither AXFR nor IXFR")),
         };
-        let signature = signature(&records).map_err(malformed)?;
-        Ok(Self { header, question, edns, kind, signature })
+        Ok(Self { header, question, edns, kind })
     }
 }
 
@@ -135,38 +118,6 @@ fn client_serial(message: &Message<&[u8]>) -> Option<u32> {
     let record = message.authority().ok()?.limit_to::<Soa<_>>().next()?.ok()?;
     let same = record.owner() == question.qname() && record.class() == DomainClass::IN;
     same.then(|| record.data().serial().into_int())
-}
-
-/// The TSIG record, which must be the last of all (RFC 8945 section 5.1).
-fn signature(message: &Message<&[u8]>) -> Result<Option<Signature>, &'static str> {
-    const MALFORMED: &str = "a malformed TSIG record";
-    let mut found = None;
-    for record in message.additional().map_err(|_| MALFORMED)? {
-        let record = record.map_err(|_| MALFORMED)?;
-        if found.is_some() {
-            return Err("a record behind the TSIG record");
-        }
-        if record.rtype() != Rtype::TSIG {
-            continue;
-        }
-        let record = record.to_record::<Tsig<_, _>>().map_err(|_| MALFORMED)?.ok_or(MALFORMED)?;
-        let (owner, data) = (record.owner(), record.data());
-        let mut time_and_fudge = [0; 8];
-        let [_, _, time @ ..] = u64::from(data.time_signed()).to_be_bytes();
-        let octets = time.into_iter().chain(data.fudge().to_be_bytes());
-        time_and_fudge.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
-        found = Some(Signature {
-            key: wire(&owner),
-            algorithm: wire(data.algorithm()),
-            time_and_fudge,
-            original_id: data.original_id(),
-        });
-    }
-    Ok(found)
-}
-
-fn wire(name: &impl domain::base::name::ToName) -> Vec<u8> {
-    name.to_vec().as_slice().to_vec()
 }
 
 #[cfg(test)]
@@ -197,7 +148,7 @@ mod tests {
     fn both_kinds_are_read() {
         let octets = message([0, 0, 0], &[AXFR_QUESTION]);
         let query = TransferQuery::read(&octets, Transport::Tcp).unwrap();
-        assert_eq!((query.kind, query.signature), (TransferKind::Axfr, None));
+        assert_eq!(query.kind, TransferKind::Axfr);
         let octets = message([0, 1, 0], &[IXFR_QUESTION, SOA]);
         let query = TransferQuery::read(&octets, Transport::Udp).unwrap();
         assert_eq!(query.kind, TransferKind::Ixfr { serial: 7 });
@@ -222,18 +173,6 @@ mod tests {
         assert_eq!(refused(&question, Transport::Tcp).0, Rcode::NOTIMP);
         let chaos = message([0, 0, 0], &[b"\x07example\x00\x00\xfc\x00\x03"]);
         assert_eq!(refused(&chaos, Transport::Tcp).0, Rcode::NOTAUTH);
-    }
-
-    #[test]
-    fn a_signature_is_seen_and_must_be_last() {
-        let octets = message([0, 0, 1], &[AXFR_QUESTION, TSIG]);
-        let signature = TransferQuery::read(&octets, Transport::Tcp).unwrap().signature.unwrap();
-        assert_eq!((signature.key.as_slice(), signature.original_id), (&b"\x03key\x00"[..], 0x1234));
-        assert_eq!(signature.algorithm, b"\x0bhmac-sha256\x00");
-        assert_eq!(signature.time_and_fudge, *b"\x00\x00\x65\x00\x00\x01\x01\x2c");
-        let opt = b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00";
-        let octets = message([0, 0, 2], &[AXFR_QUESTION, TSIG, opt]);
-        assert_eq!(refused(&octets, Transport::Tcp), (Rcode::FORMERR, "a record behind the TSIG record"));
     }
 
     proptest! {

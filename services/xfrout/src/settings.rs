@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_acl::AccessList;
 use tenon_service::{Refusal, Settings};
+use tenon_tsig::KeyRing;
 use tenon_wire::{Name, NameRef};
 
 /// Settings of transfers out and of NOTIFY.
@@ -68,7 +70,7 @@ pub struct XfroutSettings {
 }
 
 /// A server to tell of changes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyTarget {
     /// Its address.
@@ -77,6 +79,10 @@ pub struct NotifyTarget {
     #[serde(default = "NotifyTarget::default_port")]
     #[schemars(range(min = 1))]
     pub port: u16,
+    /// Name of the key that notices to it are signed with (TSIG), and its answers too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1023))]
+    pub key: Option<String>,
 }
 
 impl NotifyTarget {
@@ -163,6 +169,8 @@ pub struct Rules {
     pub settings: XfroutSettings,
     /// Place in `settings.zones` by name.
     zones: HashMap<Name, usize>,
+    /// The keys that requests may be signed with, and notices are.
+    pub keys: Arc<KeyRing>,
 }
 
 impl Rules {
@@ -171,7 +179,20 @@ impl Rules {
     pub fn new(settings: XfroutSettings) -> Self {
         let place = |(index, zone): (usize, &ZoneRules)| Some((zone.name.parse().ok()?, index));
         let zones = settings.zones.iter().enumerate().filter_map(place).collect();
-        Self { settings, zones }
+        Self { settings, zones, keys: Arc::default() }
+    }
+
+    /// The same with these keys.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<KeyRing>) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// The name of the key for notices of a zone to a server, if they are to be signed.
+    #[must_use]
+    pub fn notify_key(&self, zone: NameRef<'_>, target: SocketAddr) -> Option<&str> {
+        let mut targets = self.also_notify(zone).iter();
+        targets.find(|known| known.socket_address() == target)?.key.as_deref()
     }
 
     fn zone(&self, zone: NameRef<'_>) -> Option<(usize, &ZoneRules)> {

@@ -11,10 +11,12 @@ use std::io;
 
 use tenon_image::rrset::{RECORD_HEAD, Target};
 use tenon_image::{Fault, RrsetView, ZoneImage};
+use tenon_tsig::Session;
 use tenon_wire::RrType;
 use tenon_wire::message::edns::{DNSSEC_OK, OPT_RECORD};
 use tenon_wire::message::header::{HEADER, flag};
 
+use crate::reply::signed;
 pub use difference::ixfr;
 use owner::{Owner, pointer};
 
@@ -40,6 +42,8 @@ pub struct Opening<'a> {
     pub question: &'a [u8],
     /// The query had an OPT record; its DO bit.
     pub edns: Option<bool>,
+    /// The query was signed, and so is every message.
+    pub session: Option<&'a Session>,
 }
 
 /// How much was written.
@@ -146,12 +150,16 @@ fn without_signatures(mut rrset: RrsetView<'_>) -> RrsetView<'_> {
 /// Messages under construction.
 struct Writer<'a, 's> {
     opening: Opening<'a>,
+    /// Signs the next message.
+    session: Option<Session>,
     owner: Owner<'a>,
     /// Finished messages and the one being written.
     out: Vec<u8>,
     /// Where in `out` the header of the latter is.
     start: usize,
     answers: u16,
+    /// Octets of a message's signature.
+    signature: usize,
     sent: Sent,
     sink: &'s mut dyn FnMut(&[u8], Sent) -> io::Result<()>,
 }
@@ -164,7 +172,19 @@ impl<'a, 's> Writer<'a, 's> {
     ) -> Self {
         let owner = Owner::new(zone.origin());
         let out = Vec::with_capacity(CHUNK + MESSAGE_MAX + 2);
-        let mut writer = Self { opening, owner, out, start: 0, answers: 0, sent: Sent::default(), sink };
+        let session = opening.session.cloned();
+        let signature = session.as_ref().map_or(0, Session::overhead);
+        let mut writer = Self {
+            opening,
+            session,
+            signature,
+            owner,
+            out,
+            start: 0,
+            answers: 0,
+            sent: Sent::default(),
+            sink,
+        };
         writer.begin_message();
         writer
     }
@@ -181,7 +201,7 @@ impl<'a, 's> Writer<'a, 's> {
     /// True when so much more makes the message longer than `limit`.
     const fn exceeds(&self, octets: usize, limit: usize) -> bool {
         let opt = if self.is_first() && self.opening.edns.is_some() { OPT_RECORD } else { 0 };
-        self.position() + octets + opt > limit
+        self.position() + octets + opt + self.signature > limit
     }
 
     fn begin_message(&mut self) {
@@ -213,9 +233,17 @@ impl<'a, 's> Writer<'a, 's> {
             [length, self.opening.id, flags, u16::from(first), self.answers, 0, u16::from(opt.is_some())];
         let places = self.out.iter_mut().skip(self.start - 2);
         places.zip(words.into_iter().flat_map(u16::to_be_bytes)).for_each(|(place, octet)| *place = octet);
+        self.sign();
         self.sent.messages += 1;
         self.sent.records += u64::from(self.answers);
-        self.sent.octets += u64::from(length) + 2;
+        self.sent.octets += self.position() as u64 + 2;
+    }
+
+    /// Signs the message, where the query was signed: each with the code of the one before (RFC 8945 section 5.3.1).
+    fn sign(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let message = self.out.split_off(self.start - 2);
+        self.out.extend_from_slice(&signed(message, Some(session)));
     }
 
     fn next_message(&mut self) -> io::Result<()> {

@@ -10,14 +10,16 @@ use std::time::Duration;
 use tenon_acl::Action;
 use tenon_handover::{Kind, Reply, Request, Transport};
 use tenon_image::ZoneImage;
+use tenon_tsig::{Examined, Refusal, Session, examine};
 use tenon_wire::message::Rcode;
 use tenon_wire::message::edns::flags_kept;
 use tenon_wire::{Name, NameRef};
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{info, warn};
 
+use crate::lines::Lines;
 use crate::messages;
-use crate::reply::{Asked, refusal};
+use crate::reply::{Asked, framed, refusal, signed};
 use crate::request::{BadRequest, TransferKind, TransferQuery};
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
@@ -41,6 +43,8 @@ pub struct Taker {
     transfers: Arc<Transfers>,
     rules: Arc<RwLock<Arc<Rules>>>,
     statistics: Arc<Statistics>,
+    /// Refusals that may still be logged.
+    lines: Lines,
 }
 
 /// What is done about a request.
@@ -60,18 +64,22 @@ struct Transfer {
     records: u64,
     /// Which store has the zone's differences.
     is_secondary: bool,
+    /// Signs the messages, when the request was signed.
+    session: Option<Session>,
 }
 
 impl Taker {
     /// Takes requests for these zones.
-    pub const fn new(
+    #[must_use]
+    pub fn new(
         zones: Arc<Zones>,
         stores: Arc<Stores>,
         transfers: Arc<Transfers>,
         rules: Arc<RwLock<Arc<Rules>>>,
         statistics: Arc<Statistics>,
     ) -> Self {
-        Self { zones, stores, transfers, rules, statistics }
+        let lines = Lines::new(Arc::clone(&statistics));
+        Self { zones, stores, transfers, rules, statistics, lines }
     }
 
     /// Takes what comes through the door, for ever.
@@ -114,20 +122,45 @@ impl Taker {
         warn!("a request cannot be taken: {reason}");
     }
 
-    /// Decides, in this order: whether it makes sense, the key, the access list, the zone, the serial.
+    /// Looks at the signature before everything else (RFC 8945 section 5.2), and signs what is answered.
     fn consider(&self, request: &Request, rules: &Rules) -> Verdict {
+        let mut session = match examine(&request.message, &rules.keys, tenon_tsig::now()) {
+            Examined::Unsigned => None,
+            Examined::Signed(session) => Some(session),
+            Examined::Refused(refusal) => return self.badly_signed(request, &refusal),
+        };
+        let key = session.as_ref().map(|session| session.key().clone());
+        match self.decide(request, rules, key.as_ref()) {
+            Verdict::Answer(message) => Verdict::Answer(signed(message, session.as_mut())),
+            Verdict::Transfer(transfer) => Verdict::Transfer(Transfer { session, ..transfer }),
+            Verdict::Silence => Verdict::Silence,
+        }
+    }
+
+    fn badly_signed(&self, request: &Request, refusal: &Refusal) -> Verdict {
+        add(&self.statistics.requests_bad_key, 1);
+        let (peer, reason) = (request.peer, refusal.reason());
+        let key = refusal.key().map(ToString::to_string).unwrap_or_default();
+        if self.lines.take() {
+            info!(
+                message_id = messages::NOT_POSSIBLE,
+                peer = %peer,
+                key = %key,
+                reason = %reason,
+                "a request of {peer} signed with key {key:?} answered {}: {reason}", refusal.rcode()
+            );
+        }
+        refusal.answer(&request.message).map_or(Verdict::Silence, |answer| Verdict::Answer(framed(&answer)))
+    }
+
+    /// Decides, in this order: whether it makes sense, the access list, the zone, the serial.
+    fn decide(&self, request: &Request, rules: &Rules, key: Option<&Name>) -> Verdict {
         let query = match TransferQuery::read(&request.message, request.transport) {
             Ok(query) => query,
             Err(bad) => return self.makes_no_sense(request.peer, &bad),
         };
         let name = query.question.name;
-        if let Some(signature) = &query.signature {
-            add(&self.statistics.requests_bad_key, 1);
-            let reason = "it is signed with a key that is not known";
-            log_impossible(name, request.peer, query.kind, reason);
-            return Verdict::Answer(refusal(asked(&query), Rcode::NOTAUTH, None, Some(signature)));
-        }
-        if let Some(verdict) = self.rejected(request, &query, rules) {
+        if let Some(verdict) = self.rejected(request, &query, rules, key) {
             return verdict;
         }
         // tenon-auth may serve a newer version already, of which the client knows.
@@ -137,7 +170,7 @@ impl Taker {
             add(&self.statistics.requests_notauth, 1);
             log_impossible(name, request.peer, query.kind, "there is no such zone here");
             let extended = Some(extended::NOT_AUTHORITATIVE);
-            return Verdict::Answer(refusal(asked(&query), Rcode::NOTAUTH, extended, None));
+            return Verdict::Answer(refusal(asked(&query), Rcode::NOTAUTH, extended));
         };
         if !image.is_usable() {
             return self.unavailable(request.peer, &query, &served.reason);
@@ -145,7 +178,7 @@ impl Taker {
         let current = matches!(query.kind, TransferKind::Ixfr { serial } if !is_newer(served.serial, serial));
         if current || request.transport == Transport::Udp {
             add(&self.statistics.ixfr_current, u64::from(current));
-            return match soa_alone(image, opening(&query)) {
+            return match soa_alone(image, opening(&query, None)) {
                 Ok(message) => Verdict::Answer(message),
                 Err(error) => self.unavailable(request.peer, &query, &error.to_string()),
             };
@@ -157,6 +190,7 @@ impl Taker {
             serial: served.serial,
             records: served.records,
             is_secondary: served.secondary,
+            session: None,
         })
     }
 
@@ -170,41 +204,49 @@ impl Taker {
         );
         let Some(header) = bad.header else { return Verdict::Silence };
         let asked = Asked { header, question: bad.question, edns: bad.edns };
-        Verdict::Answer(refusal(asked, bad.rcode, None, None))
+        Verdict::Answer(refusal(asked, bad.rcode, None))
     }
 
     /// What the access list has against it.
-    fn rejected(&self, request: &Request, query: &TransferQuery<'_>, rules: &Rules) -> Option<Verdict> {
+    fn rejected(
+        &self,
+        request: &Request,
+        query: &TransferQuery<'_>,
+        rules: &Rules,
+        key: Option<&Name>,
+    ) -> Option<Verdict> {
         let (list, option) = rules.transfer_acl(query.question.name);
         let Request { peer, local, transport, .. } = *request;
         let decision = list.decide(&tenon_acl::Request {
             peer,
             local,
             transport,
-            key: None,
+            key,
             tls_name: request.tls_name.as_deref(),
         });
         if decision.action == Action::Accept {
             return None;
         }
-        warn!(
-            message_id = messages::REJECTED,
-            zone = %query.question.name,
-            peer = %peer,
-            acl_rule = %decision.named(&option),
-            "{} of {} for {peer} {} by xfrout/{}",
-            query.kind.as_str(),
-            query.question.name,
-            if decision.action == Action::Drop { "dropped" } else { "rejected" },
-            decision.named(&option)
-        );
+        if self.lines.take() {
+            let (rule, kind, zone) = (decision.named(&option), query.kind.as_str(), query.question.name);
+            let key = key.map(ToString::to_string).unwrap_or_default();
+            let done = if decision.action == Action::Drop { "dropped" } else { "rejected" };
+            warn!(
+                message_id = messages::REJECTED,
+                zone = %zone,
+                peer = %peer,
+                key = %key,
+                acl_rule = %rule,
+                "{kind} of {zone} for {peer} {done} by xfrout/{rule}"
+            );
+        }
         if decision.action == Action::Drop {
             add(&self.statistics.requests_dropped, 1);
             return Some(Verdict::Silence);
         }
         add(&self.statistics.requests_rejected, 1);
         let extended = Some(extended::PROHIBITED);
-        Some(Verdict::Answer(refusal(asked(query), Rcode::REFUSED, extended, None)))
+        Some(Verdict::Answer(refusal(asked(query), Rcode::REFUSED, extended)))
     }
 
     fn unavailable(&self, peer: SocketAddr, query: &TransferQuery<'_>, reason: &str) -> Verdict {
@@ -216,7 +258,7 @@ impl Taker {
             reason,
             "{} of {} for {peer} answered SERVFAIL: {reason}", query.kind.as_str(), query.question.name
         );
-        Verdict::Answer(refusal(asked(query), Rcode::SERVFAIL, Some(extended::NOT_READY), None))
+        Verdict::Answer(refusal(asked(query), Rcode::SERVFAIL, Some(extended::NOT_READY)))
     }
 }
 
@@ -239,12 +281,13 @@ const fn asked<'a>(query: &TransferQuery<'a>) -> Asked<'a> {
     Asked { header: query.header, question: Some(query.question), edns: query.edns }
 }
 
-fn opening<'a>(query: &TransferQuery<'a>) -> Opening<'a> {
+fn opening<'a>(query: &TransferQuery<'a>, session: Option<&'a Session>) -> Opening<'a> {
     Opening {
         id: query.header.id(),
         flags: flags_kept(query.header.flags()),
         question: query.question.octets,
         edns: query.edns.map(|edns| edns.dnssec_ok),
+        session,
     }
 }
 

@@ -5,7 +5,8 @@ pub mod bus;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
+use tenon_service::{Component, CounterDefinition, CurrentBus, ExplainFace, Keys, Refusal, Settings as _};
+use tenon_wire::Name;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -30,6 +31,7 @@ pub struct Xfrout {
     /// Who is told.
     pub notifier: Arc<Notifier>,
     rules: Arc<RwLock<Arc<Rules>>>,
+    keys: Arc<Keys>,
     statistics: Arc<Statistics>,
 }
 
@@ -41,15 +43,17 @@ impl Xfrout {
         images: &Path,
         stores: Stores,
         state: &Path,
+        keys: Arc<Keys>,
         settings: XfroutSettings,
     ) -> (Arc<Self>, UnboundedReceiver<Ended>) {
         let statistics: Arc<Statistics> = Arc::default();
-        let rules = Arc::new(RwLock::new(Arc::new(Rules::new(settings))));
+        let rules = Arc::new(RwLock::new(Arc::new(Rules::new(settings).with_keys(keys.ring()))));
         let zones = Arc::new(Zones::new(images));
         let transfers = Transfers::new(Arc::clone(&statistics));
         let (notifier, ended) =
             Notifier::new(Arc::clone(&zones), Arc::clone(&rules), Arc::clone(&statistics), state);
-        (Arc::new(Self { zones, stores: Arc::new(stores), transfers, notifier, rules, statistics }), ended)
+        let stores = Arc::new(stores);
+        (Arc::new(Self { zones, stores, transfers, notifier, rules, keys, statistics }), ended)
     }
 
     /// Answers what comes through the door and tells of changes, for ever.
@@ -69,6 +73,19 @@ impl Xfrout {
         )
     }
 
+    /// The access lists, for who asks what they would say.
+    #[must_use]
+    pub fn explain(&self) -> ExplainFace {
+        let rules = Arc::clone(&self.rules);
+        let lists = move |list: &str, zone: &str| {
+            let rules = Arc::clone(&rules.read().unwrap_or_else(PoisonError::into_inner));
+            let zone: Name = if zone.is_empty() { Name::root() } else { zone.parse().ok()? };
+            let (found, path) = rules.transfer_acl(zone.as_ref());
+            (list == "transfer_acl").then(|| (found.clone(), path))
+        };
+        ExplainFace::new(XfroutSettings::COMPONENT, &["transfer_acl"], Box::new(lists))
+    }
+
     /// What is wrong, one sentence each.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
@@ -80,7 +97,9 @@ impl Component for Xfrout {
     type Settings = XfroutSettings;
 
     fn apply(&self, _: u64, settings: &XfroutSettings) -> Result<(), Refusal> {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(settings.clone()));
+        self.keys.reload()?;
+        let rules = Rules::new(settings.clone()).with_keys(self.keys.ring());
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         Ok(())
     }
 

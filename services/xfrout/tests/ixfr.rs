@@ -31,8 +31,13 @@ impl House {
         std::fs::create_dir(directory.path().join("images")).unwrap();
         let settings: XfroutSettings = serde_json::from_value(settings).unwrap();
         let stores = common::stores(directory.path());
-        let (xfrout, _ended) =
-            Xfrout::new(&directory.path().join("images"), stores, directory.path(), settings);
+        let (xfrout, _ended) = Xfrout::new(
+            &directory.path().join("images"),
+            stores,
+            directory.path(),
+            tenon_service::Keys::none(),
+            settings,
+        );
         let path = directory.path().join("door");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         tokio::spawn(Arc::new(xfrout.taker()).accept(listener));

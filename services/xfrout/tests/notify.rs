@@ -69,8 +69,13 @@ impl Secondary {
 /// The service over a directory, running, without a bus.
 fn start(directory: &Path, settings: Value) -> (Arc<Xfrout>, tokio::task::JoinHandle<()>) {
     let settings: XfroutSettings = serde_json::from_value(settings).unwrap();
-    let (xfrout, ended) =
-        Xfrout::new(&directory.join("images"), common::stores(directory), directory, settings);
+    let (xfrout, ended) = Xfrout::new(
+        &directory.join("images"),
+        common::stores(directory),
+        directory,
+        tenon_service::Keys::none(),
+        settings,
+    );
     let notifier = Arc::clone(&xfrout.notifier);
     let task = tokio::spawn(async move {
         let no_bus = tenon_service::CurrentBus::following(tokio::sync::watch::channel(None).1);

@@ -35,6 +35,7 @@ impl House {
             &directory.path().join("images"),
             common::stores(directory.path()),
             directory.path(),
+            tenon_service::Keys::none(),
             settings,
         );
         let path = directory.path().join("door");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenon_handover::{Kind, Request, receive};
+use tenon_tsig::{Examined, KeyRing, examine};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tracing::error;
@@ -54,7 +55,9 @@ fn open(listener: std::os::unix::net::UnixListener) -> Option<UnixListener> {
 
 async fn take(zonemgr: &Zonemgr, mut stream: UnixStream) {
     let statistics = zonemgr.statistics();
-    match receive(&mut stream).await.ok().as_ref().and_then(read) {
+    let request = receive(&mut stream).await.ok();
+    let keys = zonemgr.keys();
+    match request.and_then(|request| read(&request, &keys)) {
         Some(notice) => {
             count(&statistics.notifies);
             zonemgr.hear(&notice);
@@ -63,10 +66,16 @@ async fn take(zonemgr: &Zonemgr, mut stream: UnixStream) {
     }
 }
 
-fn read(request: &Request) -> Option<Notice> {
+/// tenon-auth has answered it already: what is not signed well is told there.
+fn read(request: &Request, keys: &KeyRing) -> Option<Notice> {
+    let key = match examine(&request.message, keys, tenon_tsig::now()) {
+        Examined::Unsigned => None,
+        Examined::Signed(session) => Some(session.key().clone()),
+        Examined::Refused(_) => return None,
+    };
     let message = (request.kind == Kind::Notify).then(|| notice::read(&request.message)).flatten()?;
     let Request { peer, local, transport, .. } = *request;
     let tls_name = request.tls_name.clone();
-    let request = tenon_acl::OwnedRequest { peer, local, transport, key: None, tls_name };
+    let request = tenon_acl::OwnedRequest { peer, local, transport, key, tls_name };
     Some(Notice { zone: message.zone, serial: message.serial, request })
 }

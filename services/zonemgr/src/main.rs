@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use listenfd::ListenFd;
 use tenon_bus::names::{XFRIN, ZONEMGR};
-use tenon_service::{BusEvent, CommonOptions, Daemon, committed, log};
+use tenon_service::{BusEvent, CommonOptions, Daemon, Keys, Settings as _, committed, log};
 use tenon_zonemgr::{Zonemgr, ZonemgrSettings, door, zonemgr::bus};
 
 /// Keep the time of secondary zones: refresh, retry, expire, and NOTIFY
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     log::start("tenon-zonemgr");
     let config = &options.common.config_dir;
     let committed = committed::read::<ZonemgrSettings>(config);
-    let zonemgr = Zonemgr::open(&options.state, &options.store, config, &committed);
+    let keys = Keys::open(&options.common.keys_dir, ZonemgrSettings::COMPONENT);
+    let zonemgr = Zonemgr::open(&options.state, &options.store, config, keys, &committed);
     let (served, told, last) = (Arc::clone(&zonemgr), Arc::clone(&zonemgr), Arc::clone(&zonemgr));
     let status = Daemon::new(Arc::clone(&zonemgr), committed, ZONEMGR)
         .objects(move |builder| bus::register(&served, builder))

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use tenon_bus::names::XFRIN;
 use tenon_service::committed::StoredGeneration;
-use tenon_service::{Committed, Component, CounterDefinition, CurrentBus, Refusal};
+use tenon_service::{
+    Committed, Component, CounterDefinition, CurrentBus, ExplainFace, Keys, Refusal, Settings as _,
+};
+use tenon_tsig::KeyRing;
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
@@ -49,6 +52,7 @@ pub struct Zonemgr {
     /// Stored zones that are neither configured nor known to be leaving.
     strays: AtomicU64,
     troubles: Mutex<Troubles>,
+    keys: Arc<Keys>,
     statistics: Arc<Statistics>,
 }
 
@@ -71,6 +75,7 @@ impl Zonemgr {
         directory: &Path,
         store: &Path,
         config: &Path,
+        keys: Arc<Keys>,
         committed: &Committed<ZonemgrSettings>,
     ) -> Arc<Self> {
         let clock = Clock::start();
@@ -111,8 +116,24 @@ impl Zonemgr {
             compare: Notify::new(),
             strays: AtomicU64::new(0),
             troubles: Mutex::new(troubles),
+            keys,
             statistics,
         })
+    }
+
+    /// The keys that notices may be signed with.
+    pub(crate) fn keys(&self) -> Arc<KeyRing> {
+        self.keys.ring()
+    }
+
+    /// The access list, for who asks what it would say.
+    pub(crate) fn explain(self: &Arc<Self>) -> ExplainFace {
+        let zonemgr = Arc::clone(self);
+        let lists = move |list: &str, _zone: &str| {
+            let found = zonemgr.zones().allow_notify_from().clone();
+            (list == "allow_notify_from").then(|| (found, list.to_owned()))
+        };
+        ExplainFace::new(ZonemgrSettings::COMPONENT, &["allow_notify_from"], Box::new(lists))
     }
 
     /// Does what comes due, for ever.
@@ -231,6 +252,7 @@ impl Component for Zonemgr {
     type Settings = ZonemgrSettings;
 
     fn apply(&self, _generation: u64, settings: &ZonemgrSettings) -> Result<(), Refusal> {
+        self.keys.reload()?;
         let (_, removed) = self.zones().configure(settings, true, self.clock.now());
         // What comes from the configuration manager is what was committed.
         self.troubles().settings = None;

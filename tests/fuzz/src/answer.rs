@@ -97,7 +97,8 @@ impl Server {
         self.settings.minimal_any = how & 16 == 0;
         let room = if how & 32 == 0 { 65535 } else { usize::from(how) * 4 };
         let encrypted = transport == Transport::Tcp && how & 64 != 0;
-        let asker = Asker { transport, encrypted, address, seconds: 1_700_000_000 };
+        let asker =
+            Asker { transport, encrypted, address, seconds: 1_700_000_000, reserved: 0, refused: false };
         let response = &mut self.response[..room];
         match respond(&self.catalog, &self.settings, &asker, query, response, &mut self.scratch) {
             Outcome::Silence => {}

@@ -11,7 +11,14 @@ use tenon_zone::{RdataList, RrsetRef};
 
 /// Somebody who asks; for cookies, which the examples do not have.
 pub(crate) fn asker(transport: Transport) -> Asker {
-    Asker { transport, address: std::net::Ipv4Addr::LOCALHOST.into(), encrypted: false, seconds: 0 }
+    Asker {
+        transport,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        encrypted: false,
+        seconds: 0,
+        reserved: 0,
+        refused: false,
+    }
 }
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -166,6 +166,8 @@ pub(crate) fn asker(transport: Transport) -> Asker {
         address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
         encrypted: false,
         seconds: 10_000,
+        reserved: 0,
+        refused: false,
     }
 }
 

@@ -13,7 +13,7 @@ mod compiled;
 use compiled::{image, publish, zone};
 
 fn open(directory: &Path) -> Arc<Zones> {
-    Zones::open(directory, AnswerSettings::default(), AuthSettings::default().access()).0
+    Zones::open(directory, AnswerSettings::default(), AuthSettings::default().access(), Arc::default()).0
 }
 
 fn served(zones: &Zones, origin: &str) -> (u32, ZoneState) {
@@ -107,7 +107,7 @@ fn settings_change_without_touching_the_catalog() {
     let before = zones.catalog();
     let answer = AnswerSettings { udp_payload_size: 600, ..AnswerSettings::default() };
     let access = Access { notify_acl: AccessList::nobody(), ..AuthSettings::default().access() };
-    zones.set_answer(answer, access.clone());
+    zones.set_answer(answer, access.clone(), Arc::default());
     assert!(Arc::ptr_eq(&before, &zones.catalog()));
     assert_eq!(zones.publisher().load().answer.udp_payload_size, 600);
     assert_eq!(*zones.publisher().load().access, access);
@@ -126,8 +126,12 @@ fn the_inspector_takes_damage_out_of_service() {
     Manifest { generation: 2, zones: vec![zone("example.", 2, new, Some((1, old)))] }
         .write(directory.path())
         .unwrap();
-    let (zones, hints) =
-        Zones::open(directory.path(), AnswerSettings::default(), AuthSettings::default().access());
+    let (zones, hints) = Zones::open(
+        directory.path(),
+        AnswerSettings::default(),
+        AuthSettings::default().access(),
+        Arc::default(),
+    );
     assert_eq!(served(&zones, "example."), (2, ZoneState::Serving));
     let inspector = Inspector::new(Arc::clone(&zones), hints);
     let (tell, found) = std::sync::mpsc::channel();

@@ -49,7 +49,7 @@ impl Bench {
     /// A bus, the shipped schema and the shipped program of the owner; nothing runs yet.
     pub(crate) async fn new() -> Self {
         let daemon = PrivateBus::start().unwrap();
-        for name in ["schema", "libexec", "config"] {
+        for name in ["schema", "libexec", "config", "keys", "keys/auth"] {
             std::fs::create_dir(daemon.directory().join(name)).unwrap();
         }
         let schema = Command::new(fake_owner()).arg("--print-schema").output().unwrap().stdout;
@@ -74,6 +74,7 @@ impl Bench {
             ("--schema-dir", "schema"),
             ("--libexec-dir", "libexec"),
             ("--listen-status", "status.json"),
+            ("--keys-dir", "keys"),
         ];
         let arguments =
             arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);

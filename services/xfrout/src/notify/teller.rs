@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tenon_tsig::{AnswerCheck, TsigError, sign_request};
 use tenon_wire::Name;
 use tenon_wire::message::Rcode;
 use tokio::net::UdpSocket;
@@ -82,6 +83,8 @@ struct Flight {
     id: u16,
     tries: u32,
     deadline: Instant,
+    /// What the answer is held against, when the notice was signed.
+    check: Option<AnswerCheck>,
 }
 
 impl Teller {
@@ -153,9 +156,9 @@ impl Teller {
         while self.flights.iter().any(|flight| flight.id == id) {
             id = random();
         }
-        self.transmit(&notice, id).await;
+        let check = self.transmit(&notice, id).await;
         let wait = Duration::from_millis(self.rules().settings.notify_timeout_ms.into());
-        self.flights.push(Flight { notice, id, tries: 1, deadline: Instant::now() + wait });
+        self.flights.push(Flight { notice, id, tries: 1, deadline: Instant::now() + wait, check });
     }
 
     /// Sends those again whose time is over, and gives those up that were sent often enough.
@@ -170,7 +173,7 @@ impl Teller {
                 self.end(flight.notice, Outcome::Unanswered);
                 continue;
             }
-            self.transmit(&flight.notice, flight.id).await;
+            flight.check = self.transmit(&flight.notice, flight.id).await;
             flight.deadline = now + first.saturating_mul(1u32.checked_shl(flight.tries).unwrap_or(u32::MAX));
             flight.tries += 1;
             self.flights.push(flight);
@@ -178,9 +181,16 @@ impl Teller {
     }
 
     /// A datagram that cannot be sent counts as a try: the way may be there the next time.
-    async fn transmit(&mut self, notice: &Notice, id: u16) {
-        let mut octets = notice.message.to_vec();
-        message::set_id(&mut octets, id);
+    async fn transmit(&mut self, notice: &Notice, id: u16) -> Option<AnswerCheck> {
+        let signed = self.signed(notice, id);
+        let (octets, check) = match signed {
+            Ok(signed) => signed,
+            Err(error) => {
+                add(&self.statistics.notifies_send_failed, 1);
+                tracing::debug!(target_address = %self.target, "cannot sign a notice: {error}");
+                return None;
+            }
+        };
         let sent = match self.open().await {
             Ok(socket) => socket.send(&octets).await.map(drop),
             Err(error) => Err(error),
@@ -198,6 +208,20 @@ impl Teller {
                 self.socket = None;
             }
         }
+        check
+    }
+
+    /// What is sent: signed where the settings name a key for this server.
+    fn signed(&self, notice: &Notice, id: u16) -> Result<(Vec<u8>, Option<AnswerCheck>), String> {
+        let mut octets = notice.message.to_vec();
+        message::set_id(&mut octets, id);
+        let rules = self.rules();
+        let Some(name) = rules.notify_key(notice.zone.as_ref(), self.target) else {
+            return Ok((octets, None));
+        };
+        let key = rules.keys.find(name).ok_or_else(|| format!("there is no key {name}"))?;
+        let check = sign_request(&mut octets, key, tenon_tsig::now()).map_err(|error| error.to_string())?;
+        Ok((octets, Some(check)))
     }
 
     async fn open(&mut self) -> io::Result<&UdpSocket> {
@@ -222,6 +246,14 @@ impl Teller {
             let place = self.flights.iter().position(|flight| {
                 flight.id == id && zone.is_none_or(|zone| flight.notice.zone.as_ref() == zone)
             })?;
+            // An answer that is not signed well, or says that ours is not, may come from anybody: the true one may follow.
+            if let Some(mut check) = self.flights.get(place)?.check.clone()
+                && let Err(error) = check.check(octets, tenon_tsig::now())
+                && !matches!(error, TsigError::Refused { .. })
+            {
+                add(&self.statistics.notify_bad_signatures, 1);
+                return None;
+            }
             Some((self.flights.swap_remove(place), rcode))
         });
         match flight {

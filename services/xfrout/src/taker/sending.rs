@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{Taker, Transfer, asked, opening, send};
 use crate::messages;
-use crate::reply::refusal;
+use crate::reply::{refusal, signed};
 use crate::request::{TransferKind, TransferQuery};
 use crate::settings::Rules;
 use crate::statistics::add;
@@ -31,7 +31,7 @@ impl Taker {
         self: Arc<Self>,
         reply: Reply,
         request: Request,
-        transfer: Transfer,
+        mut transfer: Transfer,
         rules: &Rules,
     ) -> io::Result<()> {
         let (zone, kind) = (transfer.zone.clone(), transfer.kind);
@@ -53,7 +53,8 @@ impl Taker {
                 let Ok(query) = TransferQuery::read(&request.message, request.transport) else {
                     return Ok(());
                 };
-                return send(reply, &refusal(asked(&query), Rcode::REFUSED, None, None)).await;
+                let message = refusal(asked(&query), Rcode::REFUSED, None);
+                return send(reply, &signed(message, transfer.session.as_mut())).await;
             }
         };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
@@ -136,9 +137,10 @@ impl Taker {
             counted = sent;
             Ok(())
         };
+        let opening = opening(&query, transfer.session.as_ref());
         let outcome = match difference {
-            Some(difference) => ixfr(image, opening(&query), difference, &mut sink),
-            None => axfr(image, opening(&query), &mut sink),
+            Some(difference) => ixfr(image, opening, difference, &mut sink),
+            None => axfr(image, opening, &mut sink),
         };
         match outcome.and_then(|sent| Ok(reply.finish().map(|()| sent)?)) {
             Ok(sent) => self.done(place, sent, difference.is_some()),

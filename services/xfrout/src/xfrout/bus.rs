@@ -22,7 +22,9 @@ type Row = (String, String, String, u32, u64, u64, u64);
 
 /// Adds the object of the service to a connection.
 pub fn register(xfrout: &Arc<Xfrout>, builder: Builder<'static>) -> Builder<'static> {
-    builder.serve_at(XFROUT_PATH, XfroutFace { xfrout: Arc::clone(xfrout) })
+    builder
+        .serve_at(XFROUT_PATH, XfroutFace { xfrout: Arc::clone(xfrout) })
+        .serve_at(XFROUT_PATH, xfrout.explain())
 }
 
 /// Takes hints from the bus until it goes away.

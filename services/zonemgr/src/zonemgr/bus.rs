@@ -26,7 +26,8 @@ const PAGE: usize = 1000;
 /// Adds the objects of the zone manager to a connection.
 pub fn register(zonemgr: &Arc<Zonemgr>, builder: Builder<'static>) -> Builder<'static> {
     let face = ZonemgrFace { zonemgr: Arc::clone(zonemgr) };
-    builder.serve_at(ZONEMGR_PATH, face).serve_at(ZONES_PATH, ZonesFace)
+    let explain = zonemgr.explain();
+    builder.serve_at(ZONEMGR_PATH, face).serve_at(ZONEMGR_PATH, explain).serve_at(ZONES_PATH, ZonesFace)
 }
 
 struct ZonemgrFace {

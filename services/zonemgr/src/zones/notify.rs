@@ -1,6 +1,6 @@
 //! NOTIFY (RFC 1996): who may send it, and what it changes.
 
-use tenon_acl::Action;
+use tenon_acl::{AccessList, Action};
 use tenon_bus::ZoneEvent;
 use tenon_wire::Name;
 use tracing::{info, warn};
@@ -40,6 +40,12 @@ pub enum Verdict {
 }
 
 impl Zones {
+    /// Who may send NOTIFY besides primaries.
+    #[must_use]
+    pub const fn allow_notify_from(&self) -> &AccessList {
+        &self.settings.allow_notify_from
+    }
+
     /// Takes a NOTIFY.
     pub fn notify(&mut self, notice: &Notice, now: u64) -> Verdict {
         let verdict = self.hear(notice, now);
@@ -56,16 +62,22 @@ impl Zones {
     fn hear(&mut self, notice: &Notice, now: u64) -> Verdict {
         let Notice { zone: name, serial, request } = notice;
         let peer = request.peer.ip();
-        let is_allowed =
-            self.settings.allow_notify_from.decide(&request.as_request()).action == Action::Accept;
+        let decision = self.settings.allow_notify_from.decide(&request.as_request());
+        let is_allowed = decision.action == Action::Accept;
         let Some(zone) = self.zones.get_mut(name) else { return Verdict::Unknown };
         if !zone.has_primary(peer) && !is_allowed {
             if now >= self.next_refusal_line {
                 self.next_refusal_line = now.saturating_add(REFUSAL_LINE_EVERY);
+                let rule = decision.named("zonemgr/allow_notify_from");
+                let key = request.key.as_ref().map(ToString::to_string).unwrap_or_default();
                 warn!(
                     message_id = messages::NOTIFY_REFUSED,
-                    zone = %name, peer = %peer,
-                    "a NOTIFY for zone {name} came from {peer}, which is none of its primaries, ignoring"
+                    zone = %name,
+                    peer = %peer,
+                    key = %key,
+                    acl_rule = %rule,
+                    "a NOTIFY for zone {name} came from {peer}, which is none of its primaries and is refused by {rule}, \
+                     ignoring"
                 );
             }
             return Verdict::Refused;
