@@ -9,6 +9,17 @@ pub struct Secondary<'m> {
     kind: Kind,
 }
 
+/// A key that a secondary signs with.
+#[derive(Clone, Debug)]
+pub struct Tsig {
+    /// Its name, without final dot.
+    pub name: String,
+    /// Its algorithm, as all servers name it.
+    pub algorithm: String,
+    /// Its secret in base64.
+    pub secret: String,
+}
+
 impl Machine {
     /// Starts a secondary of these zones (names without final dot), whose primary is tenon-auth at 127.0.0.1. None where
     /// it is not installed.
@@ -16,6 +27,15 @@ impl Machine {
     /// # Panics
     /// When it does not come up.
     pub fn secondary(&self, kind: Kind, zones: &[&str]) -> Option<Secondary<'_>> {
+        let plain: Vec<(&str, Option<Tsig>)> = zones.iter().map(|zone| (*zone, None)).collect();
+        self.signing_secondary(kind, &plain)
+    }
+
+    /// The same, with the key of each zone: requests are signed with it, and notices have to be.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn signing_secondary(&self, kind: Kind, zones: &[(&str, Option<Tsig>)]) -> Option<Secondary<'_>> {
         if !self.run(&format!("command -v {}", kind.program())).status.success() {
             println!("{} is not installed: skipped", kind.program());
             return None;
@@ -71,17 +91,31 @@ impl Secondary<'_> {
         format!("/tmp/secondary-{}/{name}", self.kind.program())
     }
 
-    fn configuration(&self, zones: &[&str]) -> String {
+    fn configuration(&self, zones: &[(&str, Option<Tsig>)]) -> String {
         let (port, directory) = (self.port(), self.file(""));
         let directory = directory.trim_end_matches('/');
+        let keys: Vec<&Tsig> = zones.iter().filter_map(|(_, key)| key.as_ref()).collect();
         let mut text = match self.kind {
-            Kind::Knot => format!(
-                "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\ndatabase:\n  storage: {directory}\n\
-                 remote:\n  - id: tenon\n    address: 127.0.0.1@53\n\
-                 acl:\n  - id: told\n    address: 127.0.0.1\n    action: [notify, transfer]\n\
-                 template:\n  - id: default\n    master: tenon\n    acl: told\n    journal-content: none\n    \
-                 zonefile-sync: -1\nzone:\n"
-            ),
+            Kind::Knot => {
+                let all =
+                    |part: &dyn Fn(&Tsig) -> String| keys.iter().map(|key| part(key)).collect::<String>();
+                format!(
+                    "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\ndatabase:\n  storage: {directory}\n\
+                     {keys}remote:\n  - id: tenon\n    address: 127.0.0.1@53\n{remotes}\
+                     acl:\n  - id: told\n    address: 127.0.0.1\n    action: [notify, transfer]\n{acls}\
+                     template:\n  - id: default\n    journal-content: none\n    zonefile-sync: -1\nzone:\n",
+                    keys = if keys.is_empty() { String::new() } else { "key:\n".to_owned() }
+                        + &all(&|Tsig { name, algorithm, secret }| {
+                            format!("  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n")
+                        }),
+                    remotes = all(&|Tsig { name, .. }| {
+                        format!("  - id: tenon-{name}\n    address: 127.0.0.1@53\n    key: {name}\n")
+                    }),
+                    acls = all(&|Tsig { name, .. }| {
+                        format!("  - id: told-{name}\n    key: {name}\n    action: notify\n")
+                    })
+                )
+            }
             Kind::Nsd => format!(
                 "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  chroot: \"\"\n  server-count: 1\n  \
                  pidfile: \"{directory}/pid\"\n  xfrdfile: \"{directory}/xfrd\"\n  xfrdir: \"{directory}\"\n  \
@@ -93,19 +127,44 @@ impl Secondary<'_> {
                  transfers-in 20; transfers-per-ns 20; }};\ncontrols {{ }};\n"
             ),
         };
-        for zone in zones {
-            let file = self.file(&format!("{zone}.zone"));
+        for Tsig { name, algorithm, secret } in keys.iter().filter(|_| self.kind != Kind::Knot) {
             text += &match self.kind {
-                Kind::Knot => format!("  - domain: {zone}\n    file: {file}\n"),
-                Kind::Nsd => format!(
-                    "zone:\n  name: \"{zone}\"\n  zonefile: \"{file}\"\n  request-xfr: 127.0.0.1@53 NOKEY\n  \
-                     allow-notify: 127.0.0.1 NOKEY\n  provide-xfr: 127.0.0.1 NOKEY\n"
-                ),
-                Kind::Bind => format!(
-                    "zone \"{zone}\" {{ type secondary; file \"{file}\"; primaries {{ 127.0.0.1 port 53; }}; }};\n"
-                ),
+                Kind::Nsd => {
+                    format!("key:\n  name: \"{name}\"\n  algorithm: {algorithm}\n  secret: \"{secret}\"\n")
+                }
+                _ => format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n"),
             };
         }
+        zones.iter().for_each(|(zone, key)| text += &self.zone(zone, key.as_ref()));
         text
+    }
+
+    fn zone(&self, zone: &str, key: Option<&Tsig>) -> String {
+        let file = self.file(&format!("{zone}.zone"));
+        let name = key.map(|key| key.name.as_str());
+        match self.kind {
+            Kind::Knot => {
+                let of_key = name.map(|name| format!("-{name}")).unwrap_or_default();
+                format!(
+                    "  - domain: {zone}\n    file: {file}\n    master: tenon{of_key}\n    acl: told{of_key}\n"
+                )
+            }
+            Kind::Nsd => {
+                let name = name.unwrap_or("NOKEY");
+                format!(
+                    "zone:\n  name: \"{zone}\"\n  zonefile: \"{file}\"\n  request-xfr: 127.0.0.1@53 {name}\n  \
+                     allow-notify: 127.0.0.1 {name}\n  provide-xfr: 127.0.0.1 NOKEY\n"
+                )
+            }
+            Kind::Bind => {
+                let signs = name.map(|name| format!(" key \"{name}\"")).unwrap_or_default();
+                let told =
+                    name.map(|name| format!(" allow-notify {{ key \"{name}\"; }};")).unwrap_or_default();
+                format!(
+                    "zone \"{zone}\" {{ type secondary; file \"{file}\"; primaries {{ 127.0.0.1 port 53{signs}; }};\
+                     {told} }};\n"
+                )
+            }
+        }
     }
 }

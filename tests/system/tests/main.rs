@@ -12,6 +12,7 @@ mod crashes;
 mod door;
 mod encrypted;
 mod installation;
+mod keys;
 mod listen;
 mod restarts;
 mod scale;

@@ -145,6 +145,11 @@ impl House {
         self.scratch.path().join("config")
     }
 
+    /// Where the directories of TSIG keys are.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.scratch.path().join("keys")
+    }
+
     /// Starts the server on the sockets, as PID 1 does, and does not wait for it.
     pub(crate) fn start(&self) -> Server {
         let notify = self.scratch.path().join("notify");
@@ -166,6 +171,8 @@ impl House {
             .args(["-c", &script, env!("CARGO_BIN_EXE_tenon-auth"), "--instance", "7"])
             .arg("--config-dir")
             .arg(self.config())
+            .arg("--keys-dir")
+            .arg(self.keys())
             .arg("--images")
             .arg(self.images())
             .env("LISTEN_FDS", self.sockets.len().to_string())
