@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tenon_bus::names::XFRIN;
-use tenon_service::{CommonOptions, Daemon, committed, jobs, log};
+use tenon_service::{CommonOptions, Daemon, Keys, Settings as _, committed, jobs, log};
 use tenon_xfrin::{Xfrin, XfrinSettings, xfrin::bus};
 
 /// How long transfers may take to give up when the service stops.
@@ -31,7 +31,10 @@ fn main() -> ExitCode {
     }
     log::start("tenon-xfrin");
     let committed = committed::read::<XfrinSettings>(&options.common.config_dir);
-    let (xfrin, news) = Xfrin::new(&options.store, &committed.settings);
+    let (xfrin, news) = {
+        let keys = Keys::open(&options.common.keys_dir, XfrinSettings::COMPONENT);
+        Xfrin::new(&options.store, keys, &committed.settings)
+    };
     let xfrin = Arc::new(xfrin);
     let (served, running) = (Arc::clone(&xfrin), Arc::clone(&xfrin));
     let status = Daemon::new(Arc::clone(&xfrin), committed, XFRIN)

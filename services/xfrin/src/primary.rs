@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use tenon_tsig::{AnswerCheck, Key, TsigError, sign_request};
 use tenon_wire::message::edns::option;
 use tenon_wire::message::header::HEADER;
 use tenon_wire::message::{Opcode, Question, Rcode, ReadError, Record, ResponseReader, Section};
@@ -65,6 +66,8 @@ pub struct Asked<'z> {
     pub have: Option<Soa>,
     /// It asks, by EDNS, for how long the zone may still be answered.
     pub edns: bool,
+    /// The key that it is signed with, and its answer too.
+    pub key: Option<&'z Key>,
 }
 
 /// Why a message is no answer to the question.
@@ -98,13 +101,31 @@ pub enum NoAnswer {
 impl<'z> Asked<'z> {
     /// A question with an identifier that cannot be guessed.
     pub fn new(zone: NameRef<'z>, rrtype: RrType) -> Self {
-        Self { id: random_id(), zone, rrtype, have: None, edns: true }
+        Self { id: random_id(), zone, rrtype, have: None, edns: true, key: None }
     }
 
     /// The same without EDNS, which some do not know.
     #[must_use]
     pub const fn without_edns(self) -> Self {
         Self { edns: false, ..self }
+    }
+
+    /// The same, signed with a key.
+    #[must_use]
+    pub const fn signed_with(self, key: Option<&'z Key>) -> Self {
+        Self { key, ..self }
+    }
+
+    /// The message, signed if it is to be, and what its answer is then held against.
+    ///
+    /// # Errors
+    /// The message has no room for a signature, which none is long enough for.
+    pub fn signed(&self) -> Result<(Vec<u8>, Option<AnswerCheck>), TsigError> {
+        let mut message = self.message();
+        let Some(key) = self.key else { return Ok((message, None)) };
+        let check = sign_request(&mut message, key, tenon_tsig::now())
+            .map_err(|_| TsigError::Malformed("the question has no room for a signature"))?;
+        Ok((message, Some(check)))
     }
 
     /// The same question with another identifier.
@@ -228,7 +249,14 @@ mod tests {
     #[test]
     fn an_answer_is_to_the_question() {
         let zone: Name = "Example.".parse().unwrap();
-        let asked = Asked { id: 0x1234, zone: zone.as_ref(), rrtype: RrType::SOA, have: None, edns: false };
+        let asked = Asked {
+            id: 0x1234,
+            zone: zone.as_ref(),
+            rrtype: RrType::SOA,
+            have: None,
+            edns: false,
+            key: None,
+        };
         let mut answer = asked.message();
         assert_eq!(asked.answer(&answer, false).err(), Some(NoAnswer::Query));
         answer[2] = 0x84;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use tenon_tsig::{AnswerCheck, Key, TsigError};
 use tenon_wire::message::header::flag;
 use tenon_wire::message::{Rcode, ReadError, ResponseReader, Scratch, Section};
 use tenon_wire::rdata::Soa;
@@ -35,6 +36,12 @@ pub enum SerialError {
     /// No answer over TCP, where a cut answer sent us.
     #[error("the answer over UDP was cut, and over TCP {0}")]
     Tcp(TcpError),
+    /// Its answer is not signed as it should be, or it does not take our signature.
+    #[error("the signature of its answer (TSIG): {0}")]
+    Signature(TsigError),
+    /// The settings name a key that is not there.
+    #[error("there is no key {0} (TSIG), which xfrin/keys names for it")]
+    NoKey(String),
     /// An error.
     #[error("it answered {0} when asked for the zone's SOA record")]
     Refused(Rcode),
@@ -100,13 +107,15 @@ enum Said {
 pub async fn ask(
     primary: Primary,
     zone: NameRef<'_>,
+    key: Option<&Key>,
     settings: &XfrinSettings,
     statistics: &Statistics,
 ) -> Result<Version, SerialError> {
-    match ask_as(primary, Asked::new(zone, RrType::SOA), settings, statistics).await {
+    let question = Asked::new(zone, RrType::SOA).signed_with(key);
+    match ask_as(primary, question, settings, statistics).await {
         // Perhaps it does not know EDNS.
         Err(SerialError::Refused(Rcode::FORMERR | Rcode::NOTIMP)) => {
-            ask_as(primary, Asked::new(zone, RrType::SOA).without_edns(), settings, statistics).await
+            ask_as(primary, question.anew().without_edns(), settings, statistics).await
         }
         outcome => outcome,
     }
@@ -123,7 +132,7 @@ async fn ask_as(
         let asked = question.anew();
         let patience = settings.query_timeout(attempt);
         match tokio::time::timeout(patience, ask_over_udp(primary, &asked, statistics)).await {
-            Ok(Ok(answer)) => match read(&asked, &answer, false) {
+            Ok(Ok(answer)) => match answer.and_then(|answer| read(&asked, &answer, false)) {
                 Ok(Said::Soa(soa)) => return Ok(soa),
                 Ok(Said::Cut) => {
                     return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only);
@@ -159,7 +168,15 @@ async fn ask_as(
 }
 
 /// The first datagram that is an answer, whatever it says; errors of the system end the waiting.
-async fn ask_over_udp(primary: Primary, asked: &Asked<'_>, statistics: &Statistics) -> io::Result<Vec<u8>> {
+async fn ask_over_udp(
+    primary: Primary,
+    asked: &Asked<'_>,
+    statistics: &Statistics,
+) -> io::Result<Result<Vec<u8>, SerialError>> {
+    let (message, mut check) = match asked.signed() {
+        Ok(signed) => signed,
+        Err(error) => return Ok(Err(SerialError::Signature(error))),
+    };
     let any: SocketAddr = match primary.0 {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -168,13 +185,13 @@ async fn ask_over_udp(primary: Primary, asked: &Asked<'_>, statistics: &Statisti
     let socket = UdpSocket::bind(any).await?;
     socket.connect(primary.0).await?;
     count(by_family(primary.0, &statistics.soa_queries_ipv4, &statistics.soa_queries_ipv6));
-    socket.send(&asked.message()).await?;
+    socket.send(&message).await?;
     let mut buffer = vec![0; 4096];
     for _ in 0..MOST_DATAGRAMS {
         let length = socket.recv(&mut buffer).await?;
         let answer = buffer.get(..length).unwrap_or_default();
         match asked.answer(answer, false) {
-            Ok(_) => return Ok(answer.to_vec()),
+            Ok(_) => return Ok(checked(check.as_mut(), answer).map(|()| answer.to_vec())),
             // Perhaps forged; the true one may still come.
             Err(_) => count(&statistics.responses_ignored),
         }
@@ -202,10 +219,14 @@ async fn over_tcp(
 ) -> Result<Version, Failed> {
     count(&statistics.soa_queries_tcp);
     let patience = settings.connect_timeout();
-    let answer = match tokio::time::timeout(patience, ask_over_tcp(primary, asked, statistics)).await {
+    let signed = asked.signed().map_err(|error| Failed::Answer(SerialError::Signature(error)))?;
+    let (message, mut check) = signed;
+    let asking = ask_over_tcp(primary, asked, &message, statistics);
+    let answer = match tokio::time::timeout(patience, asking).await {
         Ok(answer) => answer.map_err(Failed::Tcp)?,
         Err(_) => return Err(Failed::Tcp(TcpError::Late(patience))),
     };
+    checked(check.as_mut(), &answer).map_err(Failed::Answer)?;
     match read(asked, &answer, true).map_err(Failed::Answer)? {
         Said::Soa(soa) => Ok(soa),
         Said::Cut => Err(Failed::Answer(SerialError::NoSoa)),
@@ -215,13 +236,13 @@ async fn over_tcp(
 async fn ask_over_tcp(
     primary: Primary,
     asked: &Asked<'_>,
+    message: &[u8],
     statistics: &Statistics,
 ) -> Result<Vec<u8>, TcpError> {
     let mut stream = connect(primary, statistics).await.map_err(TcpError::Connect)?;
-    let message = asked.message();
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
     let outcome = async {
-        stream.write_all(&[&length[..], &message].concat()).await?;
+        stream.write_all(&[&length[..], message].concat()).await?;
         let length = stream.read_u16().await?;
         let mut answer = vec![0; usize::from(length)];
         stream.read_exact(&mut answer).await?;
@@ -246,6 +267,12 @@ pub async fn connect(primary: Primary, statistics: &Statistics) -> io::Result<Tc
     );
     count(if stream.is_ok() { connected } else { failed });
     stream
+}
+
+/// Whether an answer is signed as it should be (RFC 8945 section 5.4).
+fn checked(check: Option<&mut AnswerCheck>, answer: &[u8]) -> Result<(), SerialError> {
+    let Some(check) = check else { return Ok(()) };
+    check.check(answer, tenon_tsig::now()).map(drop).map_err(SerialError::Signature)
 }
 
 /// What the answer says; its head was looked at before.

@@ -36,6 +36,7 @@ counters! {
     last_axfr_usec Gauge "Microseconds that the last stored transfer took.",
     refused_by_primary Counter "Transfers that the primary answered with an error.",
     refused_malformed Counter "Transfers refused because a message was malformed or not an answer to the question.",
+    bad_signatures Counter "Transfers and serials whose signature (TSIG) was not good, or not taken by the primary.",
     refused_records Counter "Transfers refused because the records did not make a transfer: no SOA record first and last, or a serial that is not newer.",
     refused_zone Counter "Transfers refused because the zone as a whole has errors.",
     store_failed Counter "Transfers that the store did not take.",

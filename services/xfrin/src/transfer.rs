@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tenon_datasrc::ZoneEntry;
 use tenon_service::jobs::OpenJob;
+use tenon_tsig::{AnswerCheck, Key, TsigError};
 use tenon_wire::message::Rcode;
 use tenon_wire::rdata::Soa;
 use tenon_wire::serial::is_newer;
@@ -33,6 +34,8 @@ pub struct Transfer {
     pub for_changes: bool,
     /// Ask by EDNS for how long the zone may still be answered.
     pub edns: bool,
+    /// The key that the primary wants questions signed with.
+    pub key: Option<Arc<Key>>,
     /// Whom to tell how far it is, and who says whether to give up.
     pub job: Arc<OpenJob>,
     /// Where the zone goes.
@@ -89,6 +92,17 @@ pub enum TransferError {
     /// What came is no transfer.
     #[error(transparent)]
     Incoming(#[from] IncomingError),
+    /// What came is not signed as it should be, or our signature was not taken.
+    #[error("message {message} (TSIG): {error}")]
+    Signature {
+        /// Number of the message, from 1.
+        message: u64,
+        /// What is wrong.
+        error: TsigError,
+    },
+    /// The settings name a key that is not there.
+    #[error("there is no key {0} (TSIG), which xfrin/keys names for it")]
+    NoKey(String),
     /// What came is not newer.
     #[error("it sent serial {serial}, which does not come after {stored}, which is stored (RFC 1982)")]
     NotNewer {
@@ -158,20 +172,32 @@ impl Transfer {
             None => Asked::new(self.zone.as_ref(), RrType::AXFR),
         };
         let asked = if self.edns { asked } else { asked.without_edns() };
+        let asked = asked.signed_with(self.key.as_deref());
         let is_cancelled = || self.job.is_cancelled();
         let mut incoming = Incoming::new(asked, have.map(|have| have.serial), limits);
         let receive = || -> Result<(), TransferError> {
             let mut connection =
                 Connection::new(stream, patience, &is_cancelled).map_err(TransferError::Connect)?;
             self.job.enter("receiving", "octets", 0);
-            connection.send(&asked.message())?;
-            while !incoming.take(connection.receive()?)? {
+            let bad = |message, error| TransferError::Signature { message, error };
+            let (question, mut check) = asked.signed().map_err(|error| bad(0, error))?;
+            connection.send(&question)?;
+            loop {
+                let message = connection.receive()?;
+                let number = incoming.received().messages + 1;
+                if let Some(check) = &mut check {
+                    check.check(message, tenon_tsig::now()).map_err(|error| bad(number, error))?;
+                }
+                if incoming.take(message)? {
+                    // Nothing of it is stored before the last message has vouched for all.
+                    let finished = check.as_ref().map_or(Ok(()), AnswerCheck::finish);
+                    return finished.map_err(|error| bad(number, error));
+                }
                 let received = incoming.received();
                 if received.messages.is_multiple_of(NOTE_EVERY) {
                     self.job.set_done(received.octets);
                 }
             }
-            Ok(())
         };
         let outcome = receive();
         let (statistics, received) = (&self.statistics, incoming.received());
@@ -262,6 +288,7 @@ impl TransferError {
                 | IncomingError::Empty => count(&statistics.refused_records),
                 IncomingError::Memory => {}
             },
+            Self::Signature { .. } | Self::NoKey(_) => count(&statistics.bad_signatures),
             Self::NotNewer { .. } => count(&statistics.refused_records),
             Self::Store(StoreError::Zone { .. }) => count(&statistics.refused_zone),
             Self::Store(StoreError::Mismatch { .. }) => count(&statistics.ixfr_mismatches),

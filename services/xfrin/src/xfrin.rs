@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tenon_bus::ZoneEvent;
 use tenon_datasrc::{DataSource, Error};
 use tenon_service::jobs::{FinishedJob, Jobs, TooManyJobs};
-use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
+use tenon_service::{Component, CounterDefinition, CurrentBus, Keys, Refusal};
+use tenon_tsig::Key;
 use tenon_wire::Name;
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
@@ -70,6 +71,7 @@ pub struct Xfrin {
     pub store: Store,
     /// All jobs.
     pub jobs: Jobs,
+    keys: Arc<Keys>,
     statistics: Arc<Statistics>,
     settings: Mutex<Arc<XfrinSettings>>,
     in_hand: Mutex<HashMap<Name, InHand>>,
@@ -114,10 +116,15 @@ struct GiveUp<'x>(&'x Jobs);
 
 impl Xfrin {
     /// The service with these settings. Gives the ends of jobs, to be told on the bus.
-    pub fn new(store: &Path, settings: &XfrinSettings) -> (Self, mpsc::Receiver<FinishedJob>) {
+    pub fn new(
+        store: &Path,
+        keys: Arc<Keys>,
+        settings: &XfrinSettings,
+    ) -> (Self, mpsc::Receiver<FinishedJob>) {
         let (jobs, news) = Jobs::new(settings.jobs as usize, REMEMBERED);
         let xfrin = Self {
             store: Store::new(store),
+            keys,
             jobs,
             statistics: Arc::new(Statistics::default()),
             settings: Mutex::new(Arc::new(settings.clone())),
@@ -133,6 +140,12 @@ impl Xfrin {
             untidy: Notify::new(),
         };
         (xfrin, news)
+    }
+
+    /// The key that a primary wants questions signed with; fails with its name when it is not there.
+    fn key_of(&self, settings: &XfrinSettings, primary: Primary) -> Result<Option<Arc<Key>>, String> {
+        let Some(name) = settings.key_of(primary.0) else { return Ok(None) };
+        self.keys.ring().find(name).cloned().map(Some).ok_or_else(|| name.to_owned())
     }
 
     /// Serves until dropped, and then has all jobs given up.
@@ -301,6 +314,7 @@ impl Component for Xfrin {
     type Settings = XfrinSettings;
 
     fn apply(&self, _: u64, settings: &XfrinSettings) -> Result<(), Refusal> {
+        self.keys.reload()?;
         *held(&self.settings) = Arc::new(settings.clone());
         self.jobs.set_most_open(settings.jobs as usize);
         self.transfers.resize(settings.transfers_in as usize);

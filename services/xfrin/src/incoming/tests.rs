@@ -12,7 +12,7 @@ fn zone() -> Name {
 }
 
 fn asked(zone: &Name) -> Asked<'_> {
-    Asked { id: ID, zone: zone.as_ref(), rrtype: RrType::AXFR, have: None, edns: false }
+    Asked { id: ID, zone: zone.as_ref(), rrtype: RrType::AXFR, have: None, edns: false, key: None }
 }
 
 /// A message with these records in the answer section.

@@ -186,7 +186,14 @@ impl Xfrin {
         }
         job.enter(&format!("asking {primary}"), "", 0);
         let _asking = Going::begin(&self.statistics.soa_queries_running);
-        serial::ask(primary, order.zone.as_ref(), &self.settings(), &self.statistics).await
+        let settings = self.settings();
+        let key = self.key_of(&settings, primary).map_err(serial::SerialError::NoKey)?;
+        let asked =
+            serial::ask(primary, order.zone.as_ref(), key.as_deref(), &settings, &self.statistics).await;
+        if let Err(serial::SerialError::Signature(_)) = &asked {
+            count(&self.statistics.bad_signatures);
+        }
+        asked
     }
 
     fn not_newer(&self, order: &Order, primary: Primary, version: Version, ours: u32) -> Tried {
@@ -297,6 +304,7 @@ impl Xfrin {
             newer_than,
             for_changes: how.for_changes,
             edns: how.edns,
+            key: self.key_of(&settings, primary).map_err(TransferError::NoKey)?,
             job: Arc::clone(job),
             store: self.store.clone(),
             settings,
