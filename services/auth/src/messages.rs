@@ -33,8 +33,8 @@ pub const CERTIFICATE_ENDED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a210";
 /// A notice was refused by the access list.
 pub const NOTICE_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20c";
 /// A signature was not taken.
-pub const BAD_SIGNATURE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20f";
+pub const BAD_SIGNATURE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a211";
 /// A query was refused by the access list.
-pub const QUERY_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a210";
+pub const QUERY_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a212";
 /// The file of cookie secrets cannot be used.
 pub const COOKIE_SECRETS_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2c1";
