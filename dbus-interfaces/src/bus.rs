@@ -1,5 +1,6 @@
 //! The connection to the bus: who is there, and who comes and goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,16 +10,26 @@ use zbus::{Connection, MatchRule, MessageStream};
 
 use crate::BusError;
 use crate::peer::{AutoStart, Peer};
+use crate::relayed::{Relay, RelayedCall, RelayedReply};
 
 /// How long connecting to the bus may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Signals held for a listener that is slow; what comes on top is told as lost.
 pub(crate) const SIGNALS_HELD: usize = 1024;
 
-/// A connection to the system bus. Cheap to clone.
+/// A connection to the system bus, of this machine or, for calls, of another. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bus {
-    pub(crate) connection: Connection,
+    pub(crate) line: Line,
+}
+
+/// How calls get to the bus.
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    /// This program is on it.
+    Direct(Connection),
+    /// Another program makes them.
+    Relayed(Arc<dyn Relay>),
 }
 
 impl Bus {
@@ -34,21 +45,57 @@ impl Bus {
 
     async fn connect(builder: zbus::connection::Builder<'_>) -> Result<Self, BusError> {
         match tokio::time::timeout(CONNECT_LIMIT, builder.build()).await {
-            Ok(Ok(connection)) => Ok(Self { connection }),
+            Ok(Ok(connection)) => Ok(Self { line: Line::Direct(connection) }),
             Ok(Err(zbus::Error::InputOutput(error))) => Err(BusError::NotReachable(error.to_string())),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(BusError::NotReachable(format!("no answer within {} s", CONNECT_LIMIT.as_secs()))),
         }
     }
 
+    /// The bus that a relay makes calls on. Signals do not come that way.
+    pub fn relayed(relay: Arc<dyn Relay>) -> Self {
+        Self { line: Line::Relayed(relay) }
+    }
+
+    /// Whether calls go by a relay.
+    pub fn is_relayed(&self) -> bool {
+        matches!(self.line, Line::Relayed(_))
+    }
+
+    /// Makes a call for a program that is not on the bus. `start`: the service is started if it does not run.
+    pub async fn relay(
+        &self,
+        call: &RelayedCall,
+        limit: Duration,
+        start: bool,
+    ) -> Result<RelayedReply, BusError> {
+        match &self.line {
+            Line::Direct(connection) => call.make(connection, limit, start).await,
+            Line::Relayed(relay) => relay.call(call.clone()).await,
+        }
+    }
+
     /// Whether the connection is gone.
     pub fn is_closed(&self) -> bool {
-        self.connection.is_closed()
+        self.direct().is_ok_and(Connection::is_closed)
     }
 
     /// Returns when the connection is gone; at once if it is.
     pub async fn closed(&self) {
-        self.connection.closed().await;
+        match self.direct() {
+            Ok(connection) => connection.closed().await,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The connection, for what takes one: signals and objects.
+    pub(crate) fn direct(&self) -> Result<&Connection, BusError> {
+        match &self.line {
+            Line::Direct(connection) => Ok(connection),
+            Line::Relayed(_) => {
+                Err(BusError::NotReachable("signals come over the bus of this machine only".to_owned()))
+            }
+        }
     }
 
     /// Bus names that begin with `prefix` and are owned now, sorted. Nothing is started by looking.
@@ -83,7 +130,7 @@ impl Bus {
             let (name, _, new): (String, String, String) = body.deserialize().ok()?;
             (!name.starts_with(':')).then_some(OwnerChange::Name { name, present: !new.is_empty() })
         };
-        Ok(OwnerChanges { feed: Feed::start(&self.connection, rule, read).await? })
+        Ok(OwnerChanges { feed: Feed::start(self.direct()?, rule, read).await? })
     }
 
     pub(crate) fn driver(&self) -> Peer {

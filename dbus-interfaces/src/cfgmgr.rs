@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zbus::MatchRule;
 
+use crate::bus::Feed;
 use crate::names::{CFGMGR, CFGMGR_INTERFACE, CFGMGR_PATH};
 use crate::peer::{AutoStart, Peer};
 use crate::{Bus, BusError};
@@ -63,6 +65,13 @@ pub struct Edit {
     pub path: String,
     /// The value to be; `None` takes the option back to its default, or an element out of its list.
     pub value: Option<Value>,
+}
+
+impl Edit {
+    /// As the verbs take it.
+    fn texts(&self) -> (String, String) {
+        (self.path.clone(), self.value.as_ref().map(Value::to_string).unwrap_or_default())
+    }
 }
 
 /// One difference between what is committed and a candidate.
@@ -197,14 +206,24 @@ impl Cfgmgr1 {
         comment: &str,
         seconds: u32,
     ) -> Result<CommitOutcome, BusError> {
-        let text = |edit: &Edit| {
-            let value = edit.value.as_ref().map(Value::to_string).unwrap_or_default();
-            (edit.path.clone(), value)
-        };
-        let edits: Vec<(String, String)> = edits.iter().map(text).collect();
+        let edits: Vec<(String, String)> = edits.iter().map(Edit::texts).collect();
         let arguments = (author, base, edits, comment, seconds);
         let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
         Ok(CommitOutcome { generation, notes })
+    }
+
+    /// The value below `path` as edits would have it that were made on generation `base` (0: the present one), and what they
+    /// change. Fails with [`BusError::NoSuchOption`], [`BusError::InvalidValue`] and [`BusError::NoSuchGeneration`].
+    pub async fn preview(
+        &self,
+        base: u64,
+        edits: &[Edit],
+        path: &str,
+    ) -> Result<(Value, Vec<Change>), BusError> {
+        let edits: Vec<(String, String)> = edits.iter().map(Edit::texts).collect();
+        let (value, changed): (String, Vec<(String, String, String)>) =
+            self.peer.call("Preview", &(base, edits, path)).await?;
+        Ok((json("Preview", &value)?, changes("Preview", changed)?))
     }
 
     /// Commits the settings of generation `to` (0: all defaults) as a new one. Fails as [`Cfgmgr1::commit`] does, and
@@ -259,6 +278,50 @@ impl Cfgmgr1 {
             comment,
         };
         Ok(entries.into_iter().map(entry).collect())
+    }
+}
+
+/// What is told of commits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum CommitEvent {
+    /// A generation came into force.
+    Committed {
+        /// Its number.
+        generation: u64,
+        /// Whose settings changed.
+        components: Vec<String>,
+    },
+    /// The listener was too slow and events were dropped.
+    Lost,
+}
+
+/// A stream of commits; ends with the connection.
+#[derive(Debug)]
+pub struct CommitEvents {
+    feed: Feed<CommitEvent>,
+}
+
+impl CommitEvents {
+    /// The next event, or `None` when the connection is gone.
+    pub async fn next(&mut self) -> Option<CommitEvent> {
+        self.feed.next(CommitEvent::Lost).await
+    }
+}
+
+impl Bus {
+    /// Follows commits of settings from now on.
+    pub async fn commit_events(&self) -> Result<CommitEvents, BusError> {
+        let rule = MatchRule::builder()
+            .msg_type(zbus::message::Type::Signal)
+            .interface(CFGMGR_INTERFACE)
+            .path(CFGMGR_PATH)
+            .member("Committed")
+            .build()?;
+        let read = |message: &zbus::Message| {
+            let (generation, components) = message.body().deserialize().ok()?;
+            Some(CommitEvent::Committed { generation, components })
+        };
+        Ok(CommitEvents { feed: Feed::start(self.direct()?, rule, read).await? })
     }
 }
 

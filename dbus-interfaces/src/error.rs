@@ -78,7 +78,57 @@ impl BusError {
         matches!(self, Self::NotReachable(_) | Self::Disconnected(_))
     }
 
-    fn named(name: &str, text: String) -> Self {
+    /// The D-Bus name of an error that a service of Tenon answered with.
+    pub fn name(&self) -> Option<String> {
+        let word = match self {
+            Self::NoSuchZone(_) => "NoSuchZone",
+            Self::NoSuchOption(_) => "NoSuchOption",
+            Self::NoSuchComponent(_) => "NoSuchComponent",
+            Self::NoSuchCounter(_) => "NoSuchCounter",
+            Self::NoSuchJob(_) => "NoSuchJob",
+            Self::Busy(_) => "Busy",
+            Self::NoSuchGeneration(_) => "NoSuchGeneration",
+            Self::NothingToConfirm(_) => "NothingToConfirm",
+            Self::ConfirmationPending(_) => "ConfirmationPending",
+            Self::InvalidValue(_) => "InvalidValue",
+            Self::Rejected(_) => "Rejected",
+            Self::Conflict(_) => "Conflict",
+            Self::ApplyFailed(_) => "ApplyFailed",
+            Self::AccessDenied(_) => "AccessDenied",
+            Self::Other { name, .. } => return Some(name.clone()),
+            _ => return None,
+        };
+        Some(format!("{ERROR_PREFIX}.{word}"))
+    }
+
+    /// What the peer said of it, without what kind of error it is.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::NotReachable(text)
+            | Self::Disconnected(text)
+            | Self::ServiceUnknown(text)
+            | Self::NoReply(text)
+            | Self::AccessDenied(text)
+            | Self::NoSuchZone(text)
+            | Self::NoSuchOption(text)
+            | Self::NoSuchComponent(text)
+            | Self::NoSuchCounter(text)
+            | Self::NoSuchJob(text)
+            | Self::Busy(text)
+            | Self::NoSuchGeneration(text)
+            | Self::NothingToConfirm(text)
+            | Self::ConfirmationPending(text)
+            | Self::InvalidValue(text)
+            | Self::Rejected(text)
+            | Self::Conflict(text)
+            | Self::ApplyFailed(text)
+            | Self::Malformed(text)
+            | Self::Other { text, .. } => text,
+        }
+    }
+
+    /// The error of a D-Bus name.
+    pub fn named(name: &str, text: String) -> Self {
         match name.strip_prefix(ERROR_PREFIX).and_then(|rest| rest.strip_prefix('.')) {
             Some("NoSuchZone") => Self::NoSuchZone(text),
             Some("NoSuchOption") => Self::NoSuchOption(text),

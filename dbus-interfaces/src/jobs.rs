@@ -16,6 +16,9 @@ use crate::{Bus, BusError};
 /// How often a job is looked at while its end is waited for, since the signal that tells of it may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// The same where no signal comes.
+const LOOK_WITHOUT_SIGNALS: Duration = Duration::from_millis(300);
+
 /// The jobs of one service.
 #[derive(Clone, Debug)]
 pub struct Jobs1 {
@@ -177,8 +180,11 @@ impl Jobs1 {
         if status.state.is_end() {
             return Ok(status);
         }
+        if self.bus.is_relayed() {
+            return self.watch(job).await;
+        }
         let rule = rule().arg(1, status.subject).build()?;
-        let mut events = JobEvents { feed: Feed::start(&self.bus.connection, rule, read).await? };
+        let mut events = JobEvents { feed: Feed::start(self.bus.direct()?, rule, read).await? };
         loop {
             let status = self.get(job).await?;
             if status.state.is_end() {
@@ -200,12 +206,23 @@ impl Jobs1 {
             }
         }
     }
+
+    /// As [`Jobs1::wait`], where signals do not come.
+    async fn watch(&self, job: u64) -> Result<JobStatus, BusError> {
+        loop {
+            let status = self.get(job).await?;
+            if status.state.is_end() {
+                return Ok(status);
+            }
+            tokio::time::sleep(LOOK_WITHOUT_SIGNALS).await;
+        }
+    }
 }
 
 impl Bus {
     /// Follows the ends of all jobs of all services from now on, whoever tells of them: a hint to ask [`Jobs1::get`].
     pub async fn job_events(&self) -> Result<JobEvents, BusError> {
-        Ok(JobEvents { feed: Feed::start(&self.connection, rule().build()?, read).await? })
+        Ok(JobEvents { feed: Feed::start(self.direct()?, rule().build()?, read).await? })
     }
 }
 

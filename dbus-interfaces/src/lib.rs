@@ -5,8 +5,8 @@
 //! [`Collector1`], [`Cmdctl1`], [`Xfrin1`], [`Jobs1`]) is one object of one peer, and shows types
 //! of its own only. The bus library itself is seen in [`server`] alone, which daemons use to serve objects.
 //!
-//! Looking never starts anything: every call carries no-auto-start, except the verbs of [`Cfgmgr1`], which an
-//! operator means. Every call has a time limit, after which it fails with [`BusError::NoReply`].
+//! Looking never starts anything: every call carries no-auto-start, except the verbs of [`Cfgmgr1`] and [`Loader1`],
+//! which an operator means. Every call has a time limit, after which it fails with [`BusError::NoReply`].
 
 mod auth;
 mod bus;
@@ -18,9 +18,11 @@ mod ddns;
 mod error;
 mod explain;
 mod jobs;
+mod loader;
 mod log_control;
 pub mod names;
 mod peer;
+mod relayed;
 pub mod server;
 pub mod services;
 mod stats;
@@ -34,7 +36,10 @@ mod zones;
 
 pub use auth::{Auth1, AuthState, AuthZone, AuthZoneDetails, Listener};
 pub use bus::{Bus, OwnerChange, OwnerChanges};
-pub use cfgmgr::{Cfgmgr1, CfgmgrState, Change, CommitOutcome, Edit, HistoryEntry, ListedKey, Unconfirmed};
+pub use cfgmgr::{
+    Cfgmgr1, CfgmgrState, Change, CommitEvent, CommitEvents, CommitOutcome, Edit, HistoryEntry, ListedKey,
+    Unconfirmed,
+};
 pub use cmdctl::{Cmdctl1, CmdctlState};
 pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
@@ -42,7 +47,9 @@ pub use ddns::{Ddns1, DdnsState, RecordEdit, ZoneDifference, ZoneRecord};
 pub use error::BusError;
 pub use explain::{Explain1, ExplainedRule, Explanation, MadeUpRequest};
 pub use jobs::{JobEvent, JobEvents, JobState, JobStatus, Jobs1, ListedJob};
+pub use loader::{Expect, Loader1};
 pub use log_control::LogControl1;
+pub use relayed::{Relay, RelayedCall, RelayedReply, Replying};
 pub use stats::{CounterKind, CounterMeaning, Stats1, StatsState};
 pub use systemd::{Systemd, Unit, UnitDetails};
 pub use xfrin::{SecondaryZone, SecondaryZoneDetails, Xfrin1, XfrinState};

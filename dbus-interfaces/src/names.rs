@@ -72,6 +72,13 @@ pub const CMDCTL_PATH: &str = "/org/tenon/Cmdctl1";
 /// Interface of the REST door.
 pub const CMDCTL_INTERFACE: &str = "org.tenon.Cmdctl1";
 
+/// Bus name of the loader of zones that are sent.
+pub const LOADER: &str = "org.tenon.Loader1";
+/// The object of the loader of zones that are sent.
+pub const LOADER_PATH: &str = "/org/tenon/Loader1";
+/// Interface of the loader of zones that are sent.
+pub const LOADER_INTERFACE: &str = "org.tenon.Loader1";
+
 /// Interface of a component's access lists.
 pub const EXPLAIN_INTERFACE: &str = "org.tenon.Explain1";
 /// Interface of a component's settings.

@@ -8,6 +8,8 @@ use zbus::proxy::{CacheProperties, MethodFlags, Proxy};
 use zbus::wire::{DynamicDeserialize, DynamicType};
 use zbus::{Connection, OwnedVariant};
 
+use crate::bus::Line;
+use crate::relayed::RelayedCall;
 use crate::value::map_to_json;
 use crate::{Bus, BusError};
 
@@ -23,7 +25,7 @@ pub(crate) enum AutoStart {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    connection: Connection,
+    line: Line,
     name: String,
     path: String,
     interface: &'static str,
@@ -32,7 +34,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(bus: &Bus, name: &str, path: &str, interface: &'static str, start: AutoStart) -> Self {
-        Self { connection: bus.connection.clone(), name: name.into(), path: path.into(), interface, start }
+        Self { line: bus.line.clone(), name: name.into(), path: path.into(), interface, start }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -93,29 +95,47 @@ impl Peer {
         B: serde::Serialize + DynamicType,
         R: for<'d> DynamicDeserialize<'d>,
     {
+        let late = || {
+            let (name, seconds) = (&self.name, limit.as_secs());
+            BusError::NoReply(format!("{name} did not answer {method} within {seconds} s"))
+        };
+        let connection = match &self.line {
+            Line::Direct(connection) => connection,
+            Line::Relayed(relay) => {
+                let call = RelayedCall::new(&self.name, &self.path, interface, method, body)?;
+                return tokio::time::timeout(limit, relay.call(call)).await.map_err(|_| late())??.read();
+            }
+        };
+        match tokio::time::timeout(limit, self.ask(connection, interface, method, body)).await {
+            Ok(Ok(Some(reply))) => Ok(reply),
+            Ok(Ok(None)) => Err(BusError::Malformed(format!("{method} of {} gave no reply", self.name))),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(late()),
+        }
+    }
+
+    async fn ask<B, R>(
+        &self,
+        connection: &Connection,
+        interface: &str,
+        method: &'static str,
+        body: &B,
+    ) -> zbus::Result<Option<R>>
+    where
+        B: serde::Serialize + DynamicType,
+        R: for<'d> DynamicDeserialize<'d>,
+    {
         let flags = match self.start {
             AutoStart::No => MethodFlags::NO_AUTO_START,
             AutoStart::Yes => MethodFlags::ALLOW_INTERACTIVE_AUTH,
         };
-        let call = async {
-            let proxy: Proxy<'_> = zbus::proxy::Builder::new(&self.connection)
-                .destination(self.name.as_str())
-                .path(self.path.as_str())
-                .interface(interface)
-                .cache_properties(CacheProperties::No)
-                .build()
-                .await?;
-            proxy.call_with_flags::<_, _, R>(method, flags, body).await
-        };
-        match tokio::time::timeout(limit, call).await {
-            Ok(Ok(Some(reply))) => Ok(reply),
-            Ok(Ok(None)) => Err(BusError::Malformed(format!("{method} of {} gave no reply", self.name))),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(BusError::NoReply(format!(
-                "{} did not answer {method} within {} s",
-                self.name,
-                limit.as_secs()
-            ))),
-        }
+        let proxy: Proxy<'_> = zbus::proxy::Builder::new(connection)
+            .destination(self.name.as_str())
+            .path(self.path.as_str())
+            .interface(interface)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        proxy.call_with_flags::<_, _, R>(method, flags, body).await
     }
 }

@@ -1,6 +1,7 @@
 //! What a daemon needs to serve objects: the one place where the bus library shows.
 
-use crate::Bus;
+use crate::bus::Line;
+use crate::{Bus, BusError};
 
 /// Errors that Tenon's services answer with; the D-Bus names are `org.tenon.Error.<variant>`.
 #[derive(Debug, zbus::DBusError)]
@@ -43,12 +44,12 @@ pub enum Error {
 
 /// A [`Bus`] over a connection that a daemon serves objects on. The connection must be to a message bus.
 pub fn bus(connection: zbus::Connection) -> Bus {
-    Bus { connection }
+    Bus { line: Line::Direct(connection) }
 }
 
-/// The connection below a [`Bus`].
-pub fn connection(bus: &Bus) -> &zbus::Connection {
-    &bus.connection
+/// The connection below a [`Bus`]; fails for one that is reached by a relay only.
+pub fn connection(bus: &Bus) -> Result<&zbus::Connection, BusError> {
+    bus.direct()
 }
 
 pub use crate::value::{json_to_map, map_to_json};

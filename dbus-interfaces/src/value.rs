@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
-use zbus::wire::Signature;
+use zbus::wire::{Signature, StructureBuilder};
 use zbus::{Array, Dict, OwnedVariant, Str, Variant};
 
 /// An object's members as an `a{sv}`; members that are null are left out.
@@ -52,7 +52,7 @@ fn number_to_variant(number: &Number) -> Variant<'static> {
     }
 }
 
-fn to_json(variant: &Variant<'_>) -> Value {
+pub(crate) fn to_json(variant: &Variant<'_>) -> Value {
     match variant {
         Variant::U8(number) => (*number).into(),
         Variant::Bool(flag) => (*flag).into(),
@@ -74,6 +74,50 @@ fn to_json(variant: &Variant<'_>) -> Value {
         }
         Variant::Fd(_) => Value::Null,
     }
+}
+
+/// A value as one of a type; `None` when it is none of that. A null is no value, and descriptors cannot be written.
+pub(crate) fn typed(signature: &Signature, value: &Value) -> Option<Variant<'static>> {
+    Some(match signature {
+        Signature::U8 => Variant::U8(value.as_u64()?.try_into().ok()?),
+        Signature::Bool => Variant::Bool(value.as_bool()?),
+        Signature::I16 => Variant::I16(value.as_i64()?.try_into().ok()?),
+        Signature::U16 => Variant::U16(value.as_u64()?.try_into().ok()?),
+        Signature::I32 => Variant::I32(value.as_i64()?.try_into().ok()?),
+        Signature::U32 => Variant::U32(value.as_u64()?.try_into().ok()?),
+        Signature::I64 => Variant::I64(value.as_i64()?),
+        Signature::U64 => Variant::U64(value.as_u64()?),
+        Signature::F64 => Variant::F64(value.as_f64()?),
+        Signature::Str => Variant::Str(Str::from(value.as_str()?.to_owned())),
+        Signature::Variant => Variant::Variant(Box::new(to_variant(value)?)),
+        Signature::Array(element) => {
+            let mut array = Array::new(element.signature());
+            for item in value.as_array()? {
+                array.append(typed(element.signature(), item)?).ok()?;
+            }
+            Variant::Array(array)
+        }
+        Signature::Dict { key, value: member } => {
+            let mut dict = Dict::new(key.signature(), member.signature());
+            for (name, item) in value.as_object()? {
+                let name = typed(key.signature(), &Value::from(name.as_str()))?;
+                dict.append(name, typed(member.signature(), item)?).ok()?;
+            }
+            Variant::Dict(dict)
+        }
+        Signature::Structure(fields) => {
+            let items = value.as_array()?;
+            if items.len() != fields.iter().count() {
+                return None;
+            }
+            let mut structure = StructureBuilder::new();
+            for (field, item) in fields.iter().zip(items) {
+                structure.push_value(typed(field, item)?);
+            }
+            Variant::Structure(structure.build().ok()?)
+        }
+        _ => return None,
+    })
 }
 
 fn key_text(key: &Variant<'_>) -> String {

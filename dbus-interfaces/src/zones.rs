@@ -102,7 +102,7 @@ impl Bus {
             .interface(ZONES_INTERFACE)
             .path(ZONES_PATH)
             .build()?;
-        Ok(ZoneEvents { feed: Feed::start(&self.connection, rule, read).await? })
+        Ok(ZoneEvents { feed: Feed::start(self.direct()?, rule, read).await? })
     }
 
     /// Tells everybody of a zone event. Returns when the signal is handed to the bus; [`ZoneEvent::Lost`] is not sent.
@@ -133,7 +133,7 @@ impl Bus {
     where
         B: Serialize + zbus::wire::DynamicType,
     {
-        self.connection.emit_signal(None::<&str>, ZONES_PATH, ZONES_INTERFACE, member, body).await?;
+        self.direct()?.emit_signal(None::<&str>, ZONES_PATH, ZONES_INTERFACE, member, body).await?;
         Ok(())
     }
 }

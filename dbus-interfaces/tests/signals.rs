@@ -52,7 +52,7 @@ async fn owners_come_and_go_and_the_bus_dies() {
     let bus = Bus::at(&daemon.address()).await.unwrap();
     let mut changes = bus.owner_changes().await.unwrap();
     let owner = Bus::at(&daemon.address()).await.unwrap();
-    tenon_bus::server::connection(&owner).request_name(names::ZONEC).await.unwrap();
+    tenon_bus::server::connection(&owner).unwrap().request_name(names::ZONEC).await.unwrap();
     let change = |present| Some(OwnerChange::Name { name: names::ZONEC.into(), present });
     assert_eq!(changes.next().await, change(true));
     assert_eq!(bus.list_present(names::PREFIX).await.unwrap(), [names::ZONEC]);

@@ -17,6 +17,7 @@ mod nodes;
 mod octets;
 mod order;
 mod part;
+pub mod records;
 pub mod rrset;
 mod table;
 pub mod unavailable;
@@ -31,6 +32,7 @@ pub use manifest::{ImageFile, Manifest, ManifestError, ManifestZone, PreviousIma
 pub use node::{Node, NodeRef};
 pub use nodes::Nodes;
 pub use octets::Fault;
+pub use records::{ExportError, Records};
 pub use rrset::RrsetView;
 pub use unavailable::{Cause, Unavailable, UnavailableError};
 pub use zone::{Lookup, ZoneImage};

@@ -99,6 +99,44 @@ fn what_a_layer_restates_or_removes_does_not_come_from_below() {
 }
 
 #[test]
+fn records_are_written_out_page_by_page_by_name_and_as_a_master_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = build(directory.path(), "a.image", &[("example.", ZONE)]);
+    let catalog = catalog(directory.path(), vec![file]);
+    let image = catalog.image(name("example.").as_ref()).unwrap();
+    assert_eq!(image.serial().unwrap(), 1);
+    let texts = |found: Vec<tenon_image::Records>| -> Vec<String> {
+        found.iter().map(|records| format!("{} {}", records.owner, records.rrtype)).collect()
+    };
+    for (owner, expected) in [
+        ("ns.EXAMPLE.", &["ns.example. A"][..]),
+        ("ns.cut.example.", &["ns.cut.example. A"]),
+        ("under.dname.example.", &["under.dname.example. A"]),
+        ("b.c.d.e.example.", &[]),
+        ("other.", &[]),
+    ] {
+        assert_eq!(texts(image.records_at(name(owner).as_ref()).unwrap()), expected, "{owner}");
+    }
+    let whole = texts(image.records_after(None, 1000).unwrap());
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = image.records_after(after.as_ref().map(Name::as_ref), 2).unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.owner.clone());
+        assert!(page.len() <= 3, "{page:?}");
+        paged.extend(texts(page));
+    }
+    assert_eq!(paged, whole);
+    let mut text = Vec::new();
+    let count = image.write_master(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.lines().count() as u64, count);
+    assert!(text.starts_with("example.\t") && text.lines().next().unwrap().contains("\tSOA\t"), "{text}");
+    assert_eq!(text.matches("\tSOA\t").count(), 1);
+    assert!(text.contains("example.\t300\tIN\tNS\tns.example.\n"), "{text}");
+}
+
+#[test]
 fn a_damaged_file_ends_the_walk_and_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = build(directory.path(), "a.image", &[("example.", ZONE)]);

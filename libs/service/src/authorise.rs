@@ -1,6 +1,6 @@
 //! Who may use a verb that changes something.
 //!
-//! Root always may. Where polkit is on the bus or could be started, it is asked about everybody else, in the operating
+//! Root always may, and so may the REST door, whose verbs the bus policy lists. Where polkit is on the bus or could be started, it is asked about everybody else, in the operating
 //! system's own language; where it is not, or does not answer, members of the group `tenon` may. The bus policy keeps
 //! strangers from most verbs before they arrive here; this is the second lock.
 
@@ -22,6 +22,9 @@ use crate::users::Users;
 const GROUP: &str = "tenon";
 /// The user that tenon-cfgmgr runs as.
 const CFGMGR_USER: &str = "tenon-cfgmgr";
+/// The user of the REST door, which asks for its accounts after it has looked at what they may. Which verbs it can call at
+/// all is said by the bus policy.
+const DOOR_USER: &str = "tenon-cmdctl";
 const POLKIT: &str = "org.freedesktop.PolicyKit1";
 /// How long polkit may take; it may be asking a person for a password.
 const POLKIT_LIMIT: Duration = Duration::from_secs(120);
@@ -85,7 +88,8 @@ pub async fn authorise_or(
     let credentials = credentials(connection, header).await?;
     let users = Users::read(Path::new("/etc"));
     let caller = known(&credentials, &users)?;
-    if caller.uid == 0 || services.iter().any(|service| users.uid(service) == Some(caller.uid)) {
+    let mut services = services.iter().chain([&DOOR_USER]);
+    if caller.uid == 0 || services.any(|service| users.uid(service) == Some(caller.uid)) {
         return Ok(caller);
     }
     let allowed = match ask_polkit(connection, header, action).await {

@@ -169,6 +169,7 @@ async fn introspection_is_what_the_files_promise() {
     let bus = Bus::at(&daemon.address()).await.unwrap();
     wait_until_present(&bus).await;
     let live: String = tenon_bus::server::connection(&bus)
+        .unwrap()
         .call_method(
             Some(NAME),
             "/org/tenon/Minimal1",

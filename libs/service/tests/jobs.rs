@@ -93,6 +93,7 @@ async fn introspection_is_what_the_file_promises() {
     let _served = serve(&daemon, &jobs).await;
     let bus = Bus::at(&daemon.address()).await.unwrap();
     let live: String = server::connection(&bus)
+        .unwrap()
         .call_method(Some(NAME), JOBS_PATH, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
         .await
         .unwrap()

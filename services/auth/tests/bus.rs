@@ -53,6 +53,7 @@ async fn the_interface_is_the_one_of_the_contract() {
 
 async fn introspect(bus: &Bus) -> String {
     let reply = tenon_bus::server::connection(bus)
+        .unwrap()
         .call_method(
             Some(NAME),
             names::AUTH_PATH,

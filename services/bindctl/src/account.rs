@@ -15,10 +15,12 @@ const PROGRAM: &str = "../libexec/tenon/tenon-cmdctl";
 
 pub(crate) fn run(session: &mut Session, command: AccountCommand) -> Result<(), Failure> {
     let output = session.output;
+    session.only_here("accounts are added, removed and listed")?;
     match command {
-        AccountCommand::Add { name, read_only, password_stdin } => {
+        AccountCommand::Add { name, read_only, scope, days, password_stdin } => {
             let mut tool = tool(session);
-            tool.arg("--add-account").arg(&name);
+            tool.arg("--add-account").arg(&name).arg("--days").arg(days.to_string());
+            tool.args(scopes(&scope));
             tool.args(read_only.then_some("--read-only"));
             tool.args(password_stdin.then_some("--password-stdin"));
             let password = said(&mut tool)?;
@@ -37,9 +39,18 @@ pub(crate) fn run(session: &mut Session, command: AccountCommand) -> Result<(), 
             said(tool(session).arg("--remove-account").arg(&name))?;
             done(session, &name, "removed")
         }
-        AccountCommand::Token { name, days } => {
-            let token =
-                said(tool(session).arg("--add-token").arg(&name).arg("--days").arg(days.to_string()))?;
+        AccountCommand::Scopes { name, scope } => {
+            said(tool(session).arg("--set-scopes").arg(&name).args(scopes(&scope)))?;
+            done(session, &name, "changed")
+        }
+        AccountCommand::Revoke { name, token } => {
+            said(tool(session).arg("--remove-token").arg(&name).arg(&token))?;
+            done(session, &format!("{name}/{token}"), "revoked")
+        }
+        AccountCommand::Token { name, scope, days } => {
+            let mut tool = tool(session);
+            tool.arg("--add-token").arg(&name).arg("--days").arg(days.to_string());
+            let token = said(tool.args(scopes(&scope)))?;
             if output.json {
                 return Ok(output.document(&json!({"name": name, "token": token}))?);
             }
@@ -47,6 +58,10 @@ pub(crate) fn run(session: &mut Session, command: AccountCommand) -> Result<(), 
         }
         AccountCommand::List => list(session),
     }
+}
+
+fn scopes(scopes: &[String]) -> impl Iterator<Item = &str> {
+    scopes.iter().flat_map(|scope| ["--scope", scope.as_str()])
 }
 
 fn done(session: &Session, name: &str, what: &str) -> Result<(), Failure> {
@@ -73,20 +88,28 @@ fn list(session: &Session) -> Result<(), Failure> {
         let items = value.and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
     };
-    let expiry = |usec: &Value| match usec.as_u64() {
+    let expiry = |of: &Value| match of.get("expires_usec").and_then(Value::as_u64) {
         Some(0) | None => "never".to_owned(),
         Some(usec) => date(usec),
     };
-    let row = |account: &Value| {
-        let tokens = account.get("tokens_expire_usec").and_then(Value::as_array).into_iter().flatten();
-        vec![
-            cell(account.get("name").and_then(Value::as_str).unwrap_or_default()),
-            cell(words(account.get("scopes"))),
-            cell(tokens.map(expiry).collect::<Vec<_>>().join(" ")),
-        ]
-    };
-    let rows = accounts.iter().map(row).collect();
-    Ok(session.output.table(&["ACCOUNT", "MAY", "TOKENS EXPIRE"], rows)?)
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut rows = Vec::new();
+    for account in accounts {
+        let name = text(account.get("name"));
+        rows.push(vec![cell(&name), cell(words(account.get("scopes"))), cell(expiry(&account))]);
+        for token in account.get("tokens").and_then(Value::as_array).into_iter().flatten() {
+            let may = match words(token.get("scopes")) {
+                all if all.is_empty() => "as its account".to_owned(),
+                some => some,
+            };
+            rows.push(vec![
+                cell(format!("{name}/{}", text(token.get("id")))),
+                cell(may),
+                cell(expiry(token)),
+            ]);
+        }
+    }
+    Ok(session.output.table(&["ACCOUNT/TOKEN", "MAY", "EXPIRES"], rows)?)
 }
 
 fn tool(session: &Session) -> Command {

@@ -25,7 +25,6 @@ const KEY_EXAMPLES: &str = "Examples:
   bindctl config set xfrout/transfer_acl '[{\"action\": \"ACCEPT\", \"key\": \"transfer.example.com\"}]'";
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
-  bindctl explain query www.example.com AAAA
   bindctl explain transfer example.com --peer 192.0.2.1 --key transfer.example.com
   bindctl explain query-acl --peer 2001:db8::1 --transport udp";
 
@@ -39,6 +38,9 @@ pub struct CommandLine {
     /// Print JSON with stable keys
     #[arg(long, global = true)]
     pub json: bool,
+    /// Another machine, whose REST door all commands go through, and how to come in there
+    #[command(flatten)]
+    pub server: ServerOptions,
     /// Where Tenon keeps its state
     #[arg(long, global = true, hide = true, value_name = "DIRECTORY", default_value = "/var/lib/tenon")]
     pub state_dir: PathBuf,
@@ -48,6 +50,27 @@ pub struct CommandLine {
     /// What to do
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Another machine; these options stand before the command.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Another machine")]
+pub struct ServerOptions {
+    /// Its REST door, such as https://ns1.example:8951
+    #[arg(long, value_name = "URL", env = "BINDCTL_SERVER")]
+    pub server: Option<String>,
+    /// The account there; its password is asked for
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Read a token of an account from a file
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Read the account's password from a file
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The server's certificate, or one that vouches for it, PEM [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
 }
 
 /// What can be made from this definition.
@@ -98,18 +121,24 @@ pub enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Show why a query is answered as it is, or whether an access list would let a request through
+    /// Show whether an access list would let a request through, and why
     #[command(after_help = EXPLAIN_EXAMPLES)]
-    Explain {
-        /// What to explain
-        #[command(subcommand)]
-        command: ExplainCommand,
-    },
+    Explain(ExplainQuestion),
     /// Show and change how much services log
     Log {
         /// What to do with logging
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Write the zones and the settings into one new file, a tar; without keys, certificates and accounts
+    Backup {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Restore settings and zones from a backup, after all of it was checked; zones that are not in it stay
+    Restore {
+        /// The backup
+        file: PathBuf,
     },
     /// Print what a bug report needs, without secrets
     Report,
@@ -367,9 +396,24 @@ pub enum AccountCommand {
         /// It may look and not change
         #[arg(long)]
         read_only: bool,
+        /// What it may do: read, commit, zone, record, control; zone:example.com for one zone, zone:.example.com for it and
+        /// all below [default: everything]
+        #[arg(long, value_name = "SCOPE", conflicts_with = "read_only")]
+        scope: Vec<String>,
+        /// Days that it is good for; 0 for ever
+        #[arg(long, value_name = "DAYS", default_value_t = 0)]
+        days: u32,
         /// Read the password from standard input instead of making one
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Give an account other scopes
+    Scopes {
+        /// The account's name
+        name: String,
+        /// What it may do from now on, as of `account add`
+        #[arg(required = true)]
+        scope: Vec<String>,
     },
     /// Remove an account with its tokens
     Remove {
@@ -380,9 +424,19 @@ pub enum AccountCommand {
     Token {
         /// The account's name
         name: String,
+        /// What it may do of what the account may, as of `account add` [default: all of that]
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<String>,
         /// Days that it is good for; 0 for ever
         #[arg(long, value_name = "DAYS", default_value_t = 90)]
         days: u32,
+    },
+    /// Take a token away from an account
+    Revoke {
+        /// The account's name
+        name: String,
+        /// The token's identifier, as `account list` shows it
+        token: String,
     },
     /// List accounts with what they may do
     List,
@@ -416,30 +470,12 @@ pub enum KeyCommand {
     List,
 }
 
-/// Everything that can be explained.
-#[derive(Debug, Subcommand)]
-pub enum ExplainCommand {
-    /// The way to the answer of a query: zone, version and files, name or wildcard, aliases
-    Query {
-        /// The name asked for
-        name: String,
-        /// The type asked for
-        #[arg(value_name = "TYPE", default_value = "A")]
-        rrtype: String,
-    },
-    /// Who may have a zone: xfrout/transfer_acl
-    Transfer(MadeUp),
-    /// Who may send NOTIFY: auth/notify_acl
-    Notify(MadeUp),
-    /// Who may change a zone: ddns/update_acl
-    Update(MadeUp),
-    /// Who may ask queries: auth/query_acl
-    QueryAcl(MadeUp),
-}
-
-/// The request that an access list is asked about.
+/// What an access list is asked.
 #[derive(Debug, clap::Args)]
-pub struct MadeUp {
+pub struct ExplainQuestion {
+    /// The list
+    #[arg(value_enum)]
+    pub list: ExplainedList,
     /// The zone; for queries and notices any
     #[arg(default_value = "")]
     pub zone: String,
@@ -458,6 +494,19 @@ pub struct MadeUp {
     /// The name in the client's certificate
     #[arg(long, value_name = "NAME", default_value = "")]
     pub tls_name: String,
+}
+
+/// Access lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainedList {
+    /// Who may have a zone: xfrout/transfer_acl
+    Transfer,
+    /// Who may send NOTIFY: auth/notify_acl
+    Notify,
+    /// Who may change a zone: ddns/update_acl
+    Update,
+    /// Who may ask queries: auth/query_acl
+    QueryAcl,
 }
 
 /// Everything that can be done with logging.

@@ -1,10 +1,12 @@
 //! The operator's command line.
 //!
 //! Reads everything over the bus, and where the bus is down what files tell (the committed settings and the manifest);
-//! changes settings through tenon-cfgmgr and zones by running `tenon-loadzone`. Writes nothing of its own but the
-//! shell's history in the user's state directory; owns no bus name. One noun of the grammar, one file.
+//! changes settings through tenon-cfgmgr and zones by running `tenon-loadzone`; with `--server` the same of another machine,
+//! through its REST door ([`remote`]). Writes nothing of its own but the
+//! shell's history and edits for other machines in the user's state directory; owns no bus name. One noun of the grammar, one file.
 
 mod account;
+mod backup;
 pub mod command_line;
 mod config;
 mod explain;
@@ -14,6 +16,7 @@ mod key;
 mod log;
 mod output;
 mod record;
+mod remote;
 mod report;
 mod session;
 mod shell;
@@ -39,7 +42,11 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(Err(error.into()), output.json),
     };
-    let mut session = Session::new(output, command_line.state_dir);
+    let remote = match remote::Remote::of(&command_line.server) {
+        Ok(remote) => remote,
+        Err(failure) => return failure::report(Err(failure), output.json),
+    };
+    let mut session = Session::new(output, command_line.state_dir, remote);
     let outcome = match command_line.command {
         Some(command) => runtime.block_on(execute(&mut session, command)),
         None if std::io::stdin().is_terminal() => shell::interactive(&runtime, &mut session),
@@ -56,9 +63,14 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
         Command::Key { command } => key::run(session, command).await,
-        Command::Explain { command } => explain::run(session, &command).await,
+        Command::Explain(question) => explain::run(session, &question).await,
         Command::Log { command } => log::run(session, command).await,
-        Command::Report => report::run(session).await,
+        Command::Backup { file } => backup::make(session, &file).await,
+        Command::Restore { file } => backup::restore(session, &file).await,
+        Command::Report => {
+            session.only_here("a report is made")?;
+            report::run(session).await
+        }
         Command::Stats { command } => stats::run(session, command).await,
     }
 }

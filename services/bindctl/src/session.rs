@@ -6,6 +6,7 @@ use tenon_bus::{Bus, BusError, names};
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::remote::Remote;
 
 /// One run of bindctl.
 #[derive(Debug)]
@@ -13,12 +14,26 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     /// Where Tenon keeps its state, for what can be known without the bus.
     pub(crate) state: PathBuf,
+    /// Another machine than this.
+    pub(crate) remote: Option<Remote>,
     bus: Option<Bus>,
 }
 
 impl Session {
-    pub(crate) fn new(output: Output, state: PathBuf) -> Self {
-        Self { output, state, bus: None }
+    pub(crate) fn new(output: Output, state: PathBuf, remote: Option<Remote>) -> Self {
+        let bus = remote.as_ref().map(Remote::bus);
+        Self { output, state, remote, bus }
+    }
+
+    /// Refuses what can be done on the machine itself only.
+    pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
+        if self.remote.is_none() {
+            return Ok(());
+        }
+        Err(Failure::refused(
+            format!("{what} on the machine itself only"),
+            "log in there, and leave out --server",
+        ))
     }
 
     /// The bus, connected to when first asked for and again when the connection broke.

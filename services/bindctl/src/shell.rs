@@ -108,7 +108,12 @@ fn one_line(runtime: &Runtime, session: &mut Session, line: &str) -> Result<bool
 }
 
 fn history_file() -> Option<PathBuf> {
+    state_file("history")
+}
+
+/// A file of ours in the user's state directory; none without a home.
+pub(crate) fn state_file(name: &str) -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state"));
-    Some(state.or_else(home)?.join("bindctl/history"))
+    Some(state.or_else(home)?.join("bindctl").join(name))
 }

@@ -71,11 +71,16 @@ pub(crate) async fn document(session: &mut Session) -> Value {
 
 async fn look(session: &mut Session) -> (Report, Result<Bus, BusError>) {
     let mut report = Report::default();
-    report.read_files(&session.state);
+    if session.remote.is_none() {
+        report.read_files(&session.state);
+    }
     let bus = session.try_bus().await;
     if let Ok(bus) = &bus {
         report.bus_reachable = true;
-        report.read_units(bus).await;
+        // Units are the service manager's to tell, which is not asked from elsewhere.
+        if session.remote.is_none() {
+            report.read_units(bus).await;
+        }
         report.read_services(bus).await;
     }
     (report, bus)

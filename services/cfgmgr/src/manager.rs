@@ -206,16 +206,34 @@ impl Manager {
 
     /// What a user's candidate would change.
     pub fn diff(&self, uid: u32) -> Result<Vec<Change>, ManagerError> {
+        Ok(self.laid(&self.storage.candidate(uid)?).1)
+    }
+
+    /// The value below a path as edits would have it that were made on generation `base` (0: the present one), and what
+    /// they would change. Nothing is kept, and no owner is asked.
+    pub fn preview(
+        &self,
+        base: u64,
+        edits: Vec<(String, Option<Value>)>,
+        path: &str,
+    ) -> Result<(Value, Vec<Change>), ManagerError> {
+        let candidate = self.candidate_of(&Proposal::Edits(base, edits), &self.committed())?;
+        let (then, changes) = self.laid(&candidate);
+        Ok((option::get(&then, path)?, changes))
+    }
+
+    /// The settings with edits laid on, and what these change.
+    fn laid(&self, candidate: &Candidate) -> (Map<String, Value>, Vec<Change>) {
         let schemas = self.schemas();
         let now = schemas.complete(&self.committed().settings);
-        let candidate = self.storage.candidate(uid)?;
         let mut then = now.clone();
-        option::lay(&candidate, &schemas, &mut then);
+        option::lay(candidate, &schemas, &mut then);
         let change = |path: &String| {
             let (now, then) = (option::get(&now, path).ok(), option::get(&then, path).ok());
             (now != then).then(|| (path.clone(), now, then))
         };
-        Ok(candidate.edits.keys().filter_map(change).collect())
+        let changes = candidate.edits.keys().filter_map(change).collect();
+        (then, changes)
     }
 
     /// Forgets a user's candidate.

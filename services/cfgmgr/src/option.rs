@@ -60,7 +60,7 @@ pub fn set(
     }
     let place = find(schemas, path)?;
     place.check(&[place.whole.as_slice(), place.inside.as_slice()].concat(), value)?;
-    let mut whole = place.value(candidate, committed)?;
+    let mut whole = place.value(candidate, committed);
     put(&mut whole, &place.inside, value).ok_or_else(|| outside(path))?;
     place.check(&place.whole, &whole)?;
     place.edit(candidate, committed, Some(whole))
@@ -77,7 +77,7 @@ pub fn unset(
     if place.inside.is_empty() {
         return place.edit(candidate, committed, None);
     }
-    let mut whole = place.value(candidate, committed)?;
+    let mut whole = place.value(candidate, committed);
     take(&mut whole, &place.inside).ok_or_else(|| outside(path))?;
     place.check(&place.whole, &whole)?;
     place.edit(candidate, committed, Some(whole))
@@ -87,11 +87,14 @@ pub fn unset(
 pub fn lay(candidate: &Candidate, schemas: &Schemas, tree: &mut Map<String, Value>) {
     for (path, edit) in &candidate.edits {
         let Ok(place) = find(schemas, path) else { continue };
-        let value = edit.value.clone().or_else(|| place.default()).unwrap_or(Value::Null);
         let mut words = vec![place.component];
         words.extend(&place.whole);
         let mut root = Value::Object(std::mem::take(tree));
-        put(&mut root, &words, &value);
+        match edit.value.clone().or_else(|| place.default()) {
+            Some(value) => drop(put(&mut root, &words, &value)),
+            // An option that is absent by default.
+            None => drop(take(&mut root, &words)),
+        }
         if let Value::Object(members) = root {
             *tree = members;
         }
@@ -101,7 +104,7 @@ pub fn lay(candidate: &Candidate, schemas: &Schemas, tree: &mut Map<String, Valu
 /// The paths of edits whose option is committed with another value than when it was edited.
 pub fn conflicts(candidate: &Candidate, committed: &Map<String, Value>) -> Vec<String> {
     let in_conflict = |(path, edit): (&String, &Edit)| {
-        let now = get(committed, path).ok()?;
+        let now = committed_value(committed, path);
         let wanted = edit.value.as_ref();
         (now != edit.was && Some(&now) != wanted).then(|| path.clone())
     };
@@ -168,11 +171,11 @@ impl Place<'_> {
     }
 
     /// The value as a whole: as edited, or as committed.
-    fn value(&self, candidate: &Candidate, committed: &Map<String, Value>) -> Result<Value, OptionError> {
+    fn value(&self, candidate: &Candidate, committed: &Map<String, Value>) -> Value {
         match candidate.edits.get(&self.path()) {
-            Some(Edit { value: Some(value), .. }) => Ok(value.clone()),
-            Some(Edit { value: None, .. }) => Ok(self.default().unwrap_or(Value::Null)),
-            None => get(committed, &self.path()),
+            Some(Edit { value: Some(value), .. }) => value.clone(),
+            Some(Edit { value: None, .. }) => self.default().unwrap_or(Value::Null),
+            None => committed_value(committed, &self.path()),
         }
     }
 
@@ -188,10 +191,10 @@ impl Place<'_> {
         value: Option<Value>,
     ) -> Result<(), OptionError> {
         let path = self.path();
-        let was = get(committed, &path)?;
-        let wanted = value.clone().or_else(|| self.default());
+        let was = committed_value(committed, &path);
+        let wanted = value.clone().or_else(|| self.default()).unwrap_or(Value::Null);
         candidate.edits.remove(&path);
-        if wanted.as_ref() == Some(&was) {
+        if wanted == was {
             return Ok(());
         }
         if candidate.edits.len() >= EDITS {
@@ -202,6 +205,11 @@ impl Place<'_> {
         candidate.edits.insert(path, Edit { was, value });
         Ok(())
     }
+}
+
+/// What is committed of an option that the schema knows; null for one that is absent by default and not set.
+fn committed_value(committed: &Map<String, Value>, path: &str) -> Value {
+    get(committed, path).unwrap_or(Value::Null)
 }
 
 fn split(path: &str) -> impl Iterator<Item = &str> {
@@ -277,7 +285,8 @@ mod tests {
             "workers": {"type": "integer", "minimum": 0, "maximum": 64},
             "listen": {"type": "array", "maxItems": 2, "items": {"type": "object", "required": ["address"],
                 "properties": {"address": {"type": "string"}, "port": {"type": "integer", "maximum": 65535}}}},
-            "deep": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+            "deep": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+            "name": {"type": "string"}
         }});
         std::fs::write(directory.path().join("auth.json"), schema.to_string()).unwrap();
         let schemas = Schemas::read(directory.path());
@@ -362,6 +371,23 @@ mod tests {
         bench.unset("auth/listen/0").unwrap();
         assert_eq!(bench.then("auth/listen"), json!([]));
         assert!(bench.unset("auth/listen/0").is_err());
+    }
+
+    #[test]
+    fn an_option_that_is_absent_by_default_is_set_and_goes_again() {
+        let mut bench = Bench::new();
+        bench.unset("auth/name").unwrap();
+        assert!(bench.candidate.edits.is_empty(), "it is absent already");
+        bench.set("auth/name", json!("ns1")).unwrap();
+        assert_eq!(bench.then("auth/name"), json!("ns1"));
+        let set = bench.schemas.complete(&[("auth".to_owned(), json!({"name": "other"}))].into());
+        assert_eq!(conflicts(&bench.candidate, &set), ["auth/name"]);
+        let mut candidate = Candidate::default();
+        unset(&mut candidate, &bench.schemas, &set, "auth/name").unwrap();
+        let mut tree = set;
+        lay(&candidate, &bench.schemas, &mut tree);
+        assert!(get(&tree, "auth/name").is_err(), "{tree:?}");
+        assert!(bench.set("auth/name", json!(7)).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tenon_service::{Refusal, Settings};
 #[serde(default, deny_unknown_fields)]
 pub struct CfgmgrSettings {
     /// How many generations are kept, the committed one included; older ones are removed with the next commit.
-    #[schemars(range(min = 2, max = 10_000))]
+    #[schemars(range(min = 2, max = 100_000))]
     pub keep_generations: u32,
     /// Milliseconds that one owner may take to check settings before the commit is rejected.
     #[schemars(range(min = 100, max = 60_000))]

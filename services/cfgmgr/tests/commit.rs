@@ -265,6 +265,7 @@ async fn introspection_is_what_the_file_promises() {
     let bench = Bench::new().await;
     let _cfgmgr = bench.start_cfgmgr().await;
     let live: String = tenon_bus::server::connection(&bench.bus)
+        .unwrap()
         .call_method(
             Some(names::CFGMGR),
             names::CFGMGR_PATH,

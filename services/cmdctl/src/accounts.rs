@@ -9,22 +9,13 @@ use tracing::error;
 
 use crate::messages;
 use crate::password;
+use crate::scope::{Scope, ScopeError};
 use crate::watched::{self, Identity};
 
 /// Largest file that is read, in octets.
 const FILE_LIMIT: u64 = 1 << 20;
 /// Most characters of an account's name; tenon-cfgmgr takes no longer ones as authors.
 const NAME: usize = 64;
-
-/// What an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Look at everything that is shown.
-    Read,
-    /// Commit settings.
-    Commit,
-}
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +28,9 @@ pub struct Account {
     pub password: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// Until when it is good, in microseconds since the epoch; 0 for ever.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub expires_usec: u64,
     /// Its tokens.
     #[serde(default)]
     pub tokens: Vec<Token>,
@@ -50,6 +44,14 @@ pub struct Token {
     pub sha256: String,
     /// Until when it is good, in microseconds since the epoch; 0 for ever.
     pub expires_usec: u64,
+    /// What it may do of what its account may; absent: all of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Scope>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_never(usec: &u64) -> bool {
+    *usec == 0
 }
 
 /// All accounts, as in the file.
@@ -72,6 +74,12 @@ pub enum AccountError {
     /// There is none.
     #[error("there is no account {0}")]
     Unknown(String),
+    /// The account has no such token.
+    #[error("account {0} has no token {1}")]
+    UnknownToken(String, String),
+    /// It is no scope.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// No hash could be made.
     #[error(transparent)]
     Hash(#[from] password::HashError),
@@ -104,8 +112,14 @@ impl Accounts {
         watched::replace(path, &text, 0o600).map_err(at)
     }
 
-    /// Adds an account.
-    pub fn add(&mut self, name: &str, password: &str, scopes: Vec<Scope>) -> Result<(), AccountError> {
+    /// Adds an account that is good until a time (0: for ever).
+    pub fn add(
+        &mut self,
+        name: &str,
+        password: &str,
+        scopes: Vec<Scope>,
+        expires_usec: u64,
+    ) -> Result<(), AccountError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
         if name.is_empty() || name.len() > NAME || !name.chars().all(plain) {
             return Err(AccountError::Name(name.to_owned()));
@@ -114,18 +128,46 @@ impl Accounts {
             return Err(AccountError::Exists(name.to_owned()));
         }
         let password = Some(password::hash(password)?);
-        self.accounts.push(Account { name: name.to_owned(), password, scopes, tokens: Vec::new() });
+        let name = name.to_owned();
+        self.accounts.push(Account { name, password, scopes, expires_usec, tokens: Vec::new() });
         Ok(())
     }
 
     /// Adds a token to an account, and forgets those that are no longer good.
-    pub fn add_token(&mut self, name: &str, token: &str, expires_usec: u64) -> Result<(), AccountError> {
+    pub fn add_token(
+        &mut self,
+        name: &str,
+        token: &str,
+        scopes: Option<Vec<Scope>>,
+        expires_usec: u64,
+    ) -> Result<(), AccountError> {
         let now = tenon_service::now_usec();
-        let account = self.accounts.iter_mut().find(|account| account.name == name);
-        let account = account.ok_or_else(|| AccountError::Unknown(name.to_owned()))?;
-        account.tokens.retain(|token| token.is_good(now));
-        account.tokens.push(Token { sha256: password::fingerprint(token), expires_usec });
+        let account = self.named_mut(name)?;
+        account.tokens.retain(|token| is_good(token.expires_usec, now));
+        account.tokens.push(Token { sha256: password::fingerprint(token), expires_usec, scopes });
         Ok(())
+    }
+
+    /// Takes a token away from an account, by the identifier that lists show.
+    pub fn remove_token(&mut self, name: &str, id: &str) -> Result<(), AccountError> {
+        let account = self.named_mut(name)?;
+        let before = account.tokens.len();
+        account.tokens.retain(|token| token.id() != id);
+        if account.tokens.len() == before {
+            return Err(AccountError::UnknownToken(name.to_owned(), id.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Gives an account other scopes.
+    pub fn set_scopes(&mut self, name: &str, scopes: Vec<Scope>) -> Result<(), AccountError> {
+        self.named_mut(name)?.scopes = scopes;
+        Ok(())
+    }
+
+    fn named_mut(&mut self, name: &str) -> Result<&mut Account, AccountError> {
+        let account = self.accounts.iter_mut().find(|account| account.name == name);
+        account.ok_or_else(|| AccountError::Unknown(name.to_owned()))
     }
 
     /// Removes an account with its tokens.
@@ -140,18 +182,32 @@ impl Accounts {
         self.accounts.iter().find(|account| account.name == name)
     }
 
-    /// The account of a token that is good at a time.
-    pub fn with_token(&self, token: &str, now_usec: u64) -> Option<&Account> {
+    /// A token that is good at a time, with its account.
+    pub fn with_token(&self, token: &str, now_usec: u64) -> Option<(&Account, &Token)> {
         let sha256 = password::fingerprint(token);
-        let good = |token: &Token| token.sha256 == sha256 && token.is_good(now_usec);
-        self.accounts.iter().find(|account| account.tokens.iter().any(good))
+        self.accounts.iter().filter(|account| account.is_good(now_usec)).find_map(|account| {
+            let good = |token: &&Token| token.sha256 == sha256 && is_good(token.expires_usec, now_usec);
+            account.tokens.iter().find(good).map(|token| (account, token))
+        })
+    }
+}
+
+impl Account {
+    /// Whether it is good at a time.
+    pub fn is_good(&self, now_usec: u64) -> bool {
+        is_good(self.expires_usec, now_usec)
     }
 }
 
 impl Token {
-    fn is_good(&self, now_usec: u64) -> bool {
-        self.expires_usec == 0 || now_usec < self.expires_usec
+    /// What it is called in lists: the beginning of its fingerprint, which is no secret.
+    pub fn id(&self) -> &str {
+        self.sha256.get(..8).unwrap_or(&self.sha256)
     }
+}
+
+fn is_good(expires_usec: u64, now_usec: u64) -> bool {
+    expires_usec == 0 || now_usec < expires_usec
 }
 
 /// The accounts of a file, read again when it was replaced.
@@ -201,6 +257,7 @@ impl AccountsFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Verb;
 
     #[test]
     fn accounts_are_kept_and_their_changes_seen() {
@@ -209,14 +266,21 @@ mod tests {
         let file = AccountsFile::new(path.clone());
         assert!(file.now().unwrap().accounts.is_empty());
         let mut accounts = Accounts::default();
-        accounts.add("alice", "open sesame", vec![Scope::Read, Scope::Commit]).unwrap();
-        accounts.add_token("alice", "old", 5).unwrap();
-        accounts.add_token("alice", "token", 0).unwrap();
+        accounts.add("alice", "open sesame", Scope::everything(), 0).unwrap();
+        accounts.add_token("alice", "old", None, 5).unwrap();
+        accounts.add_token("alice", "token", Some(vec![Scope::all(Verb::Read)]), 0).unwrap();
         accounts.write(&path).unwrap();
         let seen = file.now().unwrap();
         assert_eq!(*seen, accounts);
-        assert_eq!(seen.with_token("token", 10).map(|account| account.name.as_str()), Some("alice"));
-        assert!(seen.with_token("old", 10).is_none() && seen.with_token("other", 10).is_none());
+        let name = |token: &str| seen.with_token(token, 10).map(|(account, _)| account.name.as_str());
+        assert_eq!((name("token"), name("old"), name("other")), (Some("alice"), None, None));
+        let id = seen.accounts[0].tokens[0].id().to_owned();
+        accounts.remove_token("alice", &id).unwrap();
+        assert!(accounts.with_token("token", 10).is_none());
+        assert!(matches!(accounts.remove_token("alice", &id), Err(AccountError::UnknownToken(..))));
+        accounts.accounts[0].expires_usec = 7;
+        accounts.add_token("alice", "late", None, 0).unwrap();
+        assert!(accounts.with_token("late", 6).is_some() && accounts.with_token("late", 7).is_none());
         std::fs::write(&path, "{").unwrap();
         assert!(file.now().unwrap_err().contains("accounts.json"));
     }
@@ -225,12 +289,12 @@ mod tests {
     fn names_are_plain_and_unique() {
         let mut accounts = Accounts::default();
         for name in ["", "two words", "x:y", "ä", &"x".repeat(65)] {
-            assert!(matches!(accounts.add(name, "p", Vec::new()), Err(AccountError::Name(_))), "{name}");
+            assert!(matches!(accounts.add(name, "p", Vec::new(), 0), Err(AccountError::Name(_))), "{name}");
         }
-        accounts.add("a", "p", Vec::new()).unwrap();
-        assert!(matches!(accounts.add("a", "p", Vec::new()), Err(AccountError::Exists(_))));
+        accounts.add("a", "p", Vec::new(), 0).unwrap();
+        assert!(matches!(accounts.add("a", "p", Vec::new(), 0), Err(AccountError::Exists(_))));
         accounts.remove("a").unwrap();
         assert!(matches!(accounts.remove("a"), Err(AccountError::Unknown(_))));
-        assert!(matches!(accounts.add_token("a", "t", 0), Err(AccountError::Unknown(_))));
+        assert!(matches!(accounts.add_token("a", "t", None, 0), Err(AccountError::Unknown(_))));
     }
 }

@@ -3,9 +3,18 @@
 //! A function that answers, its path, and its part of the document stand together; `docs/openapi.json` is the document as
 //! it was when it was last read by a person, and a test compares it with what the code says.
 
+mod backup;
+mod body;
+mod call;
 mod config;
+mod events;
+mod jobs;
+mod precondition;
+mod record_change;
+mod records;
 mod statistics;
 mod status;
+mod zone_file;
 mod zones;
 
 use std::sync::Arc;
@@ -23,16 +32,33 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accounts::Scope;
+use crate::events::Events;
 use crate::gate::Visitor;
+use crate::images::Images;
 use crate::problem::Problem;
+use crate::scope::Verb;
 use crate::statistics::Statistics;
+pub(crate) use zones::spelled;
 
 /// What the functions that answer share.
 #[derive(Clone, Debug)]
 pub struct Api {
     bus: Arc<std::sync::OnceLock<CurrentBus>>,
+    places: Arc<Places>,
+    images: Arc<Images>,
+    events: Events,
     statistics: Arc<Statistics>,
+}
+
+/// Where things are in the file system.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// This service's own directory, of accounts, and where bodies lie while they come.
+    pub spool: std::path::PathBuf,
+    /// The zone images.
+    pub images: std::path::PathBuf,
+    /// The committed settings.
+    pub config: std::path::PathBuf,
 }
 
 #[derive(OpenApi)]
@@ -50,8 +76,9 @@ struct Document;
 
 impl Api {
     /// Answers that ask the services on a bus, once it is known.
-    pub fn new(statistics: Arc<Statistics>) -> Self {
-        Self { bus: Arc::default(), statistics }
+    pub fn new(places: Places, events: Events, statistics: Arc<Statistics>) -> Self {
+        let images = Arc::new(Images::new(&places.images));
+        Self { bus: Arc::default(), places: Arc::new(places), images, events, statistics }
     }
 
     /// Makes the bus known.
@@ -90,7 +117,17 @@ fn parts() -> (Router<Api>, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(status::show))
         .routes(routes!(zones::list))
-        .routes(routes!(zones::show))
+        .routes(routes!(zones::show, zone_file::put, zones::remove))
+        .routes(routes!(zone_file::export))
+        .routes(routes!(zones::notify))
+        .routes(routes!(zones::refresh))
+        .routes(routes!(records::list, record_change::change))
+        .routes(routes!(records::show, record_change::put, record_change::remove))
+        .routes(routes!(jobs::show))
+        .routes(routes!(events::follow))
+        .routes(routes!(backup::make))
+        .routes(routes!(backup::restore))
+        .routes(routes!(call::call))
         .routes(routes!(config::show_all))
         .routes(routes!(config::schema))
         .routes(routes!(config::history))
@@ -109,12 +146,11 @@ fn parts() -> (Router<Api>, utoipa::openapi::OpenApi) {
 }
 
 fn no_such_page() -> impl IntoResponse {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "NoSuchPage",
-        "there is nothing at this path",
-        "/v1/openapi.json lists all paths",
-    )
+    nothing_here("/v1/openapi.json lists all paths")
+}
+
+fn nothing_here(detail: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "NoSuchPage", "there is nothing at this path", detail)
 }
 
 fn wrong_method(method: &Method) -> impl IntoResponse + use<> {
@@ -122,17 +158,28 @@ fn wrong_method(method: &Method) -> impl IntoResponse + use<> {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "WrongMethod", "not for this path", detail)
 }
 
-/// A visitor who may look.
+/// Somebody who was let in; what they may is looked at by who answers.
+struct Admitted(Visitor);
+
+/// A visitor who may look at everything.
 struct Reader;
 
-/// A visitor who may change.
+/// A visitor who may commit settings.
 struct Committer(Visitor);
+
+impl<S: Sync> FromRequestParts<S> for Admitted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Visitor>().cloned().map(Self).ok_or_else(|| out_of_scope("any", None))
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        visitor_for(parts, Scope::Read).map(|_| Self)
+        visitor_for(parts, Verb::Read).map(|_| Self)
     }
 }
 
@@ -140,20 +187,25 @@ impl<S: Sync> FromRequestParts<S> for Committer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        visitor_for(parts, Scope::Commit).map(Self)
+        visitor_for(parts, Verb::Commit).map(Self)
     }
 }
 
-fn visitor_for(parts: &Parts, scope: Scope) -> Result<Visitor, Problem> {
+fn visitor_for(parts: &Parts, verb: Verb) -> Result<Visitor, Problem> {
     match parts.extensions.get::<Visitor>() {
-        Some(visitor) if visitor.scopes.contains(&scope) => Ok(visitor.clone()),
-        _ => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "OutOfScope",
-            "the account may not do this",
-            "the account may do other things only: `bindctl account list` shows what",
-        )),
+        Some(visitor) if visitor.may(verb, None) => Ok(visitor.clone()),
+        _ => Err(out_of_scope(verb.word(), None)),
     }
+}
+
+fn out_of_scope(verb: &str, zone: Option<&str>) -> Problem {
+    let scope = zone.map_or_else(|| verb.to_owned(), |zone| format!("{verb}:{zone}"));
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "OutOfScope",
+        "the account may not do this",
+        format!("this takes the scope {scope}; `bindctl account list` shows what the account has"),
+    )
 }
 
 #[cfg(test)]

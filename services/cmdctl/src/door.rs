@@ -2,15 +2,15 @@
 
 pub mod bus;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tenon_service::listeners::{Listeners, Told};
 use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
 
 use crate::accounts::AccountsFile;
-use crate::api::Api;
+use crate::api::{Api, Places};
 use crate::certificate::{Certificate, CertificateError, Files};
+use crate::events::Events;
 use crate::gate::Gate;
 use crate::messages;
 use crate::server::Server;
@@ -29,6 +29,7 @@ pub struct Door {
     certificate: Arc<Certificate>,
     gate: Arc<Gate>,
     api: Api,
+    events: Events,
     server: Arc<Server>,
     statistics: Arc<Statistics>,
 }
@@ -45,14 +46,15 @@ pub enum DoorError {
 }
 
 impl Door {
-    /// The service with these settings and the accounts of a state directory; opens its sockets, as far as they can be.
-    pub fn new(settings: &CmdctlSettings, state: &Path) -> Result<Self, DoorError> {
+    /// The service with these settings, in these places; opens its sockets, as far as they can be.
+    pub fn new(settings: &CmdctlSettings, places: Places) -> Result<Self, DoorError> {
         let statistics = Arc::new(Statistics::default());
-        let accounts = AccountsFile::new(state.join(ACCOUNTS));
+        let accounts = AccountsFile::new(places.spool.join(ACCOUNTS));
         let gate = Gate::new(accounts, settings.failures_per_minute, statistics.clone());
         let gate = Arc::new(gate.map_err(|_| DoorError::Random)?);
         let certificate = Arc::new(Certificate::new(files(settings)));
-        let api = Api::new(statistics.clone());
+        let events = Events::new(settings.event_clients, statistics.clone());
+        let api = Api::new(places, events.clone(), statistics.clone());
         let server = Server::new(
             api.clone().router(),
             gate.clone(),
@@ -61,14 +63,14 @@ impl Door {
             statistics.clone(),
         )?;
         let listeners = Listeners::new(&settings.addresses(), TOLD);
-        Ok(Self { listeners, certificate, gate, api, server: Arc::new(server), statistics })
+        Ok(Self { listeners, certificate, gate, api, events, server: Arc::new(server), statistics })
     }
 
     /// Answers, for ever.
     pub async fn run(&self, bus: CurrentBus) {
-        self.api.set_bus(bus);
+        self.api.set_bus(bus.clone());
         let serve = |listener| tokio::spawn(self.server.clone().accept(listener)).abort_handle();
-        self.listeners.run(serve).await;
+        tokio::join!(self.listeners.run(serve), self.events.run(bus));
     }
 
     /// What is wrong, one sentence each.
@@ -92,6 +94,7 @@ impl Component for Door {
         }
         self.listeners.replace(&settings.addresses())?;
         self.certificate.set_files(wanted).map_err(unusable)?;
+        self.events.set_most_clients(settings.event_clients);
         self.gate.set_failures(settings.failures_per_minute);
         self.server.set(Arc::new(settings.clone()));
         Ok(())

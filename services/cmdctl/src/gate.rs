@@ -13,10 +13,11 @@ use tenon_service::now_usec;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
-use crate::accounts::{Account, AccountsFile, Scope};
+use crate::accounts::{Account, AccountsFile};
 use crate::attempts::Attempts;
 use crate::messages;
 use crate::password;
+use crate::scope::{Scope, Verb};
 use crate::statistics::{Statistics, count};
 
 /// Passwords looked at at a time: each takes 19 MiB and a good part of a second of a processor.
@@ -34,8 +35,24 @@ pub struct Visitor {
     pub account: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// What the token it came with may do of that; absent: all.
+    pub token_scopes: Option<Vec<Scope>>,
     /// The address asked from.
     pub peer: IpAddr,
+}
+
+impl Visitor {
+    /// Whether it may do something with a zone (in lower case with the final dot), or with what is of no zone.
+    pub fn may(&self, verb: Verb, zone: Option<&str>) -> bool {
+        let allow = |scopes: &[Scope]| scopes.iter().any(|scope| scope.allows(verb, zone));
+        allow(&self.scopes) && self.token_scopes.as_deref().is_none_or(allow)
+    }
+
+    /// Whether it may do something with some zone or other.
+    pub fn may_somewhere(&self, verb: Verb) -> bool {
+        let allow = |scopes: &[Scope]| scopes.iter().any(|scope| scope.verb == verb);
+        allow(&self.scopes) && self.token_scopes.as_deref().is_none_or(allow)
+    }
 }
 
 /// Why somebody was not let in.
@@ -101,12 +118,14 @@ impl Gate {
         let admitted = if scheme.eq_ignore_ascii_case("bearer") {
             self.by_token(credentials)
         } else if scheme.eq_ignore_ascii_case("basic") {
-            self.by_password(peer, credentials).await
+            self.by_password(peer, credentials).await.map(|account| (account, None))
         } else {
             return Err(Denied::Missing);
         };
         match admitted {
-            Ok(account) => Ok(Visitor { account: account.name, scopes: account.scopes, peer }),
+            Ok((Account { name: account, scopes, .. }, token_scopes)) => {
+                Ok(Visitor { account, scopes, token_scopes, peer })
+            }
             Err(denied) => {
                 if denied == Denied::Wrong {
                     count(&self.statistics.authentications_failed);
@@ -117,15 +136,16 @@ impl Gate {
     }
 
     /// A token has been random all along: no guessing to be slowed down.
-    fn by_token(&self, token: &str) -> Result<Account, Denied> {
+    fn by_token(&self, token: &str) -> Result<(Account, Option<Vec<Scope>>), Denied> {
         let accounts = self.accounts.now().map_err(Denied::Broken)?;
-        accounts.with_token(token, now_usec()).cloned().ok_or(Denied::Wrong)
+        let found = accounts.with_token(token, now_usec());
+        found.map(|(account, token)| (account.clone(), token.scopes.clone())).ok_or(Denied::Wrong)
     }
 
     async fn by_password(&self, peer: IpAddr, credentials: &str) -> Result<Account, Denied> {
         let (name, password) = name_and_password(credentials).ok_or(Denied::Wrong)?;
         let accounts = self.accounts.now().map_err(Denied::Broken)?;
-        let account = accounts.named(&name);
+        let account = accounts.named(&name).filter(|account| account.is_good(now_usec()));
         let hash = account.and_then(|account| account.password.as_deref()).unwrap_or(NOBODY).to_owned();
         let code = self.code_of(&name, &password, &hash);
         if let (Some(account), true) = (account, self.known().contains(code.as_ref())) {
@@ -210,8 +230,8 @@ mod tests {
     fn gate(scratch: &tempfile::TempDir) -> Gate {
         let path = scratch.path().join("accounts.json");
         let mut accounts = Accounts::default();
-        accounts.add("alice", "open sesame", vec![Scope::Read]).unwrap();
-        accounts.add_token("alice", "token", 0).unwrap();
+        accounts.add("alice", "open sesame", vec![Scope::all(Verb::Read)], 0).unwrap();
+        accounts.add_token("alice", "token", None, 0).unwrap();
         accounts.write(&path).unwrap();
         Gate::new(AccountsFile::new(path), 3, Arc::default()).unwrap()
     }
@@ -226,7 +246,7 @@ mod tests {
         let gate = gate(&scratch);
         let admit = async |value: &str| gate.admit(PEER, Some(value)).await;
         assert_eq!(admit(&basic("alice", "open sesame")).await.unwrap().account, "alice");
-        assert_eq!(admit("bearer token").await.unwrap().scopes, [Scope::Read]);
+        assert_eq!(admit("bearer token").await.unwrap().scopes, [Scope::all(Verb::Read)]);
         for wrong in
             [&basic("alice", "x"), &basic("bob", "open sesame"), "Bearer x", "Basic ???", "Basic eA=="]
         {
@@ -255,9 +275,24 @@ mod tests {
         let path = scratch.path().join("accounts.json");
         let mut accounts = Accounts::read(&path).unwrap();
         accounts.remove("alice").unwrap();
-        accounts.add("alice", "another", Vec::new()).unwrap();
+        accounts.add("alice", "another", Vec::new(), 0).unwrap();
         accounts.write(&path).unwrap();
         assert!(matches!(gate.admit(PEER, Some(&right)).await, Err(Denied::Limited(_))));
+    }
+
+    #[test]
+    fn a_token_may_do_what_it_and_its_account_may() {
+        let scopes = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Scope>>();
+        let visitor = Visitor {
+            account: "alice".into(),
+            scopes: scopes(&["read", "record:.example"]),
+            token_scopes: Some(scopes(&["record:a.example", "zone"])),
+            peer: PEER,
+        };
+        assert!(visitor.may(Verb::Record, Some("a.example.")));
+        assert!(!visitor.may(Verb::Record, Some("b.example.")), "not the token");
+        assert!(!visitor.may(Verb::Zone, Some("a.example.")), "not the account");
+        assert!(!visitor.may(Verb::Read, None));
     }
 
     #[test]

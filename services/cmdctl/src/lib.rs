@@ -16,17 +16,23 @@
 pub mod accounts;
 pub mod api;
 pub mod attempts;
+pub mod audit;
 pub mod certificate;
 pub mod door;
+pub mod events;
 pub mod gate;
+pub mod images;
 mod lent;
 pub mod messages;
 pub mod password;
 pub mod problem;
+pub mod scope;
 pub mod server;
 pub mod settings;
+pub mod spool;
 pub mod statistics;
 pub mod tool;
+pub mod verbs;
 pub mod watched;
 
 pub use door::Door;

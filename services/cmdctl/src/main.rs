@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use tenon_bus::names::{CMDCTL, CMDCTL_PATH};
+use tenon_cmdctl::api::Places;
 use tenon_cmdctl::door::bus::DoorFace;
 use tenon_cmdctl::tool::AccountOptions;
 use tenon_cmdctl::{CmdctlSettings, Door, api};
@@ -23,6 +24,9 @@ struct CommandLine {
     /// Directory of the accounts
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/cmdctl")]
     state_dir: PathBuf,
+    /// Directory of the zone images
+    #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/images")]
+    image_dir: PathBuf,
     /// Print the OpenAPI document and exit
     #[arg(long)]
     print_openapi: bool,
@@ -46,7 +50,9 @@ fn main() -> ExitCode {
     }
     log::start("tenon-cmdctl");
     let committed = committed::read::<CmdctlSettings>(&options.config_dir);
-    let door = match Door::new(&committed.settings, &command_line.state_dir) {
+    let places =
+        Places { spool: command_line.state_dir, images: command_line.image_dir, config: options.config_dir };
+    let door = match Door::new(&committed.settings, places) {
         Ok(door) => Arc::new(door),
         Err(reason) => {
             tracing::error!(message_id = tenon_service::messages::FAILED, reason = %reason, "ending: {reason}");

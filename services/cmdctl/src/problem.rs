@@ -17,24 +17,28 @@ const SCHEMES: &str = "Basic realm=\"tenon\", charset=\"UTF-8\", Bearer";
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Which kind of problem: `tag:tenon.invalid,2026:` and the word of `error`.
-    #[schema(example = "tag:tenon.invalid,2026:Rejected")]
-    r#type: String,
+    #[schema(value_type = String, example = "tag:tenon.invalid,2026:Rejected")]
+    r#type: Box<str>,
     /// The kind in a few words.
     title: &'static str,
     /// The status, as in the answer's first line.
     #[schema(example = 422)]
     status: u16,
     /// What went wrong here: which option, and why.
-    #[schema(example = "auth/workers: 2000 is above the maximum, 1000")]
-    detail: String,
+    #[schema(value_type = String, example = "auth/workers: 2000 is above the maximum, 1000")]
+    detail: Box<str>,
     /// The D-Bus error that the service answered with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "org.tenon.Error.Rejected")]
-    error: Option<String>,
+    #[schema(value_type = Option<String>, example = "org.tenon.Error.Rejected")]
+    error: Option<Box<str>>,
     /// The service that is not there or does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "tenon-cfgmgr")]
     service: Option<&'static str>,
+    /// All that is wrong, where that is more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["line 4: A: not an address"]))]
+    errors: Vec<String>,
     /// Seconds to wait, where waiting helps.
     #[serde(skip)]
     retry_after: Option<u32>,
@@ -44,12 +48,13 @@ impl Problem {
     /// A problem of a kind.
     pub fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("tag:tenon.invalid,2026:{kind}"),
+            r#type: format!("tag:tenon.invalid,2026:{kind}").into(),
             title,
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into(),
             error: None,
             service: None,
+            errors: Vec::new(),
             retry_after: None,
         }
     }
@@ -76,8 +81,20 @@ impl Problem {
             return Self::no_bus(&text);
         }
         let mut problem = Self::new(status, kind, title, text);
-        problem.error = named.then(|| format!("org.tenon.Error.{kind}"));
+        problem.error = named.then(|| format!("org.tenon.Error.{kind}").into());
         problem.service = (!named).then_some(service);
+        problem
+    }
+
+    /// As [`Self::from_service`], with the D-Bus error and its text as the service gave them: whoever had the call made
+    /// knows both.
+    pub fn of_call(service: &'static str, error: BusError) -> Self {
+        let (name, text) = (error.name(), error.text().to_owned());
+        let mut problem = Self::from_service(service, error);
+        if name.is_some() {
+            problem.error = name.map(Into::into);
+        }
+        problem.detail = text.into();
         problem
     }
 
@@ -88,6 +105,12 @@ impl Problem {
             self.status = StatusCode::UNPROCESSABLE_ENTITY.as_u16();
         }
         self
+    }
+
+    /// The same with all that is wrong.
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<String>) -> Self {
+        Self { errors, ..self }
     }
 
     /// The status.
@@ -113,6 +136,8 @@ fn kind(error: &BusError) -> (StatusCode, &'static str, &'static str) {
         BusError::NoSuchZone(_) => (S::NOT_FOUND, "NoSuchZone", "no such zone"),
         BusError::NoSuchOption(_) => (S::NOT_FOUND, "NoSuchOption", "no such option"),
         BusError::NoSuchComponent(_) => (S::NOT_FOUND, "NoSuchComponent", "no such component"),
+        BusError::NoSuchJob(_) => (S::NOT_FOUND, "NoSuchJob", "no such job, or no longer"),
+        BusError::Busy(_) => (S::CONFLICT, "Busy", "something else is under way"),
         BusError::NoSuchCounter(_) => (S::NOT_FOUND, "NoSuchCounter", "no such counter"),
         BusError::NoSuchGeneration(_) => (S::NOT_FOUND, "NoSuchGeneration", "no such generation"),
         BusError::InvalidValue(_) => (S::UNPROCESSABLE_ENTITY, "InvalidValue", "a value does not fit"),

@@ -38,6 +38,12 @@ pub struct CmdctlSettings {
     /// Most octets of a request's body.
     #[schemars(range(min = 1024, max = 16_777_216))]
     pub body_octets: u32,
+    /// Most octets of a zone's master file, or of a backup, that is sent.
+    #[schemars(range(min = 1024, max = 1_000_000_000_000_u64))]
+    pub zone_octets: u64,
+    /// Clients that may follow events at a time; further ones are refused.
+    #[schemars(range(min = 1, max = 500))]
+    pub event_clients: u32,
     /// Wrong passwords that one address may send in a minute for one account; ten times as many for all accounts.
     #[schemars(range(min = 1, max = 1000))]
     pub failures_per_minute: u32,
@@ -81,6 +87,8 @@ impl Default for CmdctlSettings {
             request_timeout_s: 130,
             header_octets: 16_384,
             body_octets: 1_048_576,
+            zone_octets: 1 << 30,
+            event_clients: 32,
             failures_per_minute: 10,
         }
     }

@@ -21,8 +21,11 @@ counters! {
     bodies_too_slow Counter "Requests whose body did not come in time.",
     authentications_failed Counter "Requests with a wrong password or token.",
     authentications_limited Counter "Requests not looked at, after too many wrong passwords.",
-    commits Counter "Commits that came into force.",
-    commits_refused Counter "Commits that were refused.",
+    changes Counter "Changes made: commits, zones, records.",
+    changes_refused Counter "Changes that were refused.",
+    events_open Gauge "Clients that follow events.",
+    events_refused Counter "Clients that may not follow events because as many as allowed did.",
+    events_reset Counter "How often a client that followed events had missed some and was told so.",
 }
 
 /// Adds one to a counter.

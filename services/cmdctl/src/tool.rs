@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 use tenon_service::now_usec;
 
-use crate::accounts::{AccountError, Accounts, Scope};
+use crate::accounts::{Account, AccountError, Accounts, Token};
 use crate::door::ACCOUNTS;
 use crate::password;
+use crate::scope::{Scope, Verb};
 
 /// What to do with accounts.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -24,6 +25,12 @@ pub struct AccountOptions {
     /// Make a token for an account and print it
     #[arg(long, value_name = "NAME", group = "account")]
     add_token: Option<String>,
+    /// Take a token away from an account: the account's name and the token's identifier, as lists show it
+    #[arg(long, value_names = ["NAME", "TOKEN"], num_args = 2, group = "account")]
+    remove_token: Option<Vec<String>>,
+    /// Give an account the scopes named with --scope instead of those it has
+    #[arg(long, value_name = "NAME", group = "account", requires = "scope")]
+    set_scopes: Option<String>,
     /// Print the accounts as JSON, without secrets
     #[arg(long, group = "account")]
     list_accounts: bool,
@@ -33,8 +40,12 @@ pub struct AccountOptions {
     /// Read the password of the new account from standard input
     #[arg(long, requires = "add_account")]
     password_stdin: bool,
-    /// Days that the new token is good for; 0 for ever
-    #[arg(long, value_name = "DAYS", default_value_t = 0, requires = "add_token")]
+    /// What the new account, or token of an account, may do: read, commit, zone, record, control; zone:example.com for a
+    /// zone, zone:.example.com for it and all below
+    #[arg(long, value_name = "SCOPE", conflicts_with = "read_only")]
+    scope: Vec<Scope>,
+    /// Days that the new account or token is good for; 0 for ever
+    #[arg(long, value_name = "DAYS", default_value_t = 0)]
     days: u32,
 }
 
@@ -57,6 +68,8 @@ impl AccountOptions {
         let asked = self.add_account.is_some()
             || self.remove_account.is_some()
             || self.add_token.is_some()
+            || self.remove_token.is_some()
+            || self.set_scopes.is_some()
             || self.list_accounts;
         asked.then(|| match self.carry_out(&state.join(ACCOUNTS)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -71,8 +84,12 @@ impl AccountOptions {
         let mut accounts = Accounts::read(path)?;
         if let Some(name) = &self.add_account {
             let secret = if self.password_stdin { given()? } else { password::secret()? };
-            let scopes = if self.read_only { vec![Scope::Read] } else { vec![Scope::Read, Scope::Commit] };
-            accounts.add(name, &secret, scopes)?;
+            let scopes = match (self.read_only, self.scope.is_empty()) {
+                (true, _) => vec![Scope::all(Verb::Read)],
+                (false, true) => Scope::everything(),
+                (false, false) => self.scope.clone(),
+            };
+            accounts.add(name, &secret, scopes, self.expires())?;
             accounts.write(path)?;
             return if self.password_stdin { Ok(()) } else { Ok(writeln!(io::stdout(), "{secret}")?) };
         }
@@ -82,9 +99,18 @@ impl AccountOptions {
         }
         if let Some(name) = &self.add_token {
             let token = password::secret()?;
-            accounts.add_token(name, &token, self.expires())?;
+            let scopes = (!self.scope.is_empty()).then(|| self.scope.clone());
+            accounts.add_token(name, &token, scopes, self.expires())?;
             accounts.write(path)?;
             return Ok(writeln!(io::stdout(), "{token}")?);
+        }
+        if let Some([name, id]) = self.remove_token.as_deref() {
+            accounts.remove_token(name, id)?;
+            return Ok(accounts.write(path)?);
+        }
+        if let Some(name) = &self.set_scopes {
+            accounts.set_scopes(name, self.scope.clone())?;
+            return Ok(accounts.write(path)?);
         }
         list(&accounts)
     }
@@ -111,9 +137,15 @@ fn given() -> Result<String, ToolError> {
 }
 
 fn list(accounts: &Accounts) -> Result<(), ToolError> {
-    let account = |account: &crate::accounts::Account| {
-        let tokens: Vec<u64> = account.tokens.iter().map(|token| token.expires_usec).collect();
-        json!({"name": account.name, "scopes": account.scopes, "tokens_expire_usec": tokens})
+    let account = |account: &Account| {
+        let token = |token: &Token| json!({"id": token.id(), "expires_usec": token.expires_usec, "scopes": token.scopes});
+        let tokens: Vec<_> = account.tokens.iter().map(token).collect();
+        json!({
+            "name": account.name,
+            "scopes": account.scopes,
+            "expires_usec": account.expires_usec,
+            "tokens": tokens,
+        })
     };
     let listed: Vec<_> = accounts.accounts.iter().map(account).collect();
     Ok(writeln!(io::stdout(), "{}", json!({"accounts": listed}))?)

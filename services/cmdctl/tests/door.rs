@@ -238,6 +238,7 @@ async fn the_bus_shows_the_certificate_and_introspection_is_what_the_file_promis
     let other = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     assert_eq!(bench.curl("/v1/status", &["--insecure", "--pinnedpubkey", other]).await.status, 0);
     let live: String = tenon_bus::server::connection(&bench.bus)
+        .unwrap()
         .call_method(
             Some(CMDCTL),
             CMDCTL_PATH,

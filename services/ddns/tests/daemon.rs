@@ -89,6 +89,7 @@ async fn zones_are_edited_over_the_bus_and_others_told() {
     assert_eq!((state.waiting_changes, state.faults.len()), (0, 0));
 
     let live: String = tenon_bus::server::connection(&bus)
+        .unwrap()
         .call_method(Some(DDNS), DDNS_PATH, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
         .await
         .unwrap()

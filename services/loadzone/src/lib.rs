@@ -2,6 +2,8 @@
 //!
 //! One shot, run by hand, by a unit or by `bindctl zone load`. It reads master files (and what they include), the data
 //! source and the bus; it writes one new version of each zone into the data source, and owns nothing.
+//! `tenon-loader` is the same loader as a service ([`service`]), started by the bus for those who may not write the store:
+//! it owns `org.tenon.Loader1`.
 //!
 //! # The way of a zone
 //! text → records in memory ([`tenon_datasrc::bulk`]) → sorted, in runs, beside the reading → RRsets → checked as a
@@ -36,6 +38,7 @@ pub mod outcome;
 pub mod print;
 pub mod progress;
 pub mod run;
+pub mod service;
 pub mod signals;
 pub mod store;
 pub mod zone_list;

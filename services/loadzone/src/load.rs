@@ -1,16 +1,17 @@
 //! One zone from its file into the store.
 
-use std::fs;
+use std::fs::{self, File};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tenon_datasrc::bulk::{Collector, SortedRecords, StoredRecord};
-use tenon_datasrc::master::{self, Item, Limits};
+use tenon_datasrc::master::{self, Item, Limits, Summary};
 use tenon_datasrc::sqlite::SqliteSource;
-use tenon_datasrc::{DataSource, Error, ZoneEntry};
-use tenon_wire::NameRef;
+use tenon_datasrc::{DataSource, Error, ZoneEntry, ZoneWriter};
 use tenon_wire::serial::is_newer;
+use tenon_wire::{Name, NameRef};
 
 use crate::check::{check, serial};
 use crate::findings::{Finding, Findings, Severity};
@@ -25,6 +26,9 @@ const WORTH_A_THREAD: usize = 20_000;
 /// Records between two looks at progress and signals.
 const LOOK_EVERY: usize = 8192;
 
+/// What a text without a file of its own is called where its mistakes are told.
+pub const SENT: &str = "(sent)";
+
 /// Loads zones, or only checks them.
 pub struct Loader<'a> {
     /// Where zones go; none to check only.
@@ -35,24 +39,76 @@ pub struct Loader<'a> {
     pub progress: &'a Progress,
     /// Whether to give up.
     pub stop: &'a Stop,
+    /// Which version is to be replaced.
+    pub expect: Expect,
 }
+
+/// Which version of a zone is to be replaced; of any other nothing is touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Expect {
+    /// Whatever there is, or none.
+    #[default]
+    Anything,
+    /// None: the zone is new.
+    Absent,
+    /// The one with this serial.
+    Serial(u32),
+}
+
+impl Expect {
+    /// Why the version that is there is not the one; `None` when it is.
+    #[must_use]
+    pub fn missed(self, zone: NameRef<'_>, stored: Option<&ZoneEntry>) -> Option<String> {
+        match (self, stored) {
+            (Self::Anything, _) | (Self::Absent, None) => None,
+            (Self::Absent, Some(stored)) => {
+                Some(format!("zone {zone} is there already, with serial {}", stored.serial))
+            }
+            (Self::Serial(_), None) => Some(format!("zone {zone} is not there (any more)")),
+            (Self::Serial(serial), Some(stored)) => (stored.serial != serial)
+                .then(|| format!("zone {zone} has serial {} by now, not {serial}", stored.serial)),
+        }
+    }
+}
+
+/// Shows records and problems of a text to a visitor.
+type Reading<'r> = dyn FnMut(&mut dyn FnMut(Item<'_>) -> ControlFlow<()>) -> Summary + 'r;
 
 /// How the storing of one zone ended.
 enum Stored {
     Committed(ZoneEntry),
     Unchanged(ZoneEntry),
     GivenUp,
+    /// The version to be replaced is not there.
+    Missed(String),
 }
 
 impl Loader<'_> {
     /// Does one job. All that goes wrong is in the result.
     #[must_use]
     pub fn load(&self, job: &Job) -> ZoneResult {
+        let size = fs::metadata(&job.file).map_or(0, |metadata| metadata.len());
+        self.load_from(&job.zone, size, &mut |visit| {
+            master::read_file(&job.file, job.zone.as_ref(), &Limits::default(), visit)
+        })
+    }
+
+    /// As [`Self::load`], from a file that is open; nothing may be included.
+    #[must_use]
+    pub fn load_open(&self, zone: &Name, file: File) -> ZoneResult {
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        let mut file = Some(file);
+        self.load_from(zone, size, &mut |visit| match file.take() {
+            Some(file) => master::read_open(file, Path::new(SENT), zone.as_ref(), &Limits::default(), visit),
+            None => Summary::default(),
+        })
+    }
+
+    fn load_from(&self, zone: &Name, size: u64, reading: &mut Reading<'_>) -> ZoneResult {
         let began = Instant::now();
-        let zone = job.zone.as_ref().to_lowercase().to_string();
-        let mut result = ZoneResult::new(zone, Outcome::Refused);
+        let mut result = ZoneResult::new(zone.as_ref().to_lowercase().to_string(), Outcome::Refused);
         let mut findings = Findings::default();
-        if let Some(records) = self.read(job, &mut findings) {
+        if let Some(records) = self.read(zone.as_ref(), size, reading, &mut findings) {
             result.serial = serial(&records);
             result.records = records.count() as u64;
             self.check_and_store(&records, &mut result, &mut findings);
@@ -67,13 +123,17 @@ impl Loader<'_> {
     }
 
     /// Reads the file into sorted records; none when it has errors or a signal came.
-    fn read(&self, job: &Job, findings: &mut Findings) -> Option<SortedRecords> {
-        let origin = job.zone.as_ref();
-        let size = fs::metadata(&job.file).map_or(0, |metadata| metadata.len());
+    fn read(
+        &self,
+        origin: NameRef<'_>,
+        size: u64,
+        reading: &mut Reading<'_>,
+        findings: &mut Findings,
+    ) -> Option<SortedRecords> {
         let mut phase = self.progress.phase(format!("{origin} reading"), "octets", size);
         let mut collector = Collector::new(origin);
         let mut since = 0;
-        let summary = master::read_file(&job.file, origin, &Limits::default(), |item| {
+        let summary = reading(&mut |item| {
             match item {
                 Item::Record(record) => {
                     if !collector.add(&stored(&record)) {
@@ -130,6 +190,11 @@ impl Loader<'_> {
                 entry
             }
             Ok(Stored::GivenUp) => return,
+            Ok(Stored::Missed(reason)) => {
+                result.outcome = Outcome::Conflict;
+                findings.add(Finding::general(Severity::Error, reason));
+                return;
+            }
             Err(error) => {
                 let is_busy = matches!(error, Error::ZoneBusy { .. });
                 result.outcome = if is_busy { Outcome::Busy } else { Outcome::Failed };
@@ -149,6 +214,9 @@ impl Loader<'_> {
         findings: &mut Findings,
     ) -> Result<Stored, Error> {
         let current = source.zone(records.origin())?;
+        if let Some(reason) = self.expect.missed(records.origin(), current.as_ref()) {
+            return Ok(Stored::Missed(reason));
+        }
         if let Some(current) = current.as_ref().filter(|_| !self.force) {
             if current.serial == serial
                 && store::is_same(source, current, records, &|| self.stop.signal().is_some())?
@@ -173,7 +241,7 @@ impl Loader<'_> {
             }
             let mut phase = Progress::silent().phase(String::new(), "records", 0);
             let writer = store::write(source, records, &mut phase, &|| self.stop.signal().is_some())?;
-            return writer.map_or(Ok(Stored::GivenUp), |writer| writer.commit().map(Stored::Committed));
+            return writer.map_or(Ok(Stored::GivenUp), |writer| self.commit(source, records, writer));
         }
         self.check_beside_storing(source, records, findings)
     }
@@ -204,11 +272,25 @@ impl Loader<'_> {
             }
             match writer? {
                 Some(writer) if findings.errors == 0 && self.stop.signal().is_none() => {
-                    writer.commit().map(Stored::Committed)
+                    self.commit(source, records, writer)
                 }
                 _ => Ok(Stored::GivenUp),
             }
         })
+    }
+
+    /// Commits, unless somebody else wrote between our first look and our turn: from `writer` on nobody can.
+    fn commit(
+        &self,
+        source: &SqliteSource,
+        records: &SortedRecords,
+        writer: Box<dyn ZoneWriter + '_>,
+    ) -> Result<Stored, Error> {
+        let current = source.zone(records.origin())?;
+        match self.expect.missed(records.origin(), current.as_ref()) {
+            Some(reason) => Ok(Stored::Missed(reason)),
+            None => writer.commit().map(Stored::Committed),
+        }
     }
 }
 

@@ -62,6 +62,8 @@ pub enum Outcome {
     Refused,
     /// Another load or update of this zone is under way; the store is as it was.
     Busy,
+    /// The stored version is not the one that was to be replaced; the store is as it was.
+    Conflict,
     /// The store could not be written; it is as it was.
     Failed,
     /// A signal came first; the store is as it was.

@@ -80,6 +80,7 @@ pub fn summary(result: &ZoneResult) -> String {
         }
         Outcome::Busy => format!("{zone} not loaded: another load or update of it is under way"),
         Outcome::Failed => format!("{zone} failed; the store is as it was"),
+        Outcome::Conflict => format!("{zone} is not what was to be replaced; the store is as it was"),
         Outcome::Interrupted => format!("{zone} interrupted; the store is as it was"),
     }
 }

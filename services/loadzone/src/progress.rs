@@ -1,12 +1,21 @@
-//! How far the work is: a bar with rate and time left on a terminal, a line now and then elsewhere.
+//! How far the work is: a bar with rate and time left on a terminal, a line now and then elsewhere, or told to a watcher.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Between two lines where there is no terminal. Loads shorter than that say nothing on the way.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Who is told how far the work is.
+pub trait Watcher: Send + Sync {
+    /// A phase begins: what it does, for people, and how much there is to do of a unit (0: not known).
+    fn phase(&self, what: &str, unit: &'static str, total: u64);
+    /// So much of it is done.
+    fn done(&self, done: u64);
+}
 
 /// Shows phases of the work.
 pub struct Progress {
@@ -17,6 +26,7 @@ enum Kind {
     Silent,
     Bar,
     Lines,
+    Watched(Arc<dyn Watcher>),
 }
 
 impl Progress {
@@ -29,6 +39,12 @@ impl Progress {
             (false, false) => Kind::Lines,
         };
         Self { kind }
+    }
+
+    /// Told to somebody.
+    #[must_use]
+    pub fn watched(watcher: Arc<dyn Watcher>) -> Self {
+        Self { kind: Kind::Watched(watcher) }
     }
 
     /// One that shows nothing.
@@ -45,8 +61,15 @@ impl Progress {
             _ => None,
         };
         let lines = matches!(self.kind, Kind::Lines);
+        let watcher = match &self.kind {
+            Kind::Watched(watcher) => {
+                watcher.phase(&what, unit, total);
+                Some(Arc::clone(watcher))
+            }
+            _ => None,
+        };
         let now = Instant::now();
-        Phase { what, unit, total, bar, lines, began: now, told: now }
+        Phase { what, unit, total, bar, lines, watcher, began: now, told: now }
     }
 }
 
@@ -72,6 +95,7 @@ pub struct Phase {
     total: u64,
     bar: Option<ProgressBar>,
     lines: bool,
+    watcher: Option<Arc<dyn Watcher>>,
     began: Instant,
     told: Instant,
 }
@@ -79,7 +103,9 @@ pub struct Phase {
 impl Phase {
     /// So many steps are done. To be called some hundred times a second at most.
     pub fn set(&mut self, done: u64) {
-        if let Some(bar) = &self.bar {
+        if let Some(watcher) = &self.watcher {
+            watcher.done(done);
+        } else if let Some(bar) = &self.bar {
             bar.set_position(done);
         } else if self.lines && self.told.elapsed() >= LINE_EVERY {
             self.told = Instant::now();

@@ -12,7 +12,7 @@ use tenon_wire::Name;
 use crate::announce::Announcer;
 use crate::command_line::Arguments;
 use crate::findings::{Finding, Findings, Severity};
-use crate::load::Loader;
+use crate::load::{Expect, Loader};
 use crate::outcome::{Exit, Outcome, ZoneResult};
 use crate::print;
 use crate::progress::Progress;
@@ -142,7 +142,7 @@ fn load_all(
     let mut phase =
         if many { &progress } else { &silent }.phase("zones".to_owned(), "zones", jobs.len() as u64);
     let each = if many { &silent } else { &progress };
-    let loader = Loader { source, force: arguments.force, progress: each, stop };
+    let loader = Loader { source, force: arguments.force, progress: each, stop, expect: Expect::Anything };
     let mut results = Vec::with_capacity(jobs.len());
     let (mut untold, mut last_told) = (Vec::new(), Instant::now());
     for job in jobs {
@@ -191,7 +191,7 @@ fn exit_of(results: &[ZoneResult], wanted: usize, awaited: bool, stop: &Stop) ->
         Some(signal) if any(Outcome::Interrupted) || results.len() < wanted || !awaited => {
             Exit::Signal(signal)
         }
-        _ if any(Outcome::Failed) || any(Outcome::Busy) => Exit::Store,
+        _ if any(Outcome::Failed) || any(Outcome::Busy) || any(Outcome::Conflict) => Exit::Store,
         _ if any(Outcome::Refused) => Exit::Refused,
         _ if !awaited => Exit::NotReady,
         _ => Exit::Done,

@@ -43,6 +43,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Has the work in hand given up, as a signal would.
+    pub fn request(&self) {
+        self.signal.store(TERMINATE, Ordering::SeqCst);
+    }
+
     /// The signal that came, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<u8> {

@@ -131,6 +131,7 @@ async fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
 async fn introspection_is_what_the_file_promises() {
     let bench = Bench::start().await;
     let live: String = tenon_bus::server::connection(&bench.bus)
+        .unwrap()
         .call_method(
             Some(COLLECTOR),
             COLLECTOR_PATH,

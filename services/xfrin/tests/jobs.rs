@@ -154,7 +154,7 @@ async fn a_zone_has_one_job_and_jobs_have_a_bound() {
     let counters = bench.counters().await;
     assert_eq!((counters["jobs_refused"], counters["transfers_done"]), (1, 2));
     for (zone, address) in [("a..b", "127.0.0.1"), ("a.", "localhost"), ("a.", "0.0.0.0")] {
-        let call = tenon_bus::server::connection(&bench.bus);
+        let call = tenon_bus::server::connection(&bench.bus).unwrap();
         let body = (zone, vec![(address, 53_u16)], false);
         let refused = call.call_method(Some(XFRIN), XFRIN_PATH, Some(XFRIN), "Refresh", &body).await;
         assert!(refused.unwrap_err().to_string().contains("InvalidValue"), "{zone} {address}");
@@ -301,6 +301,7 @@ async fn introspection_is_what_the_files_promise() {
         (JOBS_PATH, include_str!("../../../dbus-interfaces/org.tenon.Jobs1.xml")),
     ] {
         let live: String = tenon_bus::server::connection(&bench.bus)
+            .unwrap()
             .call_method(Some(XFRIN), path, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
             .await
             .unwrap()

@@ -139,6 +139,7 @@ async fn introspection_is_what_the_files_promise() {
         [(ZONEC_PATH, &["Zonec1", "Config1", "Stats1"][..]), (ZONES_PATH, &["Zones1"][..])]
     {
         let live: String = tenon_bus::server::connection(&bus)
+            .unwrap()
             .call_method(Some(ZONEC), path, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
             .await
             .unwrap()

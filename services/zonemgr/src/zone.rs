@@ -2,16 +2,15 @@
 //!
 //! Times are microseconds of the process's clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use crate::settings::Primary;
 use crate::timing::SoaTimes;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Zone {
     /// Who is asked, in this order.
-    pub primaries: Vec<Primary>,
+    pub primaries: Vec<SocketAddr>,
     /// The version in the store; none while there is none.
     pub stored: Option<Stored>,
     /// Since when it is a secondary zone here.
@@ -121,7 +120,7 @@ impl State {
 impl Zone {
     /// A zone that was just added: to be looked at now.
     #[must_use]
-    pub const fn new(primaries: Vec<Primary>, now: u64) -> Self {
+    pub const fn new(primaries: Vec<SocketAddr>, now: u64) -> Self {
         Self {
             primaries,
             stored: None,
@@ -168,27 +167,18 @@ impl Zone {
     /// Whether one of the primaries has this address.
     #[must_use]
     pub fn has_primary(&self, peer: IpAddr) -> bool {
-        self.primaries.iter().any(|primary| primary.address.to_canonical() == peer.to_canonical())
+        self.primaries.iter().any(|primary| primary.ip().to_canonical() == peer.to_canonical())
     }
 
     /// The primaries in the order in which to ask them now.
     #[must_use]
-    pub fn ask_order(&self) -> Vec<Primary> {
+    pub fn ask_order(&self) -> Vec<SocketAddr> {
         let mut order = self.primaries.clone();
         if let Some(first) = self.first {
             // Stable: the rest keep their order.
-            order.sort_by_key(|primary| primary.address.to_canonical() != first.to_canonical());
+            order.sort_by_key(|primary| primary.ip().to_canonical() != first.to_canonical());
         }
         order
-    }
-
-    /// Whether a NOTIFY was heard since the last look that succeeded, of something that is not stored.
-    #[must_use]
-    pub fn has_unheeded_notify(&self) -> bool {
-        let is_unheeded = |notified: &Notified| {
-            notified.at > self.refreshed && !notified.serial.is_some_and(|serial| self.has_serial(serial))
-        };
-        self.notified.as_ref().is_some_and(is_unheeded)
     }
 
     /// Whether the primaries are known to have nothing newer than this serial (RFC 1982).
@@ -219,13 +209,12 @@ mod tests {
 
     #[test]
     fn who_sent_the_notify_is_asked_first() {
-        let primaries: Vec<Primary> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-            .map(|text| Primary::plain(text.parse().unwrap(), 53))
-            .into();
+        let primaries: Vec<SocketAddr> =
+            ["192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53"].map(|text| text.parse().unwrap()).into();
         let mut zone = Zone::new(primaries.clone(), 1);
         assert_eq!(zone.ask_order(), primaries);
         zone.first = Some("::ffff:192.0.2.2".parse().unwrap());
-        assert_eq!(zone.ask_order(), [primaries[1].clone(), primaries[0].clone(), primaries[2].clone()]);
+        assert_eq!(zone.ask_order(), [primaries[1], primaries[0], primaries[2]]);
         assert!(zone.has_primary("192.0.2.3".parse().unwrap()));
         assert!(!zone.has_primary("192.0.2.4".parse().unwrap()));
     }

@@ -125,6 +125,7 @@ async fn introspection_is_what_the_files_promise() {
         [(ZONEMGR_PATH, &["Zonemgr1", "Config1", "Stats1"][..]), (ZONES_PATH, &["Zones1"][..])]
     {
         let live: String = tenon_bus::server::connection(&bus)
+            .unwrap()
             .call_method(Some(ZONEMGR), path, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
             .await
             .unwrap()

@@ -181,6 +181,8 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
             format!("call {cfgmgr} Confirm s alice"),
             format!("call {zonec} org.tenon.Zonec1 GetZone s example.com."),
             format!("call {zonec} org.freedesktop.DBus.Properties GetAll s org.tenon.Zonec1"),
+            "call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 Schema ss auth ''".to_owned(),
+            "call org.tenon.Zonec1 /org/freedesktop/LogControl1 org.freedesktop.DBus.Properties Set ssv org.freedesktop.LogControl1 LogLevel s info".to_owned(),
         ] {
             let output = as_door(&allowed);
             assert!(output.status.success(), "{allowed}: {}", String::from_utf8_lossy(&output.stderr));
@@ -196,7 +198,8 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
             "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 Reconcile".to_owned(),
             "call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager ListUnits".to_owned(),
             "call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StopUnit ss tenon-zonec.service replace".to_owned(),
-            "call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 Schema ss auth ''".to_owned(),
+            "call org.tenon.Xfrin1 /org/tenon/Xfrin1 org.tenon.Xfrin1 Remove s example.com.".to_owned(),
+            "call org.tenon.Zonec1 /org/tenon/Zonec1 org.freedesktop.DBus.Properties Set ssv org.tenon.Zonec1 State s x".to_owned(),
         ] {
             let output = as_door(&denied);
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -310,4 +313,83 @@ fn killed_under_use_every_change_is_made_and_none_twice() {
     machine.wait(
         "busctl get-property org.tenon.Cfgmgr1 /org/tenon/Cfgmgr1 org.tenon.Cfgmgr1 Faults | grep -q '^as 0'",
     );
+}
+
+#[test]
+fn zones_go_in_through_the_door_and_are_answered_and_bindctl_does_it_from_afar() {
+    let machine = with_door(Bus::Daemon);
+    machine.write("/tmp/zone", zones::example(7));
+    assert!(!machine.run("systemctl is-active tenon-loader.service").status.success());
+    let (status, loaded) = ask(
+        &machine,
+        "/v1/zones/example.com",
+        "-X PUT --data-binary @/tmp/zone -H 'content-type: text/dns' -H 'if-none-match: *'",
+    );
+    assert_eq!((status, &loaded["serial"]), (200, &json!(7)), "{loaded}");
+    machine.wait("dig +short +norec @127.0.0.1 example.com SOA | grep -q ' 7 '");
+    assert_eq!(machine.must("systemctl show -P User tenon-loader.service").trim(), "tenon-loadzone");
+    let export = machine.must(&format!(
+        "curl -sS --fail --cacert {CERTIFICATE} -u 'alice:{PASSWORD}' https://localhost:8951/v1/zones/example.com/export"
+    ));
+    assert!(export.starts_with("example.com.\t") && export.contains("\tSOA\t"), "{export}");
+    // What was exported is the same zone.
+    machine.write("/tmp/export", &export);
+    let again = machine.must("tenon-loadzone --json example.com /tmp/export");
+    assert!(again.contains("\"outcome\":\"unchanged\""), "{again}");
+
+    // Records, on the version that they were read of.
+    let json = "-H 'content-type: application/json'";
+    let page = "/v1/zones/example.com/records/new/A";
+    let put = |data: &str, more: &str| ask(&machine, page, &format!("-X PUT {json} {more} -d '{data}'"));
+    let (status, changed) =
+        put(r#"{"ttl": 60, "records": ["192.0.2.7", "192.0.2.8"]}"#, "-H 'if-match: \"7\"'");
+    assert_eq!((status, &changed["serial"]), (200, &json!(8)), "{changed}");
+    let (status, shown) = ask(&machine, page, "");
+    assert_eq!(
+        (status, &shown["ttl"], shown["records"].as_array().map(Vec::len)),
+        (200, &json!(60), Some(2)),
+        "{shown}"
+    );
+    machine.wait("dig +short +norec @127.0.0.1 new.example.com A | grep -q 192.0.2.8");
+    assert_eq!(put(r#"{"records": ["192.0.2.9"]}"#, "-H 'if-match: \"7\"'").0, 412);
+    assert_eq!(put(r#"{"records": ["192.0.2.9"]}"#, "-H 'if-none-match: *'").0, 412);
+    assert_eq!(put(r#"{"records": ["nonsense"]}"#, "").0, 422);
+    let edits = r#"{"edits": [{"action": "add", "record": "new A 192.0.2.9"}, {"action": "delete", "record": "www"}]}"#;
+    let (status, changed) = ask(&machine, "/v1/zones/example.com/records", &format!("{json} -d '{edits}'"));
+    assert_eq!((status, &changed["serial"]), (200, &json!(9)), "{changed}");
+    assert_eq!(ask(&machine, page, "-X DELETE").0, 200);
+    assert_eq!(ask(&machine, page, "").0, 404);
+    assert_eq!(ask(&machine, "/v1/zones/example.net/records/x/A", "-X DELETE").0, 404);
+
+    machine.must("bindctl account token alice | sed 's/.*: //' > /tmp/token");
+    let afar = format!(
+        "env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere bindctl --server https://localhost:8951 --certificate {CERTIFICATE} --token-file /tmp/token"
+    );
+    machine.write("/tmp/other", zones::example(20));
+    let said = machine.must(&format!("{afar} zone load example.com /tmp/other"));
+    assert!(said.contains("example.com. is answered with serial 20"), "{said}");
+    for command in [
+        "zone list",
+        "zone show example.com",
+        "config show auth",
+        "config history",
+        "stats show xfrin",
+        "log level",
+    ] {
+        let (here, there) =
+            (machine.must(&format!("bindctl {command}")), machine.must(&format!("{afar} {command}")));
+        let steady = |text: &str| {
+            text.lines().filter(|line| !line.contains("counting for")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(steady(&here), steady(&there), "{command}");
+    }
+    assert!(machine.must(&format!("{afar} --json status")).contains("\"org.tenon.Cfgmgr1\""));
+    machine.must(&format!("{afar} backup /tmp/backup.tar"));
+    let removed = machine.must(&format!("{afar} zone remove example.com"));
+    assert!(removed.contains("example.com. is removed"), "{removed}");
+    let restored = machine.must(&format!("{afar} restore /tmp/backup.tar"));
+    assert!(restored.contains("1 zones loaded"), "{restored}");
+    machine.wait("dig +short +norec @127.0.0.1 example.com SOA | grep -q ' 20 '");
+    machine.must("journalctl -b -u tenon-cmdctl MESSAGE_ID=9d27e61b40c84a3f8f15c2d7ab60e508 ZONE=example.com. VERB=load ACCOUNT=alice | grep -q done");
+    machine.must("journalctl -b -u tenon-loader -x | grep -q 'A zone that was sent is loaded'");
 }

@@ -16,6 +16,7 @@ fn exposure_of_every_unit() {
         ("tenon-xfrout.service", 1.5),
         ("tenon-ddns.service", 1.5),
         ("tenon-cmdctl.service", 1.5),
+        ("tenon-loader.service", 1.5),
         ("tenon-listen@change.service", 1.5),
     ] {
         let said = machine.text(&format!("systemd-analyze security --no-pager {unit} | tail -1"));

@@ -90,6 +90,13 @@ fn steady(text: &str) -> String {
         let usec = bare.len() == 16 && bare.bytes().all(|b| b.is_ascii_digit());
         let secret =
             bare.len() >= 30 && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        // What tokens are called in lists.
+        if let Some((account, token)) = bare.split_once('/')
+            && token.len() == 8
+            && token.bytes().all(|b| b.is_ascii_hexdigit())
+        {
+            return format!("{account}/********");
+        }
         if date || usec || secret {
             word.replace(bare, &"*".repeat(bare.len().min(32)))
         } else {

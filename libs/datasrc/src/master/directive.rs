@@ -86,6 +86,9 @@ impl<Visit: FnMut(Item<'_>) -> ControlFlow<()>> Reader<'_, Visit> {
             path: path.to_owned(),
             reason: reason.to_string(),
         };
+        if self.limits.inclusions == 0 {
+            return Err(Reason::IncludeNotHere);
+        }
         // Before opening: that of a pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(|error| failed(&error))?;
         if !metadata.is_file() {

@@ -7,7 +7,7 @@ pub struct Limits {
     pub errors: u64,
     /// Files open inside each other by `$INCLUDE`, the first one counted.
     pub include_depth: usize,
-    /// Inclusions in all.
+    /// Inclusions in all; 0: none, and no path is even looked at.
     pub inclusions: usize,
     /// Records made by `$GENERATE` in all.
     pub generated: u64,

@@ -33,7 +33,7 @@ mod record;
 
 pub use limits::Limits;
 pub use problem::{Mark, Problem, Reason, Severity};
-pub use reader::{read_file, read_text};
+pub use reader::{read_file, read_open, read_text};
 pub use record::{FileNumber, Item, Record, Summary};
 
 #[cfg(test)]

@@ -128,6 +128,9 @@ pub enum Reason {
     /// Inclusions too deep or too many.
     #[error("more than {0} files inside each other or included in all")]
     TooManyInclusions(usize),
+    /// An inclusion in a text that came without a place of its own.
+    #[error("$INCLUDE is not for a text that is sent; put the included records in its place")]
+    IncludeNotHere,
     /// A file includes itself.
     #[error("{} includes itself, perhaps by way of others", .0.display())]
     IncludeLoop(PathBuf),

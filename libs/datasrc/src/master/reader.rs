@@ -32,6 +32,21 @@ pub fn read_file(
     reader.finish(outcome)
 }
 
+/// As [`read_file`], from a file that is open already and is called `name` where problems are told. Nothing may be
+/// included: whose paths those would be is not known.
+pub fn read_open(
+    input: impl Read + 'static,
+    name: &Path,
+    origin: NameRef<'_>,
+    limits: &Limits,
+    visit: impl FnMut(Item<'_>) -> ControlFlow<()>,
+) -> Summary {
+    let limits = Limits { inclusions: 0, ..*limits };
+    let mut reader = Reader::new(origin, &limits, visit);
+    let outcome = reader.read(Box::new(input), name);
+    reader.finish(outcome)
+}
+
 /// As [`read_file`], from text at hand; paths of included files start at the current directory.
 pub fn read_text(
     text: &[u8],

@@ -297,6 +297,23 @@ fn include_loops_and_bad_files_are_told() {
 }
 
 #[test]
+fn a_text_that_is_sent_includes_nothing_and_looks_at_no_path() {
+    let mut problems = Vec::new();
+    let text = b"$TTL 60\n$INCLUDE /etc/passwd\n$INCLUDE /no/such/file\nwww A 192.0.2.1\n";
+    let mut records = 0;
+    let origin: tenon_wire::Name = "example.com.".parse().unwrap();
+    super::read_open(&text[..], Path::new("(sent)"), origin.as_ref(), &Limits::default(), |item| {
+        match item {
+            Item::Record(_) => records += 1,
+            Item::Problem(problem) => problems.push(problem.reason),
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(records, 1);
+    assert_eq!(problems, [Reason::IncludeNotHere, Reason::IncludeNotHere]);
+}
+
+#[test]
 fn depth_of_includes_is_bounded() {
     let place = tempfile::tempdir().unwrap();
     for number in 0..30 {

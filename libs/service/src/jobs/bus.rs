@@ -38,8 +38,8 @@ pub async fn tell(bus: CurrentBus, mut news: mpsc::Receiver<FinishedJob>) {
     while let Some(job) = news.recv().await {
         let Some(bus) = bus.get() else { continue };
         let body = (job.number, job.subject, job.result.word(), json_to_map(&job.details));
-        let _gone =
-            connection(&bus).emit_signal(None::<&str>, JOBS_PATH, JOBS_INTERFACE, "Finished", &body).await;
+        let Ok(connection) = connection(&bus) else { continue };
+        let _gone = connection.emit_signal(None::<&str>, JOBS_PATH, JOBS_INTERFACE, "Finished", &body).await;
     }
 }
 

@@ -117,7 +117,8 @@ impl AuthFace {
 
 /// Tells everybody that the zones changed. When it fails the bus is gone, and whoever is on it later reads anew.
 pub(super) async fn announce(bus: &Bus) {
-    let server = connection(bus).object_server();
+    let Ok(connection) = connection(bus) else { return };
+    let server = connection.object_server();
     let Ok(face) = server.interface::<_, AuthFace>(AUTH_PATH).await else { return };
     let (emitter, face) = (face.signal_emitter(), face.get().await);
     let _gone = face.manifest_generation_changed(emitter).await;

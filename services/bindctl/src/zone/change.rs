@@ -1,13 +1,15 @@
 //! Loading and removing: `tenon-loadzone` does it, bindctl waits until queries are answered accordingly.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use tenon_bus::{Auth1, Bus, BusError, Zonec1};
+use serde_json::{Value, json};
+use tenon_bus::{Auth1, Bus, BusError, JobState, Jobs1, Zonec1, names};
 
 use crate::failure::Failure;
+use crate::remote::Remote;
 use crate::session::{Session, auth_instances};
 
 /// The program that writes to the store.
@@ -22,11 +24,16 @@ pub(super) async fn load(
     force: bool,
     wait: u64,
 ) -> Result<(), Failure> {
-    let mut loader = loader(session);
-    if force {
-        loader.arg("--force");
+    match &session.remote {
+        Some(remote) => send(session, remote, zone, file, force).await?,
+        None => {
+            let mut loader = loader(session);
+            if force {
+                loader.arg("--force");
+            }
+            run(loader.arg(zone).arg(file))?;
+        }
     }
-    run(loader.arg(zone).arg(file))?;
     if wait == 0 {
         return told(session, zone, "loaded", None);
     }
@@ -46,6 +53,56 @@ pub(super) async fn load(
         pause(zone, until).await?;
     }
     told(session, zone, "answered", Some(serial))
+}
+
+/// Has the loader of another machine load a file of this one.
+async fn send(
+    session: &Session,
+    remote: &Remote,
+    zone: &str,
+    file: &Path,
+    force: bool,
+) -> Result<(), Failure> {
+    let failed = |error| Failure::refused(format!("{}: {error}", file.display()), "name a master file");
+    let content = if file == Path::new("-") { spooled() } else { File::open(file) }.map_err(failed)?;
+    let page = format!("/v1/zones/{zone}?force={force}&wait_s=100");
+    let mut body = remote.send("PUT", page, content).await?.done()?;
+    // A large one is not over yet: its job is waited for as on the bus.
+    if let ("waiting" | "running", Some(job)) =
+        (word(&body, "outcome"), body.get("job").and_then(Value::as_u64))
+    {
+        let status = Jobs1::new(&remote.bus(), names::LOADER).wait(job).await?;
+        if status.state != JobState::Done {
+            return Err(Failure::refused(
+                format!("{zone} was not loaded: {}", status.reason()),
+                "what was answered before is answered still",
+            ));
+        }
+        body = Value::Object(status.details);
+    }
+    if session.output.json {
+        return Ok(());
+    }
+    for warning in body.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        session.output.line(&format!("warning: {}", warning.as_str().unwrap_or_default()))?;
+    }
+    let number = |key: &str| body.get(key).map(Value::to_string).unwrap_or_default();
+    let (outcome, serial, records) = (word(&body, "outcome"), number("serial"), number("records"));
+    Ok(session.output.line(&format!("{zone} {outcome} serial {serial}: {records} records"))?)
+}
+
+fn word<'b>(body: &'b Value, key: &str) -> &'b str {
+    body.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Standard input as a file, whose length is known when it is sent.
+fn spooled() -> std::io::Result<File> {
+    let path = std::env::temp_dir().join(format!("bindctl-{}", std::process::id()));
+    let mut file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+    std::io::Seek::rewind(&mut file)?;
+    Ok(file)
 }
 
 /// Waits until the stored version is compiled; gives its serial.
@@ -75,7 +132,12 @@ pub(super) fn write(session: &Session, zone: &str, file: &Path) -> Result<(), Fa
 }
 
 pub(super) async fn remove(session: &mut Session, zone: &str, wait: u64) -> Result<(), Failure> {
-    run(loader(session).arg("--remove").arg(zone))?;
+    match &session.remote {
+        Some(remote) => {
+            remote.delete(format!("/v1/zones/{zone}")).await?.done()?;
+        }
+        None => run(loader(session).arg("--remove").arg(zone))?,
+    }
     wait_until_gone(session, zone, wait).await
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tenon_bus::names::CFGMGR_PATH;
 use tenon_bus::server::{self, Error};
-use tenon_bus::{Bus, ListedKey};
+use tenon_bus::{Bus, BusError, ListedKey};
 use tenon_service::authorise::{Action, Caller, authorise, caller};
 use tenon_tsig::{Algorithm, Key, UnknownAlgorithm};
 use tenon_wire::Name;
@@ -104,10 +104,11 @@ impl ManagerFace {
     }
 
     /// Tells everybody on the bus that another generation is in force than before.
-    pub(crate) async fn tell_generation(&self, bus: &Bus) -> zbus::Result<()> {
-        let emitter = SignalEmitter::new(server::connection(bus), CFGMGR_PATH)?;
+    pub(crate) async fn tell_generation(&self, bus: &Bus) -> Result<(), BusError> {
+        let emitter = SignalEmitter::new(server::connection(bus)?, CFGMGR_PATH)?;
         self.generation_changed(&emitter).await?;
-        Self::committed(&emitter, self.manager.committed().generation, self.manager.schemas().names()).await
+        let (generation, components) = (self.manager.committed().generation, self.manager.schemas().names());
+        Ok(Self::committed(&emitter, generation, components).await?)
     }
 }
 
@@ -331,6 +332,18 @@ impl ManagerFace {
     fn list_keys(&self) -> Vec<(String, String, u64, Vec<String>)> {
         let row = |key: ListedKey| (key.name, key.algorithm, key.set_usec, key.used_by);
         self.manager.list_keys().into_iter().map(row).collect()
+    }
+
+    #[zbus(out_args("value", "changes"))]
+    async fn preview(
+        &self,
+        base: u64,
+        edits: Vec<(String, String)>,
+        path: String,
+    ) -> Result<(String, Vec<(String, String, String)>), Error> {
+        let edits = edits.into_iter().map(edit).collect::<Result<_, _>>()?;
+        let (value, changes) = self.blocking(move |manager| manager.preview(base, edits, &path)).await?;
+        Ok((value.to_string(), changes.into_iter().map(texts).collect()))
     }
 
     #[zbus(out_args("changes"))]

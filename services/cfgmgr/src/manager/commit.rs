@@ -191,7 +191,7 @@ impl Manager {
     }
 
     /// The edits of a proposal; none where it is no edits that are proposed.
-    fn candidate_of(
+    pub(super) fn candidate_of(
         &self,
         proposal: &Proposal,
         before: &StoredGeneration,

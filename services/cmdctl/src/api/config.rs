@@ -1,25 +1,19 @@
 //! `/v1/config`: the settings.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, Path, Query, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, ETAG};
+use axum::extract::{Path, Query, State};
+use axum::http::header::ETAG;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenon_bus::{BusError, Cfgmgr1, Change, CommitOutcome, Edit, HistoryEntry};
-use tracing::{info, warn};
 use utoipa::{IntoParams, ToSchema};
 
+use super::body::{Whole, bad_body};
 use super::{Api, Committer, Reader};
+use crate::audit::{self, Deed};
 use crate::gate::Visitor;
-use crate::messages;
 use crate::problem::Problem;
-use crate::settings::CmdctlSettings;
-use crate::statistics::count;
 
 const CFGMGR: &str = "tenon-cfgmgr";
 
@@ -316,34 +310,9 @@ fn told<T>(
     options: &str,
     outcome: Result<T, BusError>,
 ) -> Result<T, Problem> {
-    let Visitor { account, peer, .. } = visitor;
+    let outcome = outcome.map_err(|error| of_cfgmgr(error).of_a_change());
+    audit::note(&api.statistics, visitor, Deed { verb, to: options, zone: "" }, &outcome);
     outcome
-        .inspect(|_| {
-            count(&api.statistics.commits);
-            info!(
-                message_id = messages::AUDIT,
-                account = %account,
-                peer = %peer,
-                verb,
-                options = %options,
-                outcome = "done",
-                "{verb} {options} by {account} from {peer}: done"
-            );
-        })
-        .map_err(|error| {
-            count(&api.statistics.commits_refused);
-            let problem = of_cfgmgr(error).of_a_change();
-            warn!(
-                message_id = messages::AUDIT,
-                account = %account,
-                peer = %peer,
-                verb,
-                options = %options,
-                outcome = %problem.detail(),
-                "{verb} {options} by {account} from {peer} refused: {}", problem.detail()
-            );
-            problem
-        })
 }
 
 fn edit(edit: CommitEdit) -> Result<Edit, Problem> {
@@ -361,58 +330,4 @@ fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, 
 
 fn of_cfgmgr(error: BusError) -> Problem {
     Problem::from_service(CFGMGR, error)
-}
-
-fn bad_body(detail: String) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "BadBody", "the body is not such a document", detail)
-}
-
-/// A JSON body, bounded in size and time.
-pub(super) struct Whole<T>(T);
-
-impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Whole<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let settings = parts.extensions.get::<Arc<CmdctlSettings>>().cloned().unwrap_or_default();
-        let announced =
-            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let text = read(body, announced, &settings, api).await?;
-        let read = serde_json::from_slice(&text);
-        read.map(Self).map_err(|error| bad_body(format!("not the JSON that is wanted here: {error}")))
-    }
-}
-
-async fn read(
-    body: Body,
-    announced: Option<u64>,
-    settings: &CmdctlSettings,
-    api: &Api,
-) -> Result<axum::body::Bytes, Problem> {
-    let limit = settings.body_octets;
-    let too_large = || {
-        count(&api.statistics.bodies_too_large);
-        let detail = format!("at most {limit} octets (cmdctl/body_octets)");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge", "the body is too large", detail)
-    };
-    if announced.is_some_and(|announced| announced > limit.into()) {
-        return Err(too_large());
-    }
-    let whole = to_bytes(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match tokio::time::timeout(settings.read_limit(), whole).await {
-        Ok(Ok(text)) => Ok(text),
-        // The client closing early comes here too, and hears nothing of it.
-        Ok(Err(_)) => Err(too_large()),
-        Err(_) => {
-            count(&api.statistics.bodies_too_slow);
-            let detail = format!("it must come within {} s (cmdctl/read_timeout_s)", settings.read_timeout_s);
-            Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "BodyTooSlow",
-                "the body did not come in time",
-                detail,
-            ))
-        }
-    }
 }

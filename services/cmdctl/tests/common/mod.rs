@@ -15,7 +15,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tenon_bus::{Bus, names};
+use tenon_image::{ImageBuilder, Manifest, ManifestZone};
 use tenon_private_bus::PrivateBus;
+use tenon_wire::rdata::parse_line;
+use tenon_wire::{Name, RrType};
+use tenon_zone::RrsetRef;
 
 /// Nothing here takes long; a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,7 +64,7 @@ impl Bench {
         let daemon = PrivateBus::start().unwrap();
         let address = free_address();
         let place = |name: &str| daemon.directory().join(name);
-        for name in ["config/generations", "schema", "cmdctl"] {
+        for name in ["config/generations", "schema", "cmdctl", "images"] {
             std::fs::create_dir_all(place(name)).unwrap();
         }
         let mut own = json!({
@@ -80,8 +84,8 @@ impl Bench {
         for (name, more) in [("alice", &[][..]), ("rita", &["--read-only"])] {
             bench.account(&[&["--add-account", name, "--password-stdin"], more].concat());
         }
-        let door = bench.program(Path::new(DOOR), &["--state-dir", "cmdctl", "--config-dir", "config"]);
-        bench.door = Some(door);
+        let arguments = ["--state-dir", "cmdctl", "--config-dir", "config", "--image-dir", "images"];
+        bench.door = Some(bench.program(Path::new(DOOR), &arguments));
         bench.wait_for(names::CMDCTL, true).await;
         bench
     }
@@ -92,18 +96,28 @@ impl Bench {
 
     /// The configuration manager, to which this user is the door's.
     pub(crate) async fn cfgmgr(&self) -> Process {
+        let me = Command::new("id").arg("--user").arg("--name").output().unwrap().stdout;
+        let me = String::from_utf8(me).unwrap();
+        let arguments = ["--config-dir", "config", "--schema-dir", "schema", "--door-user", me.trim()];
+        self.example("cfgmgr", &arguments, names::CFGMGR).await
+    }
+
+    /// The loader of zones that are sent.
+    pub(crate) async fn loader(&self) -> Process {
+        let arguments = ["--config-dir", "config", "--store", "zones.sqlite"];
+        self.example("loader", &arguments, names::LOADER).await
+    }
+
+    async fn example(&self, name: &str, arguments: &[&str], bus_name: &str) -> Process {
         let test = std::env::current_exe().unwrap();
-        let path = test.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr");
+        let path = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
         assert!(
             path.exists(),
             "{} is not built; run `cargo test -p tenon-cmdctl` as a whole",
             path.display()
         );
-        let me = Command::new("id").arg("--user").arg("--name").output().unwrap().stdout;
-        let me = String::from_utf8(me).unwrap();
-        let arguments = ["--config-dir", "config", "--schema-dir", "schema", "--door-user", me.trim()];
-        let process = self.program(&path, &arguments);
-        self.wait_for(names::CFGMGR, true).await;
+        let process = self.program(&path, arguments);
+        self.wait_for(bus_name, true).await;
         process
     }
 
@@ -189,4 +203,40 @@ const DOOR: &str = env!("CARGO_BIN_EXE_tenon-cmdctl");
 /// A port of loopback that was free just now.
 fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+/// An image of `example.com` as zonec would make it, put where the door looks.
+pub(crate) fn answer(bench: &Bench, serial: u32, hosts: usize) {
+    let directory = bench.place("images");
+    let origin: Name = "example.com.".parse().unwrap();
+    let file = format!("{serial}.image");
+    let mut image = ImageBuilder::create(&directory, &file).unwrap();
+    image.begin_zone(origin.as_ref(), serial, 1).unwrap();
+    let soa = format!("ns.example.com. admin.example.com. {serial} 1 2 3 4");
+    let mut add = |owner: &str, rrtype: RrType, text: &str| {
+        let data = parse_line(rrtype, text, None).unwrap();
+        let packed = [&u16::try_from(data.len()).unwrap().to_be_bytes()[..], &data].concat();
+        let owner: Name = owner.parse().unwrap();
+        let rdatas = tenon_zone::RdataList::from_packed(&packed);
+        image.add(RrsetRef { owner: owner.as_ref(), rrtype, ttl: 300, rdatas }).unwrap();
+    };
+    add("example.com.", RrType::NS, "ns.example.com.");
+    add("example.com.", RrType::SOA, &soa);
+    (0..hosts).for_each(|number| add(&format!("h{number:03}.example.com."), RrType::A, "192.0.2.1"));
+    add("ns.example.com.", RrType::A, "192.0.2.53");
+    let summary = image.end_zone().unwrap();
+    let file = image.finish().unwrap();
+    let zone = ManifestZone {
+        origin,
+        serial,
+        version: 1,
+        storage: "primary".into(),
+        records: summary.records,
+        compiled_usec: 0,
+        files: vec![file],
+        previous: None,
+        unavailable: None,
+    };
+    let manifest = Manifest { generation: u64::from(serial), zones: vec![zone] };
+    manifest.write(&directory).unwrap();
 }

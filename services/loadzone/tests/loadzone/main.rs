@@ -5,4 +5,5 @@
 mod bus;
 mod place;
 mod program;
+mod service;
 mod signals;

@@ -55,7 +55,8 @@ pub async fn tell(bus: CurrentBus, mut news: mpsc::Receiver<News>) {
 }
 
 async fn announce(bus: &Bus) {
-    let server = connection(bus).object_server();
+    let Ok(connection) = connection(bus) else { return };
+    let server = connection.object_server();
     let Ok(face) = server.interface::<_, ZonecFace>(ZONEC_PATH).await else { return };
     let (emitter, face) = (face.signal_emitter(), face.get().await);
     let _gone = face.manifest_generation_changed(emitter).await;

@@ -1,6 +1,7 @@
 //! Zones that catalogs list, beside those that the settings name.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use tenon_wire::Name;
 use tracing::{info, warn};
@@ -99,7 +100,7 @@ impl Zones {
     }
 
     /// Those of its first group that has some, or those for all members, or those of the catalog.
-    fn member_primaries(&self, membership: &Membership) -> Option<Vec<Primary>> {
+    fn member_primaries(&self, membership: &Membership) -> Option<Vec<SocketAddr>> {
         let catalog = &membership.catalog;
         let settings =
             self.settings.catalogs.iter().find(|known| known.origin().as_ref() == Some(catalog))?;
@@ -109,7 +110,7 @@ impl Zones {
         if primaries.is_empty() {
             return self.configured.get(catalog).cloned();
         }
-        Some(primaries.clone())
+        Some(primaries.iter().copied().map(Primary::socket_address).collect())
     }
 
     fn is_catalog(&self, zone: &Name) -> bool {
