@@ -203,3 +203,27 @@ async fn a_large_difference_fills_many_messages_and_a_broken_store_is_told() {
     assert!(!is_difference(&answers(&house.ask("a.test.", 1).await)));
     assert_eq!(house.counters()["ixfr_whole_failed"], 1);
 }
+
+#[tokio::test]
+async fn signatures_have_the_times_of_what_they_cover() {
+    let house = House::new(json!({}));
+    let signed = |owner: &str, address: u8| {
+        let signature = |rrtype: &str, ttl: u32| {
+            format!("{owner} {ttl} RRSIG {rrtype} 13 3 {ttl} 20300101000000 20200101000000 1 @ AAAA\n")
+        };
+        format!(
+            "{owner} 300 A 192.0.2.{address}\n{owner} 60 TXT x\n{}{}",
+            signature("A", 300),
+            signature("TXT", 60)
+        )
+    };
+    let versions = [signed("www", 1) + &signed("old", 1), signed("www", 2) + &signed("new", 1)]
+        .map(|hosts| format!("{APEX}{hosts}"));
+    for (serial, text) in (1..).zip(&versions) {
+        house.commit("a.test.", serial, text);
+    }
+    let found = answers(&house.ask("a.test.", 1).await);
+    assert!(is_difference(&found), "{found:?}");
+    // The client has each signature with the time that a whole transfer gave it.
+    assert_eq!(applied(&zone(1, "a.test.", &versions[0]), &found), zone(2, "a.test.", &versions[1]));
+}
