@@ -112,9 +112,10 @@ pub struct ZoneSettings {
 }
 
 impl XfrinSettings {
-    /// What to ask the primaries of this zone for. Looks through the list: once for each transfer.
+    /// What to ask the primaries of this zone for, of checked settings. Looks through the list: once for each transfer.
     pub fn request_ixfr(&self, zone: &Name) -> RequestIxfr {
-        let own = self.zones.iter().find(|own| own.name.parse::<Name>().is_ok_and(|name| name == *zone));
+        let name = zone.as_ref().to_lowercase().to_string();
+        let own = self.zones.iter().find(|own| own.name == name);
         own.and_then(|own| own.request_ixfr).unwrap_or(self.request_ixfr)
     }
 
@@ -172,11 +173,13 @@ impl Settings for XfrinSettings {
             ));
         }
         let mut known = HashSet::with_capacity(self.zones.len());
-        for (index, zone) in self.zones.iter().enumerate() {
+        for (index, zone) in self.zones.iter_mut().enumerate() {
             let option = format!("zones/{index}/name");
             let name: Name = zone.name.parse().map_err(|error| {
                 Refusal::new(&option, format!("{:?} is no zone's name: {error}", zone.name))
             })?;
+            // One spelling, so that it is found without being read.
+            zone.name = name.as_ref().to_lowercase().to_string();
             if !known.insert(name) {
                 return Err(Refusal::new(option, format!("{} is there twice", zone.name)));
             }
@@ -213,6 +216,7 @@ mod tests {
             r#"{"request_ixfr": "only", "zones": [{"name": "a.test", "request_ixfr": "no"}, {"name": "b.test"}]}"#,
         )
         .unwrap();
+        let settings = settings.check(&mut Vec::new()).unwrap();
         let asked = |zone: &str| settings.request_ixfr(&zone.parse().unwrap());
         assert_eq!(asked("A.test."), RequestIxfr::No);
         assert_eq!((asked("b.test."), asked("c.test.")), (RequestIxfr::Only, RequestIxfr::Only));
