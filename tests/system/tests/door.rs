@@ -181,7 +181,7 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
             format!("call {cfgmgr} Confirm s alice"),
             format!("call {zonec} org.tenon.Zonec1 GetZone s example.com."),
             format!("call {zonec} org.freedesktop.DBus.Properties GetAll s org.tenon.Zonec1"),
-            "call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 Schema ss auth ''".to_owned(),
+            "call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 Schema ss '' ''".to_owned(),
             "call org.tenon.Zonec1 /org/freedesktop/LogControl1 org.freedesktop.DBus.Properties Set ssv org.freedesktop.LogControl1 LogLevel s info".to_owned(),
         ] {
             let output = as_door(&allowed);
