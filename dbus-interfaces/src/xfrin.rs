@@ -98,6 +98,20 @@ impl Xfrin1 {
         self.peer.call("Refresh", &(zone, primaries, force)).await
     }
 
+    /// As [`Self::refresh`], for primaries with options: address and port, and what `RefreshFrom` says of options.
+    pub async fn refresh_from(
+        &self,
+        zone: &str,
+        primaries: &[(SocketAddr, HashMap<String, String>)],
+        force: bool,
+    ) -> Result<u64, BusError> {
+        let primary = |(address, options): &(SocketAddr, HashMap<String, String>)| {
+            (address.ip().to_string(), address.port(), options.clone())
+        };
+        let primaries: Vec<(String, u16, HashMap<String, String>)> = primaries.iter().map(primary).collect();
+        self.peer.call("RefreshFrom", &(zone, primaries, force)).await
+    }
+
     /// Zones after `after` ("" for the first page) in canonical order, at most `limit` (0: what the service gives).
     pub async fn list_zones(&self, after: &str, limit: u32) -> Result<Vec<SecondaryZone>, BusError> {
         let zones: Vec<(String, u32, u32, u32, u32, u64)> =

@@ -41,9 +41,14 @@ pub struct Patience {
     pub total: Duration,
 }
 
+/// A stream of octets to a primary, over TLS or not, that does not block for ever.
+pub trait Link: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Link for T {}
+
 /// A connection to a primary.
 pub struct Connection<'c> {
-    stream: TcpStream,
+    stream: Box<dyn Link>,
     patience: Patience,
     began: Instant,
     is_cancelled: &'c dyn Fn() -> bool,
@@ -53,19 +58,10 @@ pub struct Connection<'c> {
 }
 
 impl<'c> Connection<'c> {
-    /// A connection that blocks.
-    ///
-    /// # Errors
-    /// Those of setting its timeouts.
-    pub fn new(
-        stream: TcpStream,
-        patience: Patience,
-        is_cancelled: &'c dyn Fn() -> bool,
-    ) -> io::Result<Self> {
-        stream.set_read_timeout(Some(LOOK_EVERY))?;
-        stream.set_write_timeout(Some(patience.idle))?;
+    /// A connection over a stream with [timeouts](prepare).
+    pub fn new(stream: Box<dyn Link>, patience: Patience, is_cancelled: &'c dyn Fn() -> bool) -> Self {
         let buffer = vec![0; ROOM];
-        Ok(Self { stream, patience, began: Instant::now(), is_cancelled, buffer, filled: 0..0 })
+        Self { stream, patience, began: Instant::now(), is_cancelled, buffer, filled: 0..0 }
     }
 
     /// Sends a message with its length before it.
@@ -74,7 +70,8 @@ impl<'c> Connection<'c> {
     /// [`ConnectionError::Send`].
     pub fn send(&mut self, message: &[u8]) -> Result<(), ConnectionError> {
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
-        self.stream.write_all(&[&length[..], message].concat()).map_err(ConnectionError::Send)
+        let sent = self.stream.write_all(&[&length[..], message].concat());
+        sent.and_then(|()| self.stream.flush()).map_err(ConnectionError::Send)
     }
 
     /// The next message.
@@ -120,10 +117,24 @@ impl<'c> Connection<'c> {
                     return Ok(());
                 }
                 Err(error) if is_nothing_yet(&error) => {}
+                // TLS without the farewell that it should have.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(ConnectionError::Closed);
+                }
                 Err(error) => return Err(ConnectionError::Receive(error)),
             }
         }
     }
+}
+
+/// Has a stream come back now and then from waiting.
+///
+/// # Errors
+/// What the system says.
+pub fn prepare(stream: &TcpStream, patience: Patience) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(LOOK_EVERY))?;
+    stream.set_write_timeout(Some(patience.idle))
 }
 
 fn is_nothing_yet(error: &io::Error) -> bool {

@@ -13,6 +13,8 @@
 //! the reason in the job.
 //!
 //! # Primaries that lie
+//! Over TLS (XoT, [`tls`]) a primary must prove who it is ([`way`]), and nothing is asked over UDP.
+//!
 //! Nothing that a primary sends is believed: identifier, question, class, SOA records first and last, serial, sizes and
 //! times are checked, see [`incoming::IncomingError`] and [`connection::ConnectionError`]. Records that are not in the zone are
 //! left out and told, as NSD and Knot do. What a primary could make grow has a limit in [`settings`].
@@ -35,7 +37,9 @@ pub mod shared_sync;
 pub mod silence;
 pub mod statistics;
 pub mod store;
+pub mod tls;
 pub mod transfer;
+pub mod way;
 pub mod xfrin;
 
 pub use settings::XfrinSettings;

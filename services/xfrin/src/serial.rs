@@ -1,7 +1,6 @@
 //! Asks a primary which version of a zone it has: over UDP, and over TCP where that gives no answer.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tenon_tsig::{AnswerCheck, Key, TsigError};
@@ -10,11 +9,14 @@ use tenon_wire::message::{Rcode, ReadError, ResponseReader, Scratch, Section};
 use tenon_wire::rdata::Soa;
 use tenon_wire::{Class, NameRef, RrType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 
-use crate::primary::{Asked, NoAnswer, Primary, expire_option, rcode};
+use crate::connection::{Connection, ConnectionError, Patience, prepare};
+use crate::primary::{Asked, NoAnswer, expire_option, rcode};
 use crate::settings::XfrinSettings;
 use crate::statistics::{Statistics, by_family, count};
+use crate::tls::{self, TlsError};
+use crate::way::{Proof, Upstream};
 
 /// Datagrams in answer to one try that are looked at; who sends more is no primary.
 const MOST_DATAGRAMS: u32 = 64;
@@ -42,6 +44,9 @@ pub enum SerialError {
     /// The settings name a key that is not there.
     #[error("there is no key {0} (TSIG), which xfrin/keys names for it")]
     NoKey(String),
+    /// No answer over TLS, which is the only way.
+    #[error("over TLS {0}")]
+    Tls(TcpError),
     /// An error.
     #[error("it answered {0} when asked for the zone's SOA record")]
     Refused(Rcode),
@@ -82,6 +87,12 @@ pub enum TcpError {
     /// Nothing in time.
     #[error("no answer within {} s", .0.as_secs())]
     Late(Duration),
+    /// No agreement over TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The connection over TLS failed.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
 }
 
 /// The version that a primary has.
@@ -100,47 +111,50 @@ enum Said {
     Cut,
 }
 
-/// Asks for the zone's SOA record.
+/// Asks for the zone's SOA record, over TLS where that is the way.
 ///
 /// # Errors
 /// See [`SerialError`].
 pub async fn ask(
-    primary: Primary,
+    upstream: &Upstream,
     zone: NameRef<'_>,
     key: Option<&Key>,
     settings: &XfrinSettings,
     statistics: &Statistics,
 ) -> Result<Version, SerialError> {
     let question = Asked::new(zone, RrType::SOA).signed_with(key);
-    match ask_as(primary, question, settings, statistics).await {
+    match ask_as(upstream, question, settings, statistics).await {
         // Perhaps it does not know EDNS.
         Err(SerialError::Refused(Rcode::FORMERR | Rcode::NOTIMP)) => {
-            ask_as(primary, question.anew().without_edns(), settings, statistics).await
+            ask_as(upstream, question.anew().without_edns(), settings, statistics).await
         }
         outcome => outcome,
     }
 }
 
 async fn ask_as(
-    primary: Primary,
+    upstream: &Upstream,
     question: Asked<'_>,
     settings: &XfrinSettings,
     statistics: &Statistics,
 ) -> Result<Version, SerialError> {
+    if let Some(proof) = &upstream.way.proof {
+        return over_tls(upstream, proof, &question, settings, statistics).await;
+    }
     let mut udp = UdpSilence::Waited(Duration::ZERO);
     for attempt in 0..settings.query_tries {
         let asked = question.anew();
         let patience = settings.query_timeout(attempt);
-        match tokio::time::timeout(patience, ask_over_udp(primary, &asked, statistics)).await {
+        match tokio::time::timeout(patience, ask_over_udp(upstream, &asked, statistics)).await {
             Ok(Ok(answer)) => match answer.and_then(|answer| read(&asked, &answer, false)) {
                 Ok(Said::Soa(soa)) => return Ok(soa),
                 Ok(Said::Cut) => {
-                    return over_tcp(primary, &asked, settings, statistics).await.map_err(tcp_only);
+                    return over_tcp(upstream, &asked, settings, statistics).await.map_err(tcp_only);
                 }
                 // Knot says so much of its catalogs over UDP, and more over TCP.
                 Err(SerialError::Refused(Rcode::REFUSED)) => {
                     let asked = question.anew();
-                    return over_tcp(primary, &asked, settings, statistics).await.map_err(
+                    return over_tcp(upstream, &asked, settings, statistics).await.map_err(
                         |error| match error {
                             Failed::Tcp(_) => SerialError::Refused(Rcode::REFUSED),
                             Failed::Answer(error) => error,
@@ -161,7 +175,7 @@ async fn ask_as(
         }
     }
     let asked = question.anew();
-    over_tcp(primary, &asked, settings, statistics).await.map_err(|error| match error {
+    over_tcp(upstream, &asked, settings, statistics).await.map_err(|error| match error {
         Failed::Tcp(tcp) => SerialError::Silent { udp, tcp },
         Failed::Answer(error) => error,
     })
@@ -169,7 +183,7 @@ async fn ask_as(
 
 /// The first datagram that is an answer, whatever it says; errors of the system end the waiting.
 async fn ask_over_udp(
-    primary: Primary,
+    upstream: &Upstream,
     asked: &Asked<'_>,
     statistics: &Statistics,
 ) -> io::Result<Result<Vec<u8>, SerialError>> {
@@ -177,14 +191,8 @@ async fn ask_over_udp(
         Ok(signed) => signed,
         Err(error) => return Ok(Err(SerialError::Signature(error))),
     };
-    let any: SocketAddr = match primary.0 {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // A socket of its own for each try: a port of its own, which who would forge an answer must guess too.
-    let socket = UdpSocket::bind(any).await?;
-    socket.connect(primary.0).await?;
-    count(by_family(primary.0, &statistics.soa_queries_ipv4, &statistics.soa_queries_ipv6));
+    let socket = upstream.udp().await?;
+    count(by_family(upstream.primary.0, &statistics.soa_queries_ipv4, &statistics.soa_queries_ipv6));
     socket.send(&message).await?;
     let mut buffer = vec![0; 4096];
     for _ in 0..MOST_DATAGRAMS {
@@ -197,6 +205,55 @@ async fn ask_over_udp(
         }
     }
     std::future::pending().await
+}
+
+/// Over TLS, which nothing else may stand in for.
+async fn over_tls(
+    upstream: &Upstream,
+    proof: &Proof,
+    asked: &Asked<'_>,
+    settings: &XfrinSettings,
+    statistics: &Statistics,
+) -> Result<Version, SerialError> {
+    count(&statistics.soa_queries_tcp);
+    let patience = settings.connect_timeout();
+    let (message, mut check) = asked.signed().map_err(SerialError::Signature)?;
+    let answer = match tokio::time::timeout(patience, connect(upstream, statistics)).await {
+        Err(_) => Err(TcpError::Late(patience)),
+        Ok(Err(error)) => Err(TcpError::Connect(error)),
+        Ok(Ok(stream)) => {
+            let (settings, proof) = (settings.clone(), proof.clone());
+            let asking = move || ask_over_tls(stream, &proof, &settings, &message);
+            let broke = |error: tokio::task::JoinError| TcpError::Broke(io::Error::other(error));
+            let answer = tokio::task::spawn_blocking(asking).await.map_err(broke).flatten();
+            count(&statistics.tcp_closed);
+            let is_agreed = !matches!(answer, Err(TcpError::Tls(_)));
+            count(if is_agreed { &statistics.tls_connected } else { &statistics.tls_failed });
+            answer
+        }
+    };
+    let answer = answer.map_err(SerialError::Tls)?;
+    asked.answer(&answer, false).map_err(|error| SerialError::Tls(TcpError::NoAnswer(error)))?;
+    checked(check.as_mut(), &answer)?;
+    match read(asked, &answer, true)? {
+        Said::Soa(version) => Ok(version),
+        Said::Cut => Err(SerialError::NoSoa),
+    }
+}
+
+/// On a thread that may block, for `connect_timeout_s` twice at most.
+fn ask_over_tls(
+    stream: TcpStream,
+    proof: &Proof,
+    settings: &XfrinSettings,
+    message: &[u8],
+) -> Result<Vec<u8>, TcpError> {
+    let patience = Patience { idle: settings.connect_timeout(), total: settings.connect_timeout() };
+    let stream = stream.into_std().map_err(TcpError::Broke)?;
+    prepare(&stream, patience).map_err(TcpError::Broke)?;
+    let mut connection = Connection::new(Box::new(tls::begin(stream, proof, settings)?), patience, &|| false);
+    connection.send(message)?;
+    Ok(connection.receive()?.to_vec())
 }
 
 enum Failed {
@@ -212,7 +269,7 @@ fn tcp_only(failed: Failed) -> SerialError {
 }
 
 async fn over_tcp(
-    primary: Primary,
+    upstream: &Upstream,
     asked: &Asked<'_>,
     settings: &XfrinSettings,
     statistics: &Statistics,
@@ -221,7 +278,7 @@ async fn over_tcp(
     let patience = settings.connect_timeout();
     let signed = asked.signed().map_err(|error| Failed::Answer(SerialError::Signature(error)))?;
     let (message, mut check) = signed;
-    let asking = ask_over_tcp(primary, asked, &message, statistics);
+    let asking = ask_over_tcp(upstream, asked, &message, statistics);
     let answer = match tokio::time::timeout(patience, asking).await {
         Ok(answer) => answer.map_err(Failed::Tcp)?,
         Err(_) => return Err(Failed::Tcp(TcpError::Late(patience))),
@@ -234,12 +291,12 @@ async fn over_tcp(
 }
 
 async fn ask_over_tcp(
-    primary: Primary,
+    upstream: &Upstream,
     asked: &Asked<'_>,
     message: &[u8],
     statistics: &Statistics,
 ) -> Result<Vec<u8>, TcpError> {
-    let mut stream = connect(primary, statistics).await.map_err(TcpError::Connect)?;
+    let mut stream = connect(upstream, statistics).await.map_err(TcpError::Connect)?;
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
     let outcome = async {
         stream.write_all(&[&length[..], message].concat()).await?;
@@ -259,8 +316,9 @@ async fn ask_over_tcp(
 ///
 /// # Errors
 /// What the system says.
-pub async fn connect(primary: Primary, statistics: &Statistics) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(primary.0).await;
+pub async fn connect(upstream: &Upstream, statistics: &Statistics) -> io::Result<TcpStream> {
+    let stream = upstream.connect().await;
+    let primary = upstream.primary;
     let (connected, failed) = (
         by_family(primary.0, &statistics.tcp_connected_ipv4, &statistics.tcp_connected_ipv6),
         by_family(primary.0, &statistics.tcp_connect_failed_ipv4, &statistics.tcp_connect_failed_ipv6),

@@ -29,6 +29,15 @@ pub struct XfrinSettings {
     /// Zones with settings of their own.
     #[schemars(length(max = 200_000))]
     pub zones: Vec<ZoneSettings>,
+    /// File with the certificates of the authorities (PEM) that vouch for primaries known by their name over TLS.
+    #[schemars(length(min = 1, max = 4096))]
+    pub tls_ca_file: String,
+    /// File with the certificate (PEM) that is shown to primaries over TLS; absent: none is.
+    #[schemars(length(min = 1, max = 4096))]
+    pub tls_certificate_file: Option<String>,
+    /// File with the private key (PEM) of that certificate, which tenon-xfrin must be able to read.
+    #[schemars(length(min = 1, max = 4096))]
+    pub tls_key_file: Option<String>,
     /// Questions for a serial at a time; further ones wait.
     #[schemars(range(min = 1, max = 1000))]
     pub soa_queries: u32,
@@ -148,6 +157,9 @@ impl Default for XfrinSettings {
             request_ixfr: RequestIxfr::Yes,
             keys: Vec::new(),
             zones: Vec::new(),
+            tls_ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            tls_certificate_file: None,
+            tls_key_file: None,
             soa_queries: 100,
             jobs: 20_000,
             query_timeout_ms: 1500,
@@ -183,6 +195,10 @@ impl Settings for XfrinSettings {
             if !known.insert(name) {
                 return Err(Refusal::new(option, format!("{} is there twice", zone.name)));
             }
+        }
+        if self.tls_certificate_file.is_some() != self.tls_key_file.is_some() {
+            let reason = "tls_certificate_file and tls_key_file go together".to_owned();
+            return Err(Refusal::new("tls_key_file", reason));
         }
         if self.total_timeout_s < self.idle_timeout_s {
             let reason =

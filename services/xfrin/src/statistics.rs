@@ -52,6 +52,8 @@ counters! {
     tcp_connected_ipv6 Counter "Connections made over IPv6.",
     tcp_connect_failed_ipv4 Counter "Connections that could not be made over IPv4.",
     tcp_connect_failed_ipv6 Counter "Connections that could not be made over IPv6.",
+    tls_connected Counter "Connections over TLS on which the primary proved who it is.",
+    tls_failed Counter "Connections that came to no agreement over TLS.",
     tcp_closed Counter "Connections closed.",
     tcp_send_errors Counter "Errors of sending over TCP.",
     tcp_receive_errors Counter "Errors of receiving over TCP, and connections that the primary closed too early.",

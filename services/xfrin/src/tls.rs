@@ -24,8 +24,6 @@ use crate::way::Proof;
 
 /// DNS over TLS in the list of protocols (RFC 9103 section 7.1).
 const ALPN: &[u8] = b"dot";
-/// How often a handshake is looked at whether its time is over.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why there is no connection over TLS.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +53,7 @@ pub enum TlsError {
     Late(Duration),
 }
 
-/// Makes a connection one over TLS. It blocks, for `connect_timeout_s` at most.
+/// Makes a connection with timeouts one over TLS. It blocks, for `connect_timeout_s` at most.
 ///
 /// # Errors
 /// See [`TlsError`].
@@ -72,8 +70,6 @@ pub fn begin(
     };
     let mut session = ClientConnection::new(config, name).map_err(TlsError::Handshake)?;
     let (began, limit) = (Instant::now(), settings.connect_timeout());
-    stream.set_read_timeout(Some(LOOK_EVERY)).map_err(TlsError::Broke)?;
-    stream.set_write_timeout(Some(limit)).map_err(TlsError::Broke)?;
     while session.is_handshaking() || session.wants_write() {
         if began.elapsed() >= limit {
             return Err(TlsError::Late(limit));

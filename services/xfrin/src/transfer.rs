@@ -13,13 +13,15 @@ use tenon_wire::rdata::Soa;
 use tenon_wire::serial::is_newer;
 use tenon_wire::{Name, RrType};
 
-use crate::connection::{Connection, ConnectionError, Patience};
+use crate::connection::{Connection, ConnectionError, Link, Patience, prepare};
 use crate::incoming::{Came, Incoming, IncomingError, Limits, Received};
 use crate::primary::{Asked, NoAnswer};
 use crate::serial::Version;
 use crate::settings::XfrinSettings;
 use crate::statistics::{Going, Statistics, add, count};
 use crate::store::{Checked, Store, StoreError};
+use crate::tls::{self, TlsError};
+use crate::way::Proof;
 
 /// Messages between two notes of how much came.
 const NOTE_EVERY: u64 = 64;
@@ -36,6 +38,8 @@ pub struct Transfer {
     pub edns: bool,
     /// The key that the primary wants questions signed with.
     pub key: Option<Arc<Key>>,
+    /// Who it must be, over TLS.
+    pub proof: Option<Proof>,
     /// Whom to tell how far it is, and who says whether to give up.
     pub job: Arc<OpenJob>,
     /// Where the zone goes.
@@ -89,6 +93,9 @@ pub enum TransferError {
     /// The connection failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// No agreement over TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// What came is no transfer.
     #[error(transparent)]
     Incoming(#[from] IncomingError),
@@ -163,6 +170,16 @@ impl Transfer {
         }
     }
 
+    /// The stream itself, or what TLS makes of it.
+    fn link(&self, stream: std::net::TcpStream, patience: Patience) -> Result<Box<dyn Link>, TransferError> {
+        prepare(&stream, patience).map_err(TransferError::Connect)?;
+        let Some(proof) = &self.proof else { return Ok(Box::new(stream)) };
+        let agreed = tls::begin(stream, proof, &self.settings);
+        let statistics = &self.statistics;
+        count(if agreed.is_ok() { &statistics.tls_connected } else { &statistics.tls_failed });
+        Ok(Box::new(agreed?))
+    }
+
     fn receive(&self, stream: std::net::TcpStream) -> Result<(Came, Received, Option<u32>), TransferError> {
         let limits = Limits { records: self.settings.max_records, octets: self.settings.max_octets };
         let patience = Patience { idle: self.settings.idle_timeout(), total: self.settings.total_timeout() };
@@ -176,8 +193,7 @@ impl Transfer {
         let is_cancelled = || self.job.is_cancelled();
         let mut incoming = Incoming::new(asked, have.map(|have| have.serial), limits);
         let receive = || -> Result<(), TransferError> {
-            let mut connection =
-                Connection::new(stream, patience, &is_cancelled).map_err(TransferError::Connect)?;
+            let mut connection = Connection::new(self.link(stream, patience)?, patience, &is_cancelled);
             self.job.enter("receiving", "octets", 0);
             let bad = |message, error| TransferError::Signature { message, error };
             let (question, mut check) = asked.signed().map_err(|error| bad(0, error))?;
@@ -296,6 +312,7 @@ impl TransferError {
             Self::Store(StoreError::Cancelled | StoreError::Check | StoreError::NotAsDifference(_))
             | Self::Connect(_)
             | Self::ConnectLate(_)
+            | Self::Tls(_)
             | Self::PassedOver
             | Self::Thread(_)
             | Self::BrokeOff => {}

@@ -82,7 +82,8 @@ impl Upstream {
                 "source" => {
                     let source = value.parse().ok();
                     let is_same = |source: &IpAddr| source.is_ipv4() == upstream.primary.0.is_ipv4();
-                    way.source = Some(source.filter(is_same).ok_or_else(|| WayError::Source(value.to_owned()))?);
+                    way.source =
+                        Some(source.filter(is_same).ok_or_else(|| WayError::Source(value.to_owned()))?);
                     continue;
                 }
                 "tls_name" => {

@@ -25,6 +25,7 @@ use crate::settings::XfrinSettings;
 use crate::silence::Silences;
 use crate::statistics::{Statistics, add, count, set};
 use crate::store::Store;
+use crate::way::Upstream;
 
 /// Jobs that ended and are remembered.
 const REMEMBERED: usize = 4096;
@@ -41,7 +42,7 @@ pub struct Order {
     /// The zone, in lower case.
     pub zone: Name,
     /// Where it comes from, in the order of trying.
-    pub primaries: Vec<Primary>,
+    pub primaries: Vec<Upstream>,
     /// Transfer without asking for the serial.
     pub force: bool,
     /// When it was asked for.

@@ -1,6 +1,6 @@
 //! What an operator can set.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use schemars::JsonSchema;
@@ -102,7 +102,7 @@ pub struct CatalogGroup {
 }
 
 /// A server to have a zone from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Primary {
     /// Its address.
@@ -111,16 +111,54 @@ pub struct Primary {
     #[serde(default = "Primary::default_port")]
     #[schemars(range(min = 1))]
     pub port: u16,
+    /// Transfer over TLS (RFC 9103), and who the server must prove to be; absent: without TLS. The port is mostly 853 then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<PrimaryTls>,
+    /// The address to come from; absent: as the system routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+}
+
+/// Who a server must prove to be over TLS: one of both.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrimaryTls {
+    /// The name in its certificate, for which an authority in xfrin/tls_ca_file vouches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// The SHA-256 of its public key (SPKI) in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 44, max = 44))]
+    pub pin: Option<String>,
 }
 
 impl Primary {
+    /// A server without anything particular.
+    #[must_use]
+    pub const fn plain(address: IpAddr, port: u16) -> Self {
+        Self { address, port, tls: None, source: None }
+    }
+
+    /// What tenon-xfrin has to know besides address and port (`RefreshFrom` of org.tenon.Xfrin1).
+    #[must_use]
+    pub fn options(&self) -> HashMap<String, String> {
+        let tls = self.tls.as_ref();
+        let options = [
+            ("source", self.source.map(|source| source.to_string())),
+            ("tls_name", tls.and_then(|tls| tls.name.clone())),
+            ("tls_pin", tls.and_then(|tls| tls.pin.clone())),
+        ];
+        options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
     const fn default_port() -> u16 {
         53
     }
 
     /// Both together.
     #[must_use]
-    pub const fn socket_address(self) -> SocketAddr {
+    pub const fn socket_address(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)
     }
 }
@@ -265,6 +303,13 @@ fn check_primaries(primaries: &[Primary]) -> Result<(), (String, String)> {
         if primaries.iter().take(index).any(|other| other == primary) {
             return refused("is there twice with the same port");
         }
+        if primary.source.is_some_and(|source| source.is_ipv4() != primary.address.is_ipv4()) {
+            return refused("is of another family than its source");
+        }
+        let is_one = |tls: &PrimaryTls| tls.name.is_some() != tls.pin.is_some();
+        if !primary.tls.as_ref().is_none_or(is_one) {
+            return refused("is to prove over TLS who it is: by its name or by its pin, one of both");
+        }
     }
     Ok(())
 }
@@ -275,7 +320,7 @@ mod tests {
     use serde_json::json;
 
     fn zones(list: &[(&str, &[&str])]) -> ZonemgrSettings {
-        let primary = |address: &&str| Primary { address: address.parse().unwrap(), port: 53 };
+        let primary = |address: &&str| Primary::plain(address.parse().unwrap(), 53);
         let zone = |(name, primaries): &(&str, &[&str])| SecondaryZone {
             name: (*name).to_owned(),
             primaries: primaries.iter().map(primary).collect(),
@@ -326,6 +371,29 @@ mod tests {
         assert_eq!(with(twice).unwrap_err(), "catalogs/0/groups/1/name");
         let odd = json!({"name": "c.example", "groups": [group("a", "0.0.0.0")]});
         assert_eq!(with(odd).unwrap_err(), "catalogs/0/groups/0/primaries/0");
+    }
+
+    #[test]
+    fn over_tls_a_primary_proves_who_it_is_in_one_way() {
+        let check = |primary: &str| {
+            let text = format!(r#"{{"secondary_zones": [{{"name": "a", "primaries": [{primary}]}}]}}"#);
+            serde_json::from_str::<ZonemgrSettings>(&text).unwrap().check(&mut Vec::new())
+        };
+        let named = check(
+            r#"{"address": "192.0.2.1", "port": 853, "source": "192.0.2.9", "tls": {"name": "ns1.example.net"}}"#,
+        );
+        let options = named.unwrap().secondary_zones[0].primaries[0].options();
+        assert_eq!(
+            (options["source"].as_str(), options["tls_name"].as_str()),
+            ("192.0.2.9", "ns1.example.net")
+        );
+        for primary in [
+            r#"{"address": "192.0.2.1", "tls": {}}"#,
+            r#"{"address": "192.0.2.1", "tls": {"name": "a", "pin": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}"#,
+            r#"{"address": "192.0.2.1", "source": "::1"}"#,
+        ] {
+            assert_eq!(check(primary).unwrap_err().option, "secondary_zones/0/primaries/0", "{primary}");
+        }
     }
 
     #[test]

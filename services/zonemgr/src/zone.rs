@@ -2,15 +2,16 @@
 //!
 //! Times are microseconds of the process's clock.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use crate::settings::Primary;
 use crate::timing::SoaTimes;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Zone {
     /// Who is asked, in this order.
-    pub primaries: Vec<SocketAddr>,
+    pub primaries: Vec<Primary>,
     /// The version in the store; none while there is none.
     pub stored: Option<Stored>,
     /// Since when it is a secondary zone here.
@@ -120,7 +121,7 @@ impl State {
 impl Zone {
     /// A zone that was just added: to be looked at now.
     #[must_use]
-    pub const fn new(primaries: Vec<SocketAddr>, now: u64) -> Self {
+    pub const fn new(primaries: Vec<Primary>, now: u64) -> Self {
         Self {
             primaries,
             stored: None,
@@ -167,16 +168,16 @@ impl Zone {
     /// Whether one of the primaries has this address.
     #[must_use]
     pub fn has_primary(&self, peer: IpAddr) -> bool {
-        self.primaries.iter().any(|primary| primary.ip().to_canonical() == peer.to_canonical())
+        self.primaries.iter().any(|primary| primary.address.to_canonical() == peer.to_canonical())
     }
 
     /// The primaries in the order in which to ask them now.
     #[must_use]
-    pub fn ask_order(&self) -> Vec<SocketAddr> {
+    pub fn ask_order(&self) -> Vec<Primary> {
         let mut order = self.primaries.clone();
         if let Some(first) = self.first {
             // Stable: the rest keep their order.
-            order.sort_by_key(|primary| primary.ip().to_canonical() != first.to_canonical());
+            order.sort_by_key(|primary| primary.address.to_canonical() != first.to_canonical());
         }
         order
     }
@@ -209,12 +210,13 @@ mod tests {
 
     #[test]
     fn who_sent_the_notify_is_asked_first() {
-        let primaries: Vec<SocketAddr> =
-            ["192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53"].map(|text| text.parse().unwrap()).into();
+        let primaries: Vec<Primary> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+            .map(|text| Primary::plain(text.parse().unwrap(), 53))
+            .into();
         let mut zone = Zone::new(primaries.clone(), 1);
         assert_eq!(zone.ask_order(), primaries);
         zone.first = Some("::ffff:192.0.2.2".parse().unwrap());
-        assert_eq!(zone.ask_order(), [primaries[1], primaries[0], primaries[2]]);
+        assert_eq!(zone.ask_order(), [primaries[1].clone(), primaries[0].clone(), primaries[2].clone()]);
         assert!(zone.has_primary("192.0.2.3".parse().unwrap()));
         assert!(!zone.has_primary("192.0.2.4".parse().unwrap()));
     }

@@ -8,7 +8,6 @@ mod notify;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tenon_bus::ZoneEvent;
@@ -19,7 +18,7 @@ use tracing::error;
 use crate::membership::Memberships;
 use crate::messages;
 use crate::schedule::Schedule;
-use crate::settings::ZonemgrSettings;
+use crate::settings::{Primary, ZonemgrSettings};
 use crate::statistics::{Statistics, count, set};
 use crate::timing::Dice;
 use crate::zone::{State, Zone};
@@ -331,6 +330,6 @@ impl Zones {
 
 /// Addresses as the bus shows them: `192.0.2.1@53`.
 #[must_use]
-pub fn primary_text(primary: &SocketAddr) -> String {
-    format!("{}@{}", primary.ip(), primary.port())
+pub fn primary_text(primary: &Primary) -> String {
+    format!("{}@{}", primary.address, primary.port)
 }

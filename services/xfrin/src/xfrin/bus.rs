@@ -15,8 +15,8 @@ use zbus::wire::Variant;
 use zbus::{Connection, interface};
 
 use super::{Order, OrderError, Xfrin};
-use crate::primary::{Primary, PrimaryError};
 use crate::store::StoredZone;
+use crate::way::{Upstream, WayError};
 
 /// Most zones of one page.
 const PAGE: usize = 1000;
@@ -34,6 +34,16 @@ pub fn register(xfrin: &Arc<Xfrin>, builder: Builder<'static>) -> Builder<'stati
 
 struct XfrinFace {
     xfrin: Arc<Xfrin>,
+}
+
+/// Address, port and options of a primary.
+type Primary = (String, u16, HashMap<String, String>);
+
+impl XfrinFace {
+    fn begin(&self, zone: &str, primaries: Vec<Primary>, force: bool) -> Result<u64, Error> {
+        let order = order(zone, &primaries, force).map_err(Error::InvalidValue)?;
+        self.xfrin.order(order).map_err(|error: OrderError| Error::Busy(error.to_string()))
+    }
 }
 
 #[interface(name = "org.tenon.Xfrin1", introspection_docs = false)]
@@ -61,8 +71,22 @@ impl XfrinFace {
         force: bool,
     ) -> Result<u64, Error> {
         authorise_or(connection, &header, Action::ZoneEdit, SERVICES).await?;
-        let order = order(&zone, &primaries, force).map_err(Error::InvalidValue)?;
-        self.xfrin.order(order).map_err(|error: OrderError| Error::Busy(error.to_string()))
+        let primaries =
+            primaries.into_iter().map(|(address, port)| (address, port, HashMap::new())).collect();
+        self.begin(&zone, primaries, force)
+    }
+
+    #[zbus(out_args("job"))]
+    async fn refresh_from(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        zone: String,
+        primaries: Vec<Primary>,
+        force: bool,
+    ) -> Result<u64, Error> {
+        authorise_or(connection, &header, Action::ZoneEdit, SERVICES).await?;
+        self.begin(&zone, primaries, force)
     }
 
     #[zbus(out_args("zones"))]
@@ -119,7 +143,7 @@ impl XfrinFace {
 }
 
 /// What was asked for, or what is wrong with it.
-fn order(zone: &str, primaries: &[(String, u16)], force: bool) -> Result<Order, String> {
+fn order(zone: &str, primaries: &[Primary], force: bool) -> Result<Order, String> {
     let zone = name(zone)?;
     if primaries.is_empty() || primaries.len() > MOST_PRIMARIES {
         return Err(format!(
@@ -127,8 +151,11 @@ fn order(zone: &str, primaries: &[(String, u16)], force: bool) -> Result<Order, 
             primaries.len()
         ));
     }
-    let read = |(address, port): &(String, u16)| Primary::read(address, *port);
-    let primaries: Result<Vec<Primary>, PrimaryError> = primaries.iter().map(read).collect();
+    let read = |(address, port, options): &Primary| {
+        let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Upstream::read(address, *port, options)
+    };
+    let primaries: Result<Vec<Upstream>, WayError> = primaries.iter().map(read).collect();
     let primaries = primaries.map_err(|error| error.to_string())?;
     Ok(Order { zone, primaries, force, asked: Instant::now() })
 }

@@ -19,6 +19,7 @@ use crate::settings::RequestIxfr;
 use crate::statistics::{Going, by_family, count, set};
 use crate::store::StoredZone;
 use crate::transfer::{Brought, Stored, Transfer, TransferError};
+use crate::way::Upstream;
 
 /// How a transfer is asked for.
 #[derive(Clone, Copy)]
@@ -67,8 +68,9 @@ impl Xfrin {
         report.soa = stored.as_ref().map(|stored| stored.soa);
         let began = Instant::now();
         let (mut missed_newer, mut current) = (false, None);
-        for &primary in &order.primaries {
-            match self.try_primary(job, order, primary, stored.as_ref()).await {
+        for upstream in &order.primaries {
+            let primary = upstream.primary;
+            match self.try_primary(job, order, upstream, stored.as_ref()).await {
                 Tried::NotNewer { older, expires_in } => {
                     current.get_or_insert(primary);
                     report.expires_in = report.expires_in.max(expires_in.filter(|_| older.is_none()));
@@ -114,13 +116,14 @@ impl Xfrin {
         &self,
         job: &Arc<OpenJob>,
         order: &Order,
-        primary: Primary,
+        upstream: &Upstream,
         stored: Option<&StoredZone>,
     ) -> Tried {
+        let primary = upstream.primary;
         let newer_than = stored.filter(|_| !order.force).map(|stored| stored.soa);
         if let Some(Soa { serial: ours, .. }) = newer_than {
             let asked = tokio::select! {
-                asked = self.ask_serial(job, order, primary) => asked,
+                asked = self.ask_serial(job, order, upstream) => asked,
                 () = job.cancelled() => return Tried::Cancelled,
             };
             match asked {
@@ -137,7 +140,7 @@ impl Xfrin {
                 Ok(theirs) => return self.not_newer(order, primary, theirs, ours),
             }
         }
-        match self.bring(job, order, primary, newer_than).await {
+        match self.bring(job, order, upstream, newer_than).await {
             Ok(Brought::Stored(stored)) => {
                 self.silences.forget(primary);
                 Tried::Stored(stored)
@@ -178,8 +181,9 @@ impl Xfrin {
         &self,
         job: &OpenJob,
         order: &Order,
-        primary: Primary,
+        upstream: &Upstream,
     ) -> Result<Version, serial::SerialError> {
+        let primary = upstream.primary;
         let _place = Arc::clone(&self.queries).enter().await;
         if self.is_passed_over(order, primary) {
             return Err(serial::SerialError::PassedOver);
@@ -189,7 +193,7 @@ impl Xfrin {
         let settings = self.settings();
         let key = self.key_of(&settings, primary).map_err(serial::SerialError::NoKey)?;
         let asked =
-            serial::ask(primary, order.zone.as_ref(), key.as_deref(), &settings, &self.statistics).await;
+            serial::ask(upstream, order.zone.as_ref(), key.as_deref(), &settings, &self.statistics).await;
         if let Err(serial::SerialError::Signature(_)) = &asked {
             count(&self.statistics.bad_signatures);
         }
@@ -219,21 +223,21 @@ impl Xfrin {
         &self,
         job: &Arc<OpenJob>,
         order: &Order,
-        primary: Primary,
+        upstream: &Upstream,
         newer_than: Option<Soa>,
     ) -> Result<Brought, TransferError> {
         let request = self.settings().request_ixfr(&order.zone);
         if newer_than.is_none() || request == RequestIxfr::No {
-            return self.bring_whole(job, order, primary, newer_than, true).await;
+            return self.bring_whole(job, order, upstream, newer_than, true).await;
         }
-        match self.transfer(job, order, primary, newer_than, How { for_changes: true, edns: true }).await {
+        match self.transfer(job, order, upstream, newer_than, How { for_changes: true, edns: true }).await {
             Err(error) if error.may_be_had_whole() => {
                 count(&self.statistics.ixfr_failed);
                 if request == RequestIxfr::Only {
                     return Err(error);
                 }
                 error.count(&self.statistics, false);
-                let zone = &order.zone;
+                let (zone, primary) = (&order.zone, upstream.primary);
                 warn!(
                     message_id = messages::NO_DIFFERENCE,
                     zone = %zone,
@@ -241,7 +245,7 @@ impl Xfrin {
                     reason = %error,
                     "zone {zone}: no difference from {primary}: {error}; asking for the whole zone"
                 );
-                self.bring_whole(job, order, primary, newer_than, !error.may_not_know_edns()).await
+                self.bring_whole(job, order, upstream, newer_than, !error.may_not_know_edns()).await
             }
             outcome => outcome,
         }
@@ -251,13 +255,13 @@ impl Xfrin {
         &self,
         job: &Arc<OpenJob>,
         order: &Order,
-        primary: Primary,
+        upstream: &Upstream,
         newer_than: Option<Soa>,
         edns: bool,
     ) -> Result<Brought, TransferError> {
-        match self.transfer(job, order, primary, newer_than, How { for_changes: false, edns }).await {
+        match self.transfer(job, order, upstream, newer_than, How { for_changes: false, edns }).await {
             Err(error) if edns && error.may_not_know_edns() => {
-                self.transfer(job, order, primary, newer_than, How { for_changes: false, edns: false }).await
+                self.transfer(job, order, upstream, newer_than, How { for_changes: false, edns: false }).await
             }
             outcome => outcome,
         }
@@ -267,12 +271,12 @@ impl Xfrin {
         &self,
         job: &Arc<OpenJob>,
         order: &Order,
-        primary: Primary,
+        upstream: &Upstream,
         newer_than: Option<Soa>,
         how: How,
     ) -> Result<Brought, TransferError> {
         let cancelled = || TransferError::Connection(crate::connection::ConnectionError::Cancelled);
-        let settings = self.settings();
+        let (settings, primary) = (self.settings(), upstream.primary);
         if newer_than.is_some() {
             job.enter("waiting for a place among the transfers", "", 0);
         }
@@ -291,20 +295,20 @@ impl Xfrin {
             by_family(primary.0, &statistics.axfr_requests_ipv4, &statistics.axfr_requests_ipv6)
         });
         let stream = tokio::select! {
-            connected = serial::connect(primary, &self.statistics) => connected.map_err(TransferError::Connect)?,
+            connected = serial::connect(upstream, &self.statistics) => connected.map_err(TransferError::Connect)?,
             () = tokio::time::sleep(settings.connect_timeout()) => {
                 return Err(TransferError::ConnectLate(settings.connect_timeout()));
             }
             () = job.cancelled() => return Err(cancelled()),
         };
         let stream = stream.into_std().map_err(TransferError::Connect)?;
-        stream.set_nonblocking(false).map_err(TransferError::Connect)?;
         let transfer = Transfer {
             zone: order.zone.clone(),
             newer_than,
             for_changes: how.for_changes,
             edns: how.edns,
             key: self.key_of(&settings, primary).map_err(TransferError::NoKey)?,
+            proof: upstream.way.proof.clone(),
             job: Arc::clone(job),
             store: self.store.clone(),
             settings,

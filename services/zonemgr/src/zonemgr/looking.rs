@@ -8,6 +8,7 @@ use tenon_bus::{Bus, BusError, JobState, JobStatus, Xfrin1};
 use tenon_wire::Name;
 
 use super::Zonemgr;
+use crate::settings::Primary;
 use crate::timing::SoaTimes;
 use crate::zone::Stored;
 use crate::zones::{Asked, Look, Outcome};
@@ -70,7 +71,9 @@ impl Zonemgr {
 
     async fn begin(&self, bus: &Bus, look: &Look) -> Result<u64, String> {
         let xfrin = Xfrin1::new(bus);
-        let job = xfrin.refresh(&look.zone.to_string(), &look.primaries, look.force).await;
+        let primary = |primary: &Primary| (primary.socket_address(), primary.options());
+        let primaries: Vec<_> = look.primaries.iter().map(primary).collect();
+        let job = xfrin.refresh_from(&look.zone.to_string(), &primaries, look.force).await;
         let job = job.map_err(|error| absence(&error))?;
         self.zones().begun(look, job);
         Ok(job)

@@ -1,7 +1,6 @@
 //! Which zones there are: from the settings, from the state file, and what the store has of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 
 use tenon_bus::SecondaryZone;
 use tenon_wire::Name;
@@ -9,21 +8,18 @@ use tracing::info;
 
 use super::{ListChange, Row, Zones};
 use crate::messages;
-use crate::settings::ZonemgrSettings;
+use crate::settings::{Primary, ZonemgrSettings};
 use crate::timing::SoaTimes;
 use crate::zone::{Stored, Zone};
 
 /// The secondary zones that the settings name.
-pub type Wanted = HashMap<Name, Vec<SocketAddr>>;
+pub type Wanted = HashMap<Name, Vec<Primary>>;
 
 impl ZonemgrSettings {
     /// The secondary zones; names that are none were refused before.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        let zone = |zone: &crate::settings::SecondaryZone| {
-            let primaries = zone.primaries.iter().map(|primary| primary.socket_address()).collect();
-            Some((zone.origin()?, primaries))
-        };
+        let zone = |zone: &crate::settings::SecondaryZone| Some((zone.origin()?, zone.primaries.clone()));
         self.secondary_zones.iter().filter_map(zone).collect()
     }
 }
@@ -126,7 +122,7 @@ impl Zones {
     }
 
     /// One zone of the settings; true when it is new.
-    fn want(&mut self, name: &Name, primaries: Vec<SocketAddr>, now: u64) -> bool {
+    fn want(&mut self, name: &Name, primaries: Vec<Primary>, now: u64) -> bool {
         match self.zones.get_mut(name) {
             Some(zone) if zone.primaries == primaries => return false,
             Some(zone) => {

@@ -1,13 +1,12 @@
 //! Looks at primaries: which comes next, and what came of it.
 
-use std::net::SocketAddr;
-
 use tenon_bus::ZoneEvent;
 use tenon_wire::Name;
 use tracing::{info, warn};
 
 use super::{ListChange, Zones};
 use crate::messages;
+use crate::settings::Primary;
 use crate::statistics::count;
 use crate::zone::{Again, Run, Stored};
 
@@ -19,7 +18,7 @@ pub struct Look {
     /// Its number here.
     pub number: u64,
     /// Who to ask, in this order.
-    pub primaries: Vec<SocketAddr>,
+    pub primaries: Vec<Primary>,
     /// Transfer whatever the serial.
     pub force: bool,
 }

@@ -1,7 +1,6 @@
 //! Zones that catalogs list, beside those that the settings name.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use tenon_wire::Name;
 use tracing::{info, warn};
@@ -100,7 +99,7 @@ impl Zones {
     }
 
     /// Those of its first group that has some, or those for all members, or those of the catalog.
-    fn member_primaries(&self, membership: &Membership) -> Option<Vec<SocketAddr>> {
+    fn member_primaries(&self, membership: &Membership) -> Option<Vec<Primary>> {
         let catalog = &membership.catalog;
         let settings =
             self.settings.catalogs.iter().find(|known| known.origin().as_ref() == Some(catalog))?;
@@ -110,7 +109,7 @@ impl Zones {
         if primaries.is_empty() {
             return self.configured.get(catalog).cloned();
         }
-        Some(primaries.iter().copied().map(Primary::socket_address).collect())
+        Some(primaries.clone())
     }
 
     fn is_catalog(&self, zone: &Name) -> bool {

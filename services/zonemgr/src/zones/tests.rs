@@ -21,7 +21,7 @@ fn name(text: &str) -> Name {
 }
 
 fn settings(zones: &[&str]) -> ZonemgrSettings {
-    let primary = |address: &str| Primary { address: address.parse().unwrap(), port: 53 };
+    let primary = |address: &str| Primary::plain(address.parse().unwrap(), 53);
     let zone = |name: &&str| SecondaryZone {
         name: (*name).to_owned(),
         primaries: vec![primary("192.0.2.1"), primary("192.0.2.2")],
@@ -246,7 +246,7 @@ fn a_notify_has_its_sender_asked_first_and_goes_before_others() {
     assert_eq!(bench.hear(&notice("b.", "192.0.2.1", Some(8))), Verdict::Coalesced);
     let look = bench.take().unwrap();
     assert_eq!(
-        (look.zone.to_string().as_str(), look.primaries[0].ip().to_string().as_str()),
+        (look.zone.to_string().as_str(), look.primaries[0].address.to_string().as_str()),
         ("b.", "192.0.2.2")
     );
     assert_eq!(bench.hear(&notice("c.", "192.0.2.2", None)), Verdict::Unknown);
@@ -270,7 +270,7 @@ fn notifies_during_a_look_make_exactly_one_more() {
     bench.end(&look, transferred(8));
     bench.pass(1);
     let look = bench.take().unwrap();
-    assert_eq!(look.primaries[0].ip().to_string(), "192.0.2.2");
+    assert_eq!(look.primaries[0].address.to_string(), "192.0.2.2");
     // This one brings the serial that the next NOTIFY names, so there is nothing more to do.
     assert_eq!(bench.hear(&notice("a.", "192.0.2.1", Some(9))), Verdict::Coalesced);
     bench.end(&look, transferred(9));
@@ -313,7 +313,7 @@ fn others_may_be_allowed_to_notify() {
         serde_json::from_str(r#"[{"action": "ACCEPT", "from": "198.51.100.0/24"}]"#).unwrap();
     let mut bench = Bench::with(&settings, vec![]);
     assert_eq!(bench.hear(&notice("a.", "198.51.100.7", None)), Verdict::Look);
-    assert_eq!(bench.take().unwrap().primaries[0].ip().to_string(), "192.0.2.1");
+    assert_eq!(bench.take().unwrap().primaries[0].address.to_string(), "192.0.2.1");
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn zones_of_a_catalog_come_and_go_with_it() {
     let two = catalog(&[("a.", "1"), ("b.", "2/far")]);
     assert_eq!(bench.zones.catalog_read(&name("c."), 1, two, bench.now), (2, 0));
     assert_eq!(bench.zone("a.").primaries, bench.zone("c.").primaries);
-    assert_eq!(bench.zone("b.").primaries, ["[2001:db8::1]:53".parse().unwrap()]);
+    assert_eq!(bench.zone("b.").primaries, [Primary::plain("2001:db8::1".parse().unwrap(), 53)]);
     bench.look(transferred(1));
     bench.look(transferred(1));
 
