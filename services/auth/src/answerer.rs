@@ -18,6 +18,7 @@ use tracing::error;
 use crate::doors::{self, Doors};
 use crate::messages;
 use crate::statistics::WorkerCounters;
+use crate::tap::{Event, SharedTap, Tap};
 use crate::troubles::{Kind, Reporter, Trouble};
 use crate::zones::Published;
 
@@ -46,6 +47,9 @@ pub(crate) struct Answerer {
     counters: Arc<WorkerCounters>,
     doors: Doors,
     troubles: Reporter,
+    taps: SharedTap,
+    /// Who is shown this batch.
+    tap: Option<Arc<Tap>>,
     /// Seconds since 1970 when the batch began, and the same modulo 2^32.
     now: u64,
     seconds: u32,
@@ -87,6 +91,7 @@ impl Answerer {
         counters: Arc<WorkerCounters>,
         doors: Doors,
         troubles: Reporter,
+        taps: SharedTap,
     ) -> Self {
         let current = publisher.load_full();
         Self {
@@ -96,6 +101,8 @@ impl Answerer {
             counters,
             doors,
             troubles,
+            taps,
+            tap: None,
             now: 0,
             seconds: 0,
             allowance: Allowance::default(),
@@ -280,14 +287,20 @@ impl Handler for Answerer {
         if !Arc::ptr_eq(&latest, &self.current) {
             self.current = Arc::clone(&latest);
         }
+        self.tap = self.taps.load_full();
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
-        match examine(message, &self.current.keys, self.now) {
+        let verdict = match examine(message, &self.current.keys, self.now) {
             Examined::Unsigned => self.respond(from, message, out, &Signed::default()),
             Examined::Signed(session) => self.signed(from, message, out, session),
             Examined::Refused(refusal) => self.badly_signed(from, message, out, &refusal),
+        };
+        if let Some(tap) = &self.tap {
+            let reply = if let Verdict::Reply(length) = verdict { out.get(..length) } else { None };
+            tap.offer(Event::new(from, message, reply));
         }
+        verdict
     }
 
     fn trusts_proxy(&self, from: &Handle) -> bool {

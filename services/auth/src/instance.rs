@@ -28,6 +28,7 @@ use crate::doors::Doors;
 use crate::messages;
 use crate::settings::AuthSettings;
 use crate::statistics::{WorkerCounters, gather};
+use crate::tap::TapPlace;
 use crate::troubles::Troubles;
 use crate::zones::{Inspector, Zones};
 
@@ -62,6 +63,7 @@ pub struct Instance {
     /// When a socket is for TLS.
     certificate: Option<Mutex<Certificate>>,
     troubles: Mutex<Troubles>,
+    tap: TapPlace,
     /// Somebody says that the manifest may have changed.
     hint: Notify,
     /// The zones or what is known of them changed, by whoever's doing.
@@ -93,10 +95,12 @@ impl Instance {
         };
         let workers = Arc::new(Mutex::new(Vec::new()));
         let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
+        let tap = TapPlace::new(&settings.tap, &settings.identity);
+        let taps = tap.shared();
         let network = Network::start(sockets, &settings.network(), identity.flatten(), move |_| {
             let counters = Arc::new(WorkerCounters::default());
             register.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
-            Answerer::new(Arc::clone(&publisher), counters, doors.clone(), reporter.clone())
+            Answerer::new(Arc::clone(&publisher), counters, doors.clone(), reporter.clone(), taps.clone())
         })?;
         info!(
             message_id = messages::ANSWERING,
@@ -118,6 +122,7 @@ impl Instance {
             workers,
             certificate,
             troubles,
+            tap,
             hint,
             changed,
         });
@@ -336,12 +341,15 @@ impl Component for Instance {
             let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);
             certificate.set_clients(settings.tls_clients);
         }
+        self.tap.set(&settings.tap, &settings.identity);
         self.renew_certificate();
         Ok(())
     }
 
     fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        gather(workers.iter().map(Arc::as_ref), self.zones.figures(), &self.network)
+        let mut counters = gather(workers.iter().map(Arc::as_ref), self.zones.figures(), &self.network);
+        counters.extend(self.tap.statistics());
+        counters
     }
 }

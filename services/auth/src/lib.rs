@@ -29,6 +29,7 @@ pub mod messages;
 pub mod settings;
 pub mod sockets;
 pub mod statistics;
+pub mod tap;
 mod troubles;
 pub mod zones;
 

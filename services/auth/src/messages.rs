@@ -36,5 +36,13 @@ pub const NOTICE_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a20c";
 pub const BAD_SIGNATURE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a211";
 /// A query was refused by the access list.
 pub const QUERY_REFUSED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a212";
+/// A query, when all are to be logged.
+pub const QUERY: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2d1";
+/// dnstap is being read.
+pub const TAP_CONNECTED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2d2";
+/// dnstap was turned off, or goes elsewhere.
+pub const TAP_ENDED: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2d4";
+/// Nobody reads dnstap.
+pub const TAP_BROKEN: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2d3";
 /// The file of cookie secrets cannot be used.
 pub const COOKIE_SECRETS_UNUSABLE: &str = "7b1f0c9ad0b34ee2a3c50de1f2f4a2c1";

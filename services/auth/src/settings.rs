@@ -10,6 +10,7 @@ use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
 
+use crate::tap::TapSettings;
 use crate::zones::Access;
 
 /// The port of DNS (RFC 1035 section 4.2).
@@ -148,6 +149,9 @@ pub struct AuthSettings {
     /// Proxies that may speak for others: on addresses of listen_on with `proxy` nobody else is answered. Nobody, unless
     /// a rule accepts.
     pub proxy_acl: AccessList,
+    /// Who is shown what is asked and answered: dnstap and the query log. Answers are not later for it; what cannot be
+    /// shown in time is counted and gone.
+    pub tap: TapSettings,
     /// Transfers and updates that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]
     pub hand_overs_per_connection: u16,
@@ -301,6 +305,7 @@ impl Default for AuthSettings {
             notify_acl: AccessList::everybody(),
             notices_per_second: 1000,
             proxy_acl: AccessList::nobody(),
+            tap: TapSettings::default(),
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
             hand_overs_of_datagrams: number(network.datagram_relays_per_worker),

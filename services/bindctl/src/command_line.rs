@@ -25,6 +25,7 @@ const KEY_EXAMPLES: &str = "Examples:
   bindctl config set xfrout/transfer_acl '[{\"action\": \"ACCEPT\", \"key\": \"transfer.example.com\"}]'";
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
+  bindctl explain query www.example.com AAAA
   bindctl explain transfer example.com --peer 192.0.2.1 --key transfer.example.com
   bindctl explain query-acl --peer 2001:db8::1 --transport udp";
 
@@ -121,9 +122,13 @@ pub enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Show whether an access list would let a request through, and why
+    /// Show why a query is answered as it is, or whether an access list would let a request through
     #[command(after_help = EXPLAIN_EXAMPLES)]
-    Explain(ExplainQuestion),
+    Explain {
+        /// What to explain
+        #[command(subcommand)]
+        command: ExplainCommand,
+    },
     /// Show and change how much services log
     Log {
         /// What to do with logging
@@ -470,12 +475,30 @@ pub enum KeyCommand {
     List,
 }
 
-/// What an access list is asked.
+/// Everything that can be explained.
+#[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// The way to the answer of a query: zone, version and files, name or wildcard, aliases
+    Query {
+        /// The name asked for
+        name: String,
+        /// The type asked for
+        #[arg(value_name = "TYPE", default_value = "A")]
+        rrtype: String,
+    },
+    /// Who may have a zone: xfrout/transfer_acl
+    Transfer(MadeUp),
+    /// Who may send NOTIFY: auth/notify_acl
+    Notify(MadeUp),
+    /// Who may change a zone: ddns/update_acl
+    Update(MadeUp),
+    /// Who may ask queries: auth/query_acl
+    QueryAcl(MadeUp),
+}
+
+/// The request that an access list is asked about.
 #[derive(Debug, clap::Args)]
-pub struct ExplainQuestion {
-    /// The list
-    #[arg(value_enum)]
-    pub list: ExplainedList,
+pub struct MadeUp {
     /// The zone; for queries and notices any
     #[arg(default_value = "")]
     pub zone: String,
@@ -494,19 +517,6 @@ pub struct ExplainQuestion {
     /// The name in the client's certificate
     #[arg(long, value_name = "NAME", default_value = "")]
     pub tls_name: String,
-}
-
-/// Access lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExplainedList {
-    /// Who may have a zone: xfrout/transfer_acl
-    Transfer,
-    /// Who may send NOTIFY: auth/notify_acl
-    Notify,
-    /// Who may change a zone: ddns/update_acl
-    Update,
-    /// Who may ask queries: auth/query_acl
-    QueryAcl,
 }
 
 /// Everything that can be done with logging.

@@ -63,7 +63,7 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
         Command::Key { command } => key::run(session, command).await,
-        Command::Explain(question) => explain::run(session, &question).await,
+        Command::Explain { command } => explain::run(session, &command).await,
         Command::Log { command } => log::run(session, command).await,
         Command::Backup { file } => backup::make(session, &file).await,
         Command::Restore { file } => backup::restore(session, &file).await,

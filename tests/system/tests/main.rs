@@ -19,6 +19,7 @@ mod scale;
 mod secondaries;
 mod settings;
 mod statistics;
+mod tap;
 mod tls;
 mod transcripts;
 mod transfers_in;
