@@ -40,9 +40,9 @@ check: ## Formatting, lints, dependencies, units
 	@packaging/check
 
 FUZZ_SECONDS ?= 600
-fuzz: ## Look for inputs that break the readers and the answers (nightly compiler; FUZZ_SECONDS for each of five targets)
+fuzz: ## Look for inputs that break the readers and the answers (nightly compiler; FUZZ_SECONDS for each of six targets)
 	cargo fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --version ~0.13 --locked
-	for target in question answer master rdata update; do \
+	for target in question answer master rdata transfer update; do \
 	    mkdir -p tests/fuzz/libfuzzer/corpus/$$target && \
 	    $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz/libfuzzer $$target tests/fuzz/libfuzzer/corpus/$$target tests/fuzz/seeds/$$target \
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done

@@ -182,6 +182,15 @@ impl Zone {
         order
     }
 
+    /// Whether a NOTIFY was heard since the last look that succeeded, of something that is not stored.
+    #[must_use]
+    pub fn has_unheeded_notify(&self) -> bool {
+        let is_unheeded = |notified: &Notified| {
+            notified.at > self.refreshed && !notified.serial.is_some_and(|serial| self.has_serial(serial))
+        };
+        self.notified.as_ref().is_some_and(is_unheeded)
+    }
+
     /// Whether the primaries are known to have nothing newer than this serial (RFC 1982).
     #[must_use]
     pub fn has_serial(&self, serial: u32) -> bool {

@@ -47,6 +47,8 @@ pub struct Zonemgr {
     xfrin_lives: tokio::sync::watch::Sender<u64>,
     /// There is something new to do.
     woken: Notify,
+    /// A NOTIFY came.
+    heard: Notify,
     /// The store is to be compared with the settings.
     compare: Notify,
     /// Stored zones that are neither configured nor known to be leaving.
@@ -113,6 +115,7 @@ impl Zonemgr {
             has_xfrin: AtomicBool::new(false),
             xfrin_lives: tokio::sync::watch::Sender::new(0),
             woken: Notify::new(),
+            heard: Notify::new(),
             compare: Notify::new(),
             strays: AtomicU64::new(0),
             troubles: Mutex::new(troubles),
@@ -193,6 +196,9 @@ impl Zonemgr {
     /// Takes a NOTIFY.
     pub fn hear(&self, notice: &Notice) -> Verdict {
         let verdict = self.zones().notify(notice, self.clock.now());
+        if matches!(verdict, Verdict::Look | Verdict::Coalesced) {
+            self.heard.notify_one();
+        }
         self.wake();
         verdict
     }

@@ -10,17 +10,25 @@ mod answer;
 mod master;
 mod question;
 mod rdata;
+mod transfer;
 mod update;
 
 pub use answer::answer;
 pub use master::master;
 pub use question::question;
 pub use rdata::rdata;
+pub use transfer::transfer;
 pub use update::update;
 
 /// A target and its name, which is also that of its folder of seeds.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] =
-    [("question", question), ("answer", answer), ("master", master), ("rdata", rdata), ("update", update)];
+pub const TARGETS: [Target; 6] = [
+    ("question", question),
+    ("answer", answer),
+    ("master", master),
+    ("rdata", rdata),
+    ("transfer", transfer),
+    ("update", update),
+];

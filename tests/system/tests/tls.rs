@@ -100,3 +100,43 @@ fn a_proxy_is_answered_for_whom_it_speaks() {
     let shown = machine.must("bindctl stats show");
     assert!(shown.contains("udp4_proxyrefused") && shown.contains("tcp4_proxyfail"), "{shown}");
 }
+
+#[test]
+fn zones_go_out_over_tls_to_kdig_and_to_bind() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(1));
+    machine.must(&format!("{MAKE} make /tmp/one && place /tmp/one"));
+    machine.must(
+        r#"bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"127.0.0.1","transport":"tls"}]' &&
+           bindctl config set xfrout/also_notify '[{"address":"127.0.0.1","port":5323}]' && bindctl config commit"#,
+    );
+    machine
+        .wait_for("kdig @127.0.0.1 +tls +retry=0 www.example.com | grep -q NOERROR", Duration::from_secs(60));
+    let whole = ask(&machine, "/tmp/one", "example.com AXFR");
+    assert_eq!(whole.matches("hostmaster.example.com. 1 ").count(), 2, "{whole}");
+    assert!(whole.contains("192.0.2.80"), "{whole}");
+    if !machine.run("command -v named").status.success() {
+        return println!("named is not installed: skipped");
+    }
+    let config = "tls one { ca-file \"/tmp/one/certificate.pem\"; remote-hostname \"dns.example\"; };\n\
+        options { directory \"/tmp/xot\"; listen-on port 5323 { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; \
+        pid-file none; session-keyfile none; notify no; };\ncontrols { };\n\
+        zone \"example.com\" { type secondary; file \"/tmp/xot/zone\"; primaries { 127.0.0.1 port 853 tls one; }; \
+        allow-notify { 127.0.0.1; }; };\n";
+    machine.write("/tmp/xot/config", config);
+    machine.must(
+        "systemd-run --quiet --unit secondary-xot.service $(command -v named) -f -n 1 -c /tmp/xot/config",
+    );
+    let serial = |serial: u32| {
+        machine.wait(&format!(
+            "test \"$(dig +short +tries=1 +time=1 @127.0.0.1 -p 5323 example.com SOA | cut -d' ' -f3)\" = {serial}"
+        ))
+    };
+    serial(1);
+    load(&machine, "example.com", &zones::example(2));
+    serial(2);
+    let dig = |port: u16| machine.must(&format!("dig +short @127.0.0.1 -p {port} mail.example.com A"));
+    assert_eq!(dig(53), dig(5323));
+    let stats = machine.must("bindctl --json stats show xfrout");
+    println!("{stats}");
+}

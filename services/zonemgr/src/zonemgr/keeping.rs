@@ -12,7 +12,7 @@ use crate::messages;
 use crate::statistics::count;
 use crate::zones::ListChange;
 
-/// Changes of the state are written together, at most this often.
+/// Changes of the state are written together, at most this often, but for a NOTIFY.
 const WRITE_EVERY: Duration = Duration::from_millis(250);
 /// Changes of the list that nobody waits for are written at most this often, in turns of [`LOOK_EVERY`].
 const LAZY_TURNS: u32 = 20;
@@ -26,8 +26,11 @@ impl Zonemgr {
         let mut written = tokio::time::Instant::now();
         let mut lazy = LAZY_TURNS;
         loop {
-            ticks.tick().await;
-            lazy = lazy.saturating_add(1);
+            let is_heard = tokio::select! {
+                _ = ticks.tick() => false,
+                () = self.heard.notified() => true,
+            };
+            lazy = lazy.saturating_add(u32::from(!is_heard));
             let change = self.zones().take_list_change();
             let is_wanted =
                 change == ListChange::Urgent || (change == ListChange::Lazy && lazy >= LAZY_TURNS);
@@ -37,7 +40,8 @@ impl Zonemgr {
             } else {
                 self.zones().change_list(change);
             }
-            if written.elapsed() >= WRITE_EVERY && self.zones().is_dirty() {
+            // A NOTIFY was answered already: it is written down at once, with all that came meanwhile.
+            if (is_heard || written.elapsed() >= WRITE_EVERY) && self.zones().is_dirty() {
                 self.in_background(Self::write_state).await;
                 written = tokio::time::Instant::now();
             }

@@ -33,6 +33,10 @@ impl Zones {
                     // A clock that was set back since then: what is ahead of us is now.
                     zone.refreshed = zone.refreshed.min(now);
                     zone.added = zone.added.min(now);
+                    // What a NOTIFY told of may not have been had before that process ended.
+                    if zone.has_unheeded_notify() {
+                        zone.next = zone.next.min(now);
+                    }
                     self.zones.insert(name, *zone);
                 }
                 Row::Leaving => {

@@ -543,3 +543,23 @@ fn no_zone_is_answered_longer_than_its_primary_may() {
         "who says nothing leaves it to the SOA"
     );
 }
+
+#[test]
+fn a_notify_outlives_the_process_that_heard_it() {
+    let mut bench = Bench::new(&["a.", "b."]);
+    bench.look(transferred(1));
+    bench.look(transferred(1));
+    bench.pass(100);
+    bench.hear(&notice("a.", "192.0.2.1", Some(2)));
+    bench.hear(&notice("b.", "192.0.2.1", Some(1)));
+    // Killed while the look is under way.
+    bench.take().unwrap();
+    let rows = bench.rows();
+    let mut zones = Zones::new(Dice::seeded(8), Arc::default());
+    zones.restore(rows, bench.now);
+    zones.start(&settings(&["a.", "b."]), true, bench.now);
+    let due = bench.now + SECOND;
+    let look = zones.take_look(due).expect("the zone of the NOTIFY is due");
+    assert_eq!(look.zone, name("a."));
+    assert!(zones.take_look(due).is_none(), "what the other told of is stored");
+}
