@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, Error};
@@ -27,6 +27,8 @@ use crate::transaction::{Outcome, Refusal};
 
 /// How long nothing comes before what replaced versions left is cleared away.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long it may lie there while there is always something to do.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -57,23 +59,25 @@ impl Committer {
 
     /// Works until the queue is closed.
     pub fn run(&self) {
-        let (mut source, mut is_tidy) = (None, true);
+        let (mut source, mut is_tidy, mut tidied) = (None, true, Instant::now());
         loop {
             let most = self.rules().settings.updates_per_commit as usize;
             match self.queue.take(most, IDLE) {
                 Work::Group(group) => {
                     is_tidy = false;
                     self.commit_group(&mut source, group);
-                }
-                Work::Idle if !is_tidy => {
-                    is_tidy = true;
-                    if let Some(source) = &source {
-                        // What stays is cleared by whoever comes next.
-                        let _ = source.clear_leftovers();
+                    if tidied.elapsed() < TIDY_EVERY {
+                        continue;
                     }
                 }
+                Work::Idle if is_tidy => continue,
                 Work::Idle => {}
                 Work::End => return,
+            }
+            (is_tidy, tidied) = (true, Instant::now());
+            if let Some(source) = &source {
+                // What stays is cleared by whoever comes next.
+                let _ = source.clear_leftovers();
             }
         }
     }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tenon_system_tests::{Machine, zones};
 
 /// Everything that may be killed, on either side.
-const UNITS: [&str; 8] = [
+const UNITS: [&str; 9] = [
     "tenon-auth@1.service",
     "tenon-zonec.service",
     "tenon-xfrin.service",
     "tenon-xfrout.service",
     "tenon-zonemgr.service",
+    "tenon-ddns.service",
     "tenon-cfgmgr.service",
     "tenon-stats.service",
     "tenon-cmdctl.service",
