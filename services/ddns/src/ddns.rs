@@ -9,13 +9,14 @@ use std::thread::JoinHandle;
 
 use tenon_datasrc::DataSource;
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal as SettingsRefusal};
+use tenon_service::{
+    Component, CounterDefinition, CurrentBus, ExplainFace, Keys, Refusal as SettingsRefusal, Settings as _,
+};
 use tenon_wire::{Name, RrType, rdata};
 use tokio::net::UnixListener;
 
 use crate::committer::Committer;
 use crate::edit;
-use crate::keys::Keys;
 use crate::news::News;
 use crate::queue::Queue;
 use crate::settings::{DdnsSettings, Rules};
@@ -51,9 +52,9 @@ pub struct ShownRecord {
 }
 
 impl Ddns {
-    /// The service over the store of primary zones at a path, with the keys of a file.
+    /// The service over the store of primary zones at a path, with these keys.
     #[must_use]
-    pub fn new(store: &Path, keys: &Path, settings: DdnsSettings) -> Arc<Self> {
+    pub fn new(store: &Path, keys: Arc<Keys>, settings: DdnsSettings) -> Arc<Self> {
         let statistics: Arc<Statistics> = Arc::default();
         let rules = Arc::new(RwLock::new(Arc::new(Rules::new(settings))));
         let (queue, news): (Arc<Queue>, Arc<News>) = Default::default();
@@ -64,7 +65,6 @@ impl Ddns {
             Arc::clone(&statistics),
             Arc::clone(&news),
         );
-        let keys = Arc::new(Keys::new(keys));
         let taker =
             Taker::new(Arc::clone(&queue), Arc::clone(&keys), Arc::clone(&rules), Arc::clone(&statistics));
         Arc::new(Self {
@@ -163,6 +163,19 @@ impl Ddns {
         Ok((entry.serial, shown))
     }
 
+    /// The access lists, for who asks what they would say.
+    #[must_use]
+    pub fn explain(&self) -> ExplainFace {
+        let rules = Arc::clone(&self.rules);
+        let lists = move |list: &str, zone: &str| {
+            let rules = Arc::clone(&rules.read().unwrap_or_else(PoisonError::into_inner));
+            let zone: Name = if zone.is_empty() { Name::root() } else { zone.parse().ok()? };
+            let (found, path) = rules.update_acl(zone.as_ref());
+            (list == "update_acl").then(|| (found.clone(), path))
+        };
+        ExplainFace::new(DdnsSettings::COMPONENT, &["update_acl"], Box::new(lists))
+    }
+
     /// How many changes wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -172,7 +185,7 @@ impl Ddns {
     /// What is wrong, one sentence each.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        self.committer.fault().into_iter().chain(self.keys.fault()).collect()
+        self.committer.fault().into_iter().collect()
     }
 
     /// Values of the counters by name, for tests.
@@ -190,6 +203,7 @@ impl Component for Ddns {
     type Settings = DdnsSettings;
 
     fn apply(&self, _: u64, settings: &DdnsSettings) -> Result<(), SettingsRefusal> {
+        self.keys.reload()?;
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(settings.clone()));
         Ok(())
     }

@@ -21,7 +21,6 @@ pub mod ddns;
 pub mod draft;
 pub mod edit;
 pub mod execute;
-pub mod keys;
 pub mod message;
 pub mod messages;
 pub mod news;

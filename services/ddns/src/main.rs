@@ -9,7 +9,7 @@ use listenfd::ListenFd;
 use tenon_bus::names::DDNS;
 use tenon_ddns::ddns::bus;
 use tenon_ddns::{Ddns, DdnsSettings, messages};
-use tenon_service::{CommonOptions, Daemon, committed, log};
+use tenon_service::{CommonOptions, Daemon, Keys, Settings as _, committed, log};
 use tokio::net::UnixListener;
 use tracing::error;
 
@@ -22,9 +22,6 @@ struct CommandLine {
     /// The store of primary zones
     #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/primary/zones.sqlite")]
     store: PathBuf,
-    /// The keys that clients may sign with
-    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/keys/ddns/keys.json")]
-    keys: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -41,7 +38,8 @@ fn main() -> ExitCode {
         Err(error) => return no_door(&error.to_string()),
     };
     let committed = committed::read::<DdnsSettings>(&options.common.config_dir);
-    let ddns = Ddns::new(&options.store, &options.keys, committed.settings.clone());
+    let keys = Keys::open(&options.common.keys_dir, DdnsSettings::COMPONENT);
+    let ddns = Ddns::new(&options.store, keys, committed.settings.clone());
     let committer = match ddns.start() {
         Ok(committer) => committer,
         Err(error) => {

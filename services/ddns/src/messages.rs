@@ -14,7 +14,5 @@ pub const NO_DOOR: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b705";
 pub const EDITED: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b706";
 /// Too many updates wait.
 pub const OVER_QUOTA: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b707";
-/// The file of keys cannot be used.
-pub const KEYS_UNUSABLE: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b708";
 /// An update was signed, but not well.
-pub const BADLY_SIGNED: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b709";
+pub const BADLY_SIGNED: &str = "d1c4a0f3577e4e1c9a2b6f0d8e35b708";

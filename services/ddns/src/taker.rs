@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tenon_acl::Action;
 use tenon_handover::{Kind, Reply, Request};
+use tenon_service::Keys;
 use tenon_tsig::{Examined, examine};
 use tenon_wire::Name;
 use tenon_wire::message::Rcode;
@@ -14,7 +15,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::keys::Keys;
 use crate::message::{BadMessage, UpdateMessage};
 use crate::messages;
 use crate::pace::Pace;

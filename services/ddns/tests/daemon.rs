@@ -29,8 +29,8 @@ impl Daemon {
         let child = Command::new("/bin/bash")
             .args(["-c", &script, "bash", program, "--store"])
             .arg(house.database())
-            .arg("--keys")
-            .arg(place("keys.json"))
+            .arg("--keys-dir")
+            .arg(place("keys"))
             .arg("--config-dir")
             .arg(place("config"))
             .env("DBUS_SYSTEM_BUS_ADDRESS", address)
@@ -97,7 +97,7 @@ async fn zones_are_edited_over_the_bus_and_others_told() {
         .deserialize()
         .unwrap();
     let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dbus-interfaces/");
-    for interface in ["Ddns1", "Config1", "Stats1"] {
+    for interface in ["Ddns1", "Explain1", "Config1", "Stats1"] {
         let contract = std::fs::read_to_string(format!("{files}org.tenon.{interface}.xml")).unwrap();
         assert_eq!(differences(&contract, &live), [""; 0]);
     }

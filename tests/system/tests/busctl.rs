@@ -148,7 +148,7 @@ fn live_introspection_equals_the_interface_files() {
         ("org.tenon.Xfrin1", "/org/tenon/Jobs1", &["Jobs1"]),
         ("org.tenon.Zonemgr1", "/org/tenon/Zonemgr1", &["Zonemgr1", "Config1", "Stats1"]),
         ("org.tenon.Xfrout1", "/org/tenon/Xfrout1", &["Xfrout1", "Config1", "Stats1"]),
-        ("org.tenon.Ddns1", "/org/tenon/Ddns1", &["Ddns1", "Config1", "Stats1"]),
+        ("org.tenon.Ddns1", "/org/tenon/Ddns1", &["Ddns1", "Explain1", "Config1", "Stats1"]),
         ("org.tenon.Cmdctl1", "/org/tenon/Cmdctl1", &["Cmdctl1", "Config1", "Stats1"]),
     ] {
         // Some are ready before they are on the bus.

@@ -21,7 +21,7 @@ type Row = (String, u32, String, String);
 
 /// Adds the object of the service to a connection.
 pub fn register(ddns: &Arc<Ddns>, builder: Builder<'static>) -> Builder<'static> {
-    builder.serve_at(DDNS_PATH, DdnsFace { ddns: Arc::clone(ddns) })
+    builder.serve_at(DDNS_PATH, DdnsFace { ddns: Arc::clone(ddns) }).serve_at(DDNS_PATH, ddns.explain())
 }
 
 struct DdnsFace {

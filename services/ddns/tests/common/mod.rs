@@ -17,6 +17,7 @@ use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, ZoneEntry};
 use tenon_ddns::{Ddns, DdnsSettings};
 use tenon_handover::{Door, Kind, Request, Transport};
+use tenon_service::Keys;
 use tenon_wire::rdata::{self, parse_line};
 use tenon_wire::{Name, RrType};
 use tenon_zone::{Severity, ZoneChecker};
@@ -47,8 +48,8 @@ impl House {
     pub(crate) fn new(settings: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings: DdnsSettings = serde_json::from_value(settings).unwrap();
-        let ddns =
-            Ddns::new(&directory.path().join("zones.sqlite"), &directory.path().join("keys.json"), settings);
+        let keys = Keys::open(directory.path(), "ddns");
+        let ddns = Ddns::new(&directory.path().join("zones.sqlite"), keys, settings);
         let path = directory.path().join("door");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         tokio::spawn(Arc::clone(&ddns.taker).accept(listener));
