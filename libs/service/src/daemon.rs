@@ -217,6 +217,8 @@ mod tests {
             () = feeding => {}
             () = moved.notified() => {}
         }
-        assert_eq!((asked.load(Ordering::Relaxed), fed.load(Ordering::Relaxed)), (6, 1));
+        // On a busy machine it may have been fed more than once before that was seen here.
+        let (asked, fed) = (asked.load(Ordering::Relaxed), fed.load(Ordering::Relaxed));
+        assert!(fed > 0 && asked == fed + 5, "asked {asked} times, fed {fed} times");
     }
 }

@@ -8,15 +8,12 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::{Session, auth_instances};
 
-/// Bus name of the service that takes updates.
-const DDNS: &str = "org.tenon.Ddns1";
-
 pub(crate) async fn run(session: &mut Session, command: &ExplainCommand) -> Result<(), Failure> {
     let bus = session.bus().await?;
     let (list, service, question) = match command {
         ExplainCommand::Query { name, rrtype } => return query(session, &bus, name, rrtype).await,
         ExplainCommand::Transfer(question) => ("transfer_acl", names::XFROUT.to_owned(), question),
-        ExplainCommand::Update(question) => ("update_acl", DDNS.to_owned(), question),
+        ExplainCommand::Update(question) => ("update_acl", names::DDNS.to_owned(), question),
         ExplainCommand::Notify(question) => ("notify_acl", auth(&bus).await?, question),
         ExplainCommand::QueryAcl(question) => ("query_acl", auth(&bus).await?, question),
     };

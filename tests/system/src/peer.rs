@@ -1,6 +1,7 @@
 //! Name servers of the distribution as primaries, inside a machine, on the loopback address.
 
 use crate::Machine;
+use crate::secondary::Tsig;
 
 /// A name server of the distribution.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +52,20 @@ impl Machine {
     /// # Panics
     /// When it does not come up.
     pub fn primary(&self, kind: Kind, zones: &[(&str, String)], notify: bool) -> Option<Peer<'_>> {
+        self.signing_primary(kind, zones, notify, &[])
+    }
+
+    /// The same; with keys, only who signs with one of them is given zones.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn signing_primary(
+        &self,
+        kind: Kind,
+        zones: &[(&str, String)],
+        notify: bool,
+        keys: &[Tsig],
+    ) -> Option<Peer<'_>> {
         if !self.run(&format!("command -v {}", kind.program())).status.success() {
             println!("{} is not installed: skipped", kind.program());
             return None;
@@ -60,7 +75,7 @@ impl Machine {
             self.write(&peer.zone_file(zone), text);
         }
         let names: Vec<&str> = zones.iter().map(|(zone, _)| *zone).collect();
-        self.write(&peer.file("config"), peer.configuration(&names, notify));
+        self.write(&peer.file("config"), peer.configuration(&names, notify, keys));
         peer.start();
         Some(peer)
     }
@@ -128,17 +143,28 @@ impl Peer<'_> {
         self.file(&format!("{zone}.zone"))
     }
 
-    fn configuration(&self, zones: &[&str], notify: bool) -> String {
+    fn configuration(&self, zones: &[&str], notify: bool, keys: &[Tsig]) -> String {
         let (port, directory) = (self.kind.port(), self.file(""));
         let directory = directory.trim_end_matches('/');
+        let each = |part: &dyn Fn(&Tsig) -> String| keys.iter().map(part).collect::<String>();
+        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let mut text = match self.kind {
             Kind::Knot => format!(
                 "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n  tcp-io-timeout: 60000\n\
-                 database:\n  storage: {directory}\n\
+                 database:\n  storage: {directory}\n{key}\
                  remote:\n  - id: tenon\n    address: 127.0.0.1@53\n\
-                 acl:\n  - id: all\n    address: 127.0.0.0/8\n    action: transfer\n\
+                 acl:\n  - id: all\n    address: 127.0.0.0/8\n{who}    action: transfer\n\
                  template:\n  - id: default\n    acl: all\n    journal-content: none\n    zonefile-sync: -1\n{}zone:\n",
-                if notify { "    notify: tenon\n" } else { "" }
+                if notify { "    notify: tenon\n" } else { "" },
+                key = if keys.is_empty() { String::new() } else { "key:\n".to_owned() }
+                    + &each(&|Tsig { name, algorithm, secret }| {
+                        format!("  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n")
+                    }),
+                who = if keys.is_empty() {
+                    String::new()
+                } else {
+                    format!("    key: [{}]\n", names.join(", "))
+                }
             ),
             Kind::Nsd => format!(
                 "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  chroot: \"\"\n  server-count: 1\n  \
@@ -147,17 +173,36 @@ impl Peer<'_> {
             ),
             Kind::Bind => format!(
                 "options {{ directory \"{directory}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
-                 recursion no; pid-file none; session-keyfile none; allow-transfer {{ any; }}; \
+                 recursion no; pid-file none; session-keyfile none; allow-transfer {{ {who} }}; \
                  notify {}; also-notify {{ 127.0.0.1 port 53; }}; notify-delay 0; }};\ncontrols {{ }};\n",
-                if notify { "explicit" } else { "no" }
+                if notify { "explicit" } else { "no" },
+                who = if keys.is_empty() {
+                    "any;".to_owned()
+                } else {
+                    each(&|Tsig { name, .. }| format!("key \"{name}\"; "))
+                }
             ),
+        };
+        text += &match self.kind {
+            Kind::Knot => String::new(),
+            Kind::Nsd => each(&|Tsig { name, algorithm, secret }| {
+                format!("key:\n  name: \"{name}\"\n  algorithm: {algorithm}\n  secret: \"{secret}\"\n")
+            }),
+            Kind::Bind => each(&|Tsig { name, algorithm, secret }| {
+                format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n")
+            }),
+        };
+        let given = if keys.is_empty() {
+            "  provide-xfr: 127.0.0.1 NOKEY\n".to_owned()
+        } else {
+            each(&|Tsig { name, .. }| format!("  provide-xfr: 127.0.0.1 {name}\n"))
         };
         for zone in zones {
             let file = self.zone_file(zone);
             text += &match self.kind {
                 Kind::Knot => format!("  - domain: {zone}\n    file: {file}\n"),
                 Kind::Nsd => format!(
-                    "zone:\n  name: \"{zone}\"\n  zonefile: \"{file}\"\n  provide-xfr: 127.0.0.1 NOKEY\n{}",
+                    "zone:\n  name: \"{zone}\"\n  zonefile: \"{file}\"\n{given}{}",
                     if notify { "  notify: 127.0.0.1@53 NOKEY\n" } else { "" }
                 ),
                 Kind::Bind => format!("zone \"{zone}\" {{ type primary; file \"{file}\"; }};\n"),

@@ -89,6 +89,46 @@ fn knot_nsd_and_bind_sign_with_each_algorithm_and_believe_what_is_signed() {
 }
 
 #[test]
+fn primaries_of_the_distribution_believe_our_questions_and_we_their_zones() {
+    let machine = Machine::start();
+    let keys: Vec<Tsig> =
+        ALGORITHMS.iter().map(|algorithm| made(&machine, &format!("key-{algorithm}"), algorithm)).collect();
+    let name_key = |port: u16, key: &str| {
+        let keys = serde_json::json!([{"address": "127.0.0.1", "port": port, "key": key}]);
+        machine.must(&format!("bindctl config set xfrin/keys '{keys}' && bindctl config commit"));
+    };
+    for kind in Kind::ALL {
+        let zone = format!("{}.test", kind.program());
+        // Long enough for messages between those that NSD signs.
+        let text = zones::delegations(30_000, 1).replace("tld.", &format!("{zone}."));
+        let Some(peer) = machine.signing_primary(kind, &[(&zone, text)], false, &keys) else { continue };
+        name_key(kind.port(), "key-hmac-md5");
+        machine.must(&format!("bindctl zone add {zone} --primary {}", peer.address()));
+        for key in &keys {
+            name_key(kind.port(), &key.name);
+            machine.must(&format!("bindctl zone retransfer {zone}"));
+            println!("{zone}: transferred with {}", key.algorithm);
+        }
+        // Without a key it is refused, with a wrong secret its answers are not believed; the zone is served on.
+        machine.must("bindctl config unset xfrin/keys && bindctl config commit");
+        assert!(
+            !machine.run(&format!("bindctl zone retransfer {zone}")).status.success(),
+            "{zone} without a key"
+        );
+        made(&machine, "key-hmac-sha256", "hmac-sha256");
+        name_key(kind.port(), "key-hmac-sha256");
+        let refused = machine.run(&format!("bindctl zone retransfer {zone}"));
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("TSIG"), "{zone}: {said}");
+        assert_eq!(machine.dig(&format!("@127.0.0.1 {zone} SOA")).status, "NOERROR");
+        let Tsig { secret, .. } = &keys[3];
+        machine.write("/tmp/secret", secret);
+        machine.must("bindctl key add key-hmac-sha256 --secret-file /tmp/secret");
+        machine.must(&format!("bindctl zone retransfer {zone}"));
+    }
+}
+
+#[test]
 fn a_key_is_replaced_at_once_and_kept_while_it_is_named() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));
