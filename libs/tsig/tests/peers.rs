@@ -28,9 +28,7 @@ struct Server {
 
 impl Server {
     fn start(key: Key) -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).unwrap();
+        let (udp, tcp, address) = both_sockets();
         let ring: KeyRing = [key].into_iter().collect();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (also, all) = (ring.clone(), seen.clone());
@@ -67,6 +65,18 @@ impl Server {
     fn seen(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
+}
+
+/// A datagram socket and a listener with the same port; one that is free for the first may be taken for the second.
+fn both_sockets() -> (UdpSocket, TcpListener, SocketAddr) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        if let Ok(tcp) = TcpListener::bind(address) {
+            return (udp, tcp, address);
+        }
+    }
+    panic!("no port is free for both");
 }
 
 fn serve(mut stream: TcpStream, ring: &KeyRing, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
