@@ -3,11 +3,13 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::request::{Asked, DNS_MESSAGE, examine, is_message, refusal};
@@ -17,6 +19,9 @@ use crate::exchanges::{Outcome, Step};
 use crate::handler::{Handle, Handler};
 use crate::seat::Phase;
 use crate::worker::Worker;
+
+/// How long the rest of a refused request is waited for.
+const REST: Duration = Duration::from_secs(1);
 
 /// What an exchange has of its connection.
 pub(super) struct Exchange<H> {
@@ -45,12 +50,14 @@ impl<H: Handler> Exchange<H> {
     /// From the head of a request to the end of its response.
     pub(super) async fn run(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Outcome {
         self.counters().received.add(1);
-        let failure = match self.answer(request, &mut respond).await {
+        let (head, mut content) = request.into_parts();
+        let failure = match self.answer(&head, &mut content, &mut respond).await {
             Ok(()) => return Outcome::Useful,
             Err(failure) => failure,
         };
         self.count(&failure);
         if let Failure::Status(status) = failure {
+            self.read_rest(&mut content).await;
             // Who has gone need not be told.
             let _gone = respond.send_response(refusal(status), true);
         }
@@ -59,13 +66,13 @@ impl<H: Handler> Exchange<H> {
 
     async fn answer(
         &self,
-        request: Request<RecvStream>,
+        head: &Parts,
+        content: &mut RecvStream,
         respond: &mut SendResponse<Bytes>,
     ) -> Result<(), Failure> {
         let limits = &self.worker.common.limits;
         let longest = limits.https_body_octets();
-        let (head, content) = request.into_parts();
-        let message = match examine(&head, |path| limits.is_https_path(path), longest) {
+        let message = match examine(head, |path| limits.is_https_path(path), longest) {
             Ok(Asked::Message(message)) => message,
             Ok(Asked::Follows) => read(content, longest).await?,
             Err(status) => return Err(Failure::Status(status)),
@@ -77,6 +84,23 @@ impl<H: Handler> Exchange<H> {
             Answered::Elsewhere(relay) => (self.relay(relay).await?, None),
         };
         self.reply(respond, reply, freshness, head.method == Method::HEAD).await
+    }
+
+    /// Takes what is left of a request that is refused, as far as a good one may be long and it comes without delay: a
+    /// stream that is closed before is an error to some clients (curl 7.88), which then do not show the status.
+    async fn read_rest(&self, content: &mut RecvStream) {
+        let longest = self.worker.common.limits.https_body_octets();
+        let reading = async {
+            let mut octets = 0;
+            while let Some(Ok(piece)) = content.data().await
+                && octets <= longest
+            {
+                octets += piece.len();
+                // The stream is about to end either way.
+                let _closed = content.flow_control().release_capacity(piece.len());
+            }
+        };
+        let _in_time = tokio::time::timeout(REST, reading).await;
     }
 
     /// The one message that another process answers with.
@@ -152,7 +176,7 @@ impl<H: Handler> Exchange<H> {
 }
 
 /// The message that follows the head of a request.
-async fn read(mut content: RecvStream, longest: usize) -> Result<Vec<u8>, Failure> {
+async fn read(content: &mut RecvStream, longest: usize) -> Result<Vec<u8>, Failure> {
     let mut message = Vec::new();
     while let Some(piece) = content.data().await {
         let piece = piece?;
