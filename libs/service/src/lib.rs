@@ -21,6 +21,7 @@ pub mod messages;
 mod schema;
 mod settings;
 mod users;
+mod zone_index;
 mod zones;
 
 pub use bus::{BusEvent, CurrentBus};
@@ -32,4 +33,5 @@ pub use explain::{AccessLists, ExplainFace};
 pub use keys::Keys;
 pub use schema::Schema;
 pub use settings::{Refusal, Settings};
+pub use zone_index::ZoneIndex;
 pub use zones::ZonesFace;

@@ -1,12 +1,10 @@
 //! What an operator can set, and the same made ready for use.
 
-use std::collections::HashMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_acl::AccessList;
-use tenon_service::{Refusal, Settings};
-use tenon_wire::{Name, NameRef};
+use tenon_service::{Refusal, Settings, ZoneIndex};
+use tenon_wire::NameRef;
 
 use crate::serial::SerialPolicy;
 
@@ -63,17 +61,14 @@ impl Settings for DdnsSettings {
     const COMPONENT: &'static str = "ddns";
 
     fn check(self, _: &mut Vec<String>) -> Result<Self, Refusal> {
-        let mut known: HashMap<Name, usize> = HashMap::with_capacity(self.zones.len());
-        for (index, zone) in self.zones.iter().enumerate() {
-            let option = format!("zones/{index}/name");
-            let name: Name = zone.name.parse().map_err(|error| {
-                Refusal::new(&option, format!("{:?} is no zone's name: {error}", zone.name))
-            })?;
-            if let Some(other) = known.insert(name, index) {
-                return Err(Refusal::new(option, format!("zones/{other} is of the same zone")));
-            }
-        }
+        self.index()?;
         Ok(self)
+    }
+}
+
+impl DdnsSettings {
+    fn index(&self) -> Result<ZoneIndex, Refusal> {
+        ZoneIndex::of(self.zones.iter().map(|zone| zone.name.as_str()))
     }
 }
 
@@ -82,21 +77,19 @@ impl Settings for DdnsSettings {
 pub struct Rules {
     /// As they were set.
     pub settings: DdnsSettings,
-    /// Place in `settings.zones` by name.
-    zones: HashMap<Name, usize>,
+    zones: ZoneIndex,
 }
 
 impl Rules {
     /// Of checked settings.
     #[must_use]
     pub fn new(settings: DdnsSettings) -> Self {
-        let place = |(index, zone): (usize, &ZoneRules)| Some((zone.name.parse().ok()?, index));
-        let zones = settings.zones.iter().enumerate().filter_map(place).collect();
+        let zones = settings.index().unwrap_or_default();
         Self { settings, zones }
     }
 
     fn zone(&self, zone: NameRef<'_>) -> Option<(usize, &ZoneRules)> {
-        let index = *self.zones.get(&zone.to_name())?;
+        let index = self.zones.place(zone)?;
         Some((index, self.settings.zones.get(index)?))
     }
 
@@ -122,6 +115,7 @@ impl Rules {
 mod tests {
     use super::*;
     use serde_json::json;
+    use tenon_wire::Name;
 
     fn settings(document: serde_json::Value) -> Result<DdnsSettings, Refusal> {
         serde_json::from_value::<DdnsSettings>(document).unwrap().check(&mut Vec::new())

@@ -1,6 +1,5 @@
 //! What an operator can set, and the same made ready for use.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +7,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_acl::AccessList;
-use tenon_service::{Refusal, Settings};
+use tenon_service::{Refusal, Settings, ZoneIndex};
 use tenon_tsig::KeyRing;
-use tenon_wire::{Name, NameRef};
+use tenon_wire::NameRef;
 
 /// Settings of transfers out and of NOTIFY.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -148,17 +147,14 @@ impl Settings for XfroutSettings {
                 self.transfers_out
             ));
         }
-        let mut known: HashMap<Name, usize> = HashMap::with_capacity(self.zones.len());
-        for (index, zone) in self.zones.iter().enumerate() {
-            let option = format!("zones/{index}/name");
-            let name: Name = zone.name.parse().map_err(|error| {
-                Refusal::new(&option, format!("{:?} is no zone's name: {error}", zone.name))
-            })?;
-            if let Some(other) = known.insert(name, index) {
-                return Err(Refusal::new(option, format!("zones/{other} is of the same zone")));
-            }
-        }
+        self.index()?;
         Ok(self)
+    }
+}
+
+impl XfroutSettings {
+    fn index(&self) -> Result<ZoneIndex, Refusal> {
+        ZoneIndex::of(self.zones.iter().map(|zone| zone.name.as_str()))
     }
 }
 
@@ -167,8 +163,7 @@ impl Settings for XfroutSettings {
 pub struct Rules {
     /// As they were set.
     pub settings: XfroutSettings,
-    /// Place in `settings.zones` by name.
-    zones: HashMap<Name, usize>,
+    zones: ZoneIndex,
     /// The keys that requests may be signed with, and notices are.
     pub keys: Arc<KeyRing>,
 }
@@ -177,8 +172,7 @@ impl Rules {
     /// Of checked settings.
     #[must_use]
     pub fn new(settings: XfroutSettings) -> Self {
-        let place = |(index, zone): (usize, &ZoneRules)| Some((zone.name.parse().ok()?, index));
-        let zones = settings.zones.iter().enumerate().filter_map(place).collect();
+        let zones = settings.index().unwrap_or_default();
         Self { settings, zones, keys: Arc::default() }
     }
 
@@ -196,7 +190,7 @@ impl Rules {
     }
 
     fn zone(&self, zone: NameRef<'_>) -> Option<(usize, &ZoneRules)> {
-        let index = *self.zones.get(&zone.to_name())?;
+        let index = self.zones.place(zone)?;
         Some((index, self.settings.zones.get(index)?))
     }
 
@@ -229,6 +223,7 @@ impl Rules {
 mod tests {
     use super::*;
     use serde_json::json;
+    use tenon_wire::Name;
 
     fn settings(document: serde_json::Value) -> Result<XfroutSettings, Refusal> {
         serde_json::from_value::<XfroutSettings>(document).unwrap().check(&mut Vec::new())

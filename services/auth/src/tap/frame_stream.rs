@@ -39,7 +39,7 @@ impl FrameStream {
         let mut this = Self { writer: BufWriter::with_capacity(TOGETHER, stream) };
         this.control(READY, Some(content))?;
         this.writer.flush()?;
-        this.expect(ACCEPT, content)?;
+        this.read_control(ACCEPT, content)?;
         this.control(START, Some(content))?;
         this.writer.flush()?;
         Ok(this)
@@ -60,7 +60,7 @@ impl FrameStream {
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.control(STOP, None)?;
         self.writer.flush()?;
-        self.expect(FINISH, &[])
+        self.read_control(FINISH, &[])
     }
 
     /// A control frame: an escape (a length of zero), its length, its type, and its fields.
@@ -76,7 +76,7 @@ impl FrameStream {
     }
 
     /// Reads a control frame of this kind that names, among others, this content if there is any.
-    fn expect(&mut self, kind: u32, content: &[u8]) -> io::Result<()> {
+    fn read_control(&mut self, kind: u32, content: &[u8]) -> io::Result<()> {
         let odd = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let stream = self.writer.get_mut();
         let mut number = || -> io::Result<u32> {
