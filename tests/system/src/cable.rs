@@ -35,6 +35,15 @@ impl Machine {
         self.must(&format!("ip link set {INTERFACE} {state}"));
     }
 
+    /// Waits until the kernel has given up looking for an address at the other end: until then it keeps what was sent
+    /// there, for some seconds, and delivers it when the cable is back.
+    ///
+    /// # Panics
+    /// When it does not give up.
+    pub fn nothing_waits_for(&self, address: &str) {
+        self.wait(&format!("! ip neighbour show to {address} | grep -v FAILED"));
+    }
+
     /// Has tenon-auth listen on an address besides the loopback ones.
     ///
     /// # Panics

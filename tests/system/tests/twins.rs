@@ -93,6 +93,8 @@ fn with_the_cable_out_the_clock_finds_the_change() {
     primary.write("/tmp/next", text(2));
     primary.must("tenon-loadzone example.com /tmp/next");
     wait_serial(&primary, "example.com", 2);
+    primary.wait("bindctl stats show xfrout | grep -Eq 'notifies_unanswered +[1-9]'");
+    primary.nothing_waits_for(SECONDARY);
     secondary.wait("bindctl --json zone show example.com | grep -q '\"state\": \"retrying\"'");
     assert_eq!(serial(&secondary, "example.com"), "1", "what is stored is answered meanwhile");
     secondary.cable("up");
