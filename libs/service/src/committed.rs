@@ -46,6 +46,27 @@ pub struct Committed<S> {
     pub generation: u64,
     /// The settings.
     pub settings: S,
+    /// The configuration directory they come from; none for settings from nowhere, in tests.
+    pub directory: Option<PathBuf>,
+}
+
+/// The newest format of generation files that is known. It is written only where it is not the first.
+const FORMAT: u64 = 1;
+
+/// A generation file as far as its format and the modules that no process owns.
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(default)]
+    format: Option<u64>,
+    #[serde(default)]
+    settings: Modules,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Modules {
+    logging: Option<Value>,
+    data_sources: Option<Value>,
 }
 
 impl StoredGeneration {
@@ -61,19 +82,65 @@ impl StoredGeneration {
         (format!("{number:08}") == digits).then_some(number)
     }
 
-    /// Reads a generation file. Errors say what is wrong with it, without its path.
+    /// Reads a generation file. Errors say what is wrong with it, without its path; a newer format than is known is
+    /// [`io::ErrorKind::Unsupported`].
     pub fn read(path: &Path) -> io::Result<Self> {
-        let mut text = String::new();
-        let read = std::fs::File::open(path)?.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
-        if read as u64 > FILE_LIMIT {
-            return Err(io::Error::other(format!("larger than {FILE_LIMIT} octets")));
-        }
-        serde_json::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        Self::parse(&text_of(path)?)
     }
+
+    /// The same for the text of one.
+    pub fn parse(text: &str) -> io::Result<Self> {
+        outline(text)?;
+        serde_json::from_str(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
+    if read as u64 > FILE_LIMIT {
+        return Err(io::Error::other(format!("larger than {FILE_LIMIT} octets")));
+    }
+    Ok(text)
+}
+
+fn outline(text: &str) -> io::Result<Outline> {
+    let outline: Outline =
+        serde_json::from_str(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    match outline.format {
+        Some(format) if format > FORMAT => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("a newer Tenon wrote it (format {format}; {FORMAT} is known here)"),
+        )),
+        _ => Ok(outline),
+    }
+}
+
+/// The committed settings of a virtual module, `logging` or `data_sources`; defaults while nothing was ever committed.
+///
+/// # Errors
+/// What is wrong with the committed generation, for people.
+pub fn module<S: Settings>(directory: &Path) -> Result<S, String> {
+    let path = directory.join(CURRENT);
+    let modules = match text_of(&path).and_then(|text| outline(&text)) {
+        Ok(outline) => outline.settings,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Modules::default(),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let document = [("logging", modules.logging), ("data_sources", modules.data_sources)]
+        .into_iter()
+        .find_map(|(component, document)| document.filter(|_| component == S::COMPONENT));
+    let document = document.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let accepted = document::check(&document).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
+    Ok(accepted.settings)
 }
 
 /// Reads the settings to start with from the configuration directory. What had to be passed over is logged.
 pub fn read<S: Settings>(directory: &Path) -> Committed<S> {
+    Committed { directory: Some(directory.to_owned()), ..find(directory) }
+}
+
+fn find<S: Settings>(directory: &Path) -> Committed<S> {
     let current = directory.join(CURRENT);
     match std::fs::symlink_metadata(&current) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Committed::default(),
@@ -130,7 +197,7 @@ fn take<S: Settings>(path: &Path) -> Result<Committed<S>, String> {
     let empty = Value::Object(serde_json::Map::new());
     let document = stored.settings.get(S::COMPONENT).unwrap_or(&empty);
     let accepted = document::check(document).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
-    Ok(Committed { generation: stored.generation, settings: accepted.settings })
+    Ok(Committed { generation: stored.generation, settings: accepted.settings, directory: None })
 }
 
 #[cfg(test)]
@@ -189,6 +256,16 @@ mod tests {
         assert_eq!((committed.generation, committed.settings.workers), (2, 20));
         write(directory.path(), 2, &generation(2, 0).replace("workers", "wokers"));
         assert_eq!(read::<Sample>(directory.path()).generation, 1);
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), 1, &generation(1, 10));
+        write(directory.path(), 2, &generation(2, 20).replacen('{', r#"{"format": 2, "#, 1));
+        assert_eq!(read::<Sample>(directory.path()).generation, 1, "a daemon answers with what it knows");
+        let error = StoredGeneration::read(&directory.path().join(CURRENT)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::committed::Committed;
 use crate::document;
+use crate::logging;
 use crate::messages;
 use crate::schema::Schema;
 use crate::settings::{Refusal, Settings};
@@ -59,6 +60,9 @@ pub(crate) struct InForce<C: Component> {
 
 impl<C: Component> InForce<C> {
     pub(crate) fn new(component: Arc<C>, committed: Committed<C::Settings>) -> Self {
+        if let Some(directory) = &committed.directory {
+            logging::follow(directory, C::Settings::COMPONENT);
+        }
         Self { component, committed: Mutex::new(committed), changing: Mutex::new(()) }
     }
 }
@@ -92,7 +96,11 @@ impl<C: Component> Owner for InForce<C> {
         }
         let settings = document::check_text::<C::Settings>(document)?.settings;
         self.component.apply(generation, &settings)?;
-        *held(&self.committed) = Committed { generation, settings };
+        let directory = held(&self.committed).directory.clone();
+        if let Some(directory) = &directory {
+            logging::follow(directory, C::Settings::COMPONENT);
+        }
+        *held(&self.committed) = Committed { generation, settings, directory };
         info!(
             message_id = messages::SETTINGS_APPLIED,
             generation, "settings of generation {generation} in force"

@@ -5,8 +5,9 @@
 //! The journal is used when the service manager connected standard error to it (`JOURNAL_STREAM`), so that a daemon
 //! run by hand speaks to the person who ran it. `TENON_LOG` holds a filter such as `debug` or `tenon_auth=trace`.
 //!
-//! How much is logged can be changed while the daemon runs, in the words of syslog, over the bus: systemd's own interface
-//! `org.freedesktop.LogControl1`. It holds until the process ends.
+//! How much is logged is a setting (`logging/loggers`), unless `TENON_LOG` says it, and can be changed while the daemon
+//! runs, in the words of syslog, over the bus: systemd's own interface `org.freedesktop.LogControl1`. That holds until the
+//! process ends or the setting changes.
 
 use std::fmt;
 use std::io;
@@ -19,6 +20,8 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use crate::logging::Severity;
 
 /// The words of syslog for how much is logged, from the least on, each with its filter. At `debug` only Tenon itself is
 /// loud: what libraries say would drown it, and their talk about the bus would make more talk.
@@ -37,6 +40,9 @@ struct Control {
     target: &'static str,
     filter: reload::Handle<EnvFilter, Registry>,
     level: Mutex<String>,
+    /// What the settings said last; nobody's business where `TENON_LOG` says how much is logged.
+    followed: Mutex<Severity>,
+    is_told: bool,
 }
 
 /// Why the level was not changed.
@@ -66,6 +72,16 @@ pub fn set_level(word: &str) -> Result<(), LevelError> {
     Ok(())
 }
 
+/// Logs as much as the settings say. What somebody set over the bus meanwhile holds until they say something else.
+pub(crate) fn follow(severity: Severity) {
+    let Some(control) = CONTROL.get().filter(|control| !control.is_told) else { return };
+    let mut followed = control.followed.lock().unwrap_or_else(PoisonError::into_inner);
+    // Its words are those of the levels, and a process that has ended logging has ended.
+    if *followed != severity && set_level(severity.word()).is_ok() {
+        *followed = severity;
+    }
+}
+
 /// Where events go: `journal` or `console`.
 pub(crate) fn target() -> &'static str {
     CONTROL.get().map(|control| control.target).unwrap_or_default()
@@ -80,13 +96,20 @@ pub(crate) fn identifier() -> String {
 /// A second call does nothing.
 pub fn start(identifier: &str) {
     let wanted = EnvFilter::try_from_env("TENON_LOG").ok();
+    let is_told = wanted.is_some();
     let level = wanted.as_ref().map_or_else(|| "info".to_owned(), ToString::to_string);
     let (filter, handle) = reload::Layer::new(wanted.unwrap_or_else(|| EnvFilter::new("info")));
     let journal = standard_error_is_journal().then(tracing_journald::layer).and_then(Result::ok);
     let registry = tracing_subscriber::registry().with(filter);
     let target = if journal.is_some() { "journal" } else { "console" };
-    let control =
-        Control { identifier: identifier.to_owned(), target, filter: handle, level: Mutex::new(level) };
+    let control = Control {
+        identifier: identifier.to_owned(),
+        target,
+        filter: handle,
+        level: Mutex::new(level),
+        followed: Mutex::default(),
+        is_told,
+    };
     // As below, the first call's choice holds.
     let _ = CONTROL.set(control);
     // Only a second call can fail here, and the first one's choice holds.

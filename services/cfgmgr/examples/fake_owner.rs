@@ -1,11 +1,14 @@
 //! Tests: a daemon that plays tenon-auth as far as settings go, built with the real service library.
 //!
-//! It amends `workers` above 64 to 64, refuses 13, accepts 66 but cannot apply it, and takes for ever to apply 77.
+//! It amends `workers` above 64 to 64, refuses 13, accepts 66 but cannot apply it, takes for ever to apply 77, dies of
+//! applying 78, and kills another when it is asked to check 79.
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use clap::Parser;
+use rustix::process::{Pid, Signal, kill_process};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_service::{CommonOptions, Component, CounterDefinition, Daemon, Refusal, Settings, committed, log};
@@ -20,7 +23,12 @@ struct CommandLine {
     /// Cannot apply 65 workers either
     #[arg(long)]
     weak: bool,
+    /// Whom to kill
+    #[arg(long, default_value_t = 0)]
+    victim: i32,
 }
+
+static VICTIM: AtomicI32 = AtomicI32::new(0);
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -60,6 +68,10 @@ impl Settings for FakeSettings {
         if self.workers == 13 {
             return Err(Refusal::new("workers", "13 brings bad luck"));
         }
+        let victim = Pid::from_raw(VICTIM.load(Ordering::Relaxed));
+        if let Some(victim) = victim.filter(|_| self.workers == 79) {
+            let _ = kill_process(victim, Signal::KILL);
+        }
         if self.workers > 100 {
             self.workers = 64;
             notes.push("workers: brought down to 64".into());
@@ -82,6 +94,10 @@ impl Component for Fake {
             77 => loop {
                 std::thread::park();
             },
+            78 => {
+                let _ = kill_process(rustix::process::getpid(), Signal::KILL);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -97,6 +113,7 @@ fn main() -> ExitCode {
         return status;
     }
     log::start("tenon-fake");
+    VICTIM.store(command_line.victim, Ordering::Relaxed);
     let committed = committed::read::<FakeSettings>(&command_line.common.config_dir);
     let name = tenon_bus::names::auth(command_line.instance);
     Daemon::new(Arc::new(Fake { weak: command_line.weak }), committed, name).run(|_| std::future::pending())

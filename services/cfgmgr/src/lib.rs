@@ -30,7 +30,9 @@ use manager::bus::ManagerFace;
 use manager::{Manager, Places};
 use settings::CfgmgrSettings;
 use storage::StorageError;
-use storage::directory::Directory;
+use storage::convert::convert;
+use storage::engine::{Engine, Lock};
+use storage::step::Steps;
 
 /// Keeps the settings of Tenon's services in numbered generations
 #[derive(Debug, Parser)]
@@ -47,6 +49,13 @@ pub struct CommandLine {
     /// Where tenon-listen reports what came of the listen addresses
     #[arg(long, value_name = "FILE", default_value = "/run/tenon/listen-status.json")]
     listen_status: PathBuf,
+    /// What keeps the settings
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Directory, env = "TENON_STORAGE")]
+    storage: Engine,
+    /// Have this engine keep the settings from now on, with everything that is kept, and exit; no tenon-cfgmgr may run.
+    /// Then start it with --storage
+    #[arg(long, value_name = "ENGINE", value_enum)]
+    convert: Option<Engine>,
     /// The user who is believed when it names the author of a change
     #[arg(long, value_name = "USER", default_value = "tenon-cmdctl", hide = true)]
     door_user: String,
@@ -54,14 +63,24 @@ pub struct CommandLine {
 
 /// The daemon, from its command line to its end.
 pub fn run(command_line: CommandLine) -> ExitCode {
+    run_with(command_line, Steps::default())
+}
+
+/// The same, with somebody asked before each step of a commit.
+pub fn run_with(command_line: CommandLine, steps: Steps) -> ExitCode {
     let options = &command_line.common;
     if let Some(status) = options.answer::<CfgmgrSettings>() {
         return status;
     }
+    if let Some(engine) = command_line.convert {
+        return told(convert(&options.config_dir, engine));
+    }
     log::start("tenon-cfgmgr");
     let committed = committed::read::<CfgmgrSettings>(&options.config_dir);
-    let manager = match open(&command_line, committed.settings.clone()) {
-        Ok(manager) => Arc::new(manager),
+    let opened = Lock::take(&options.config_dir)
+        .and_then(|lock| Ok((lock, open(&command_line, committed.settings.clone(), steps)?)));
+    let (_lock, manager) = match opened {
+        Ok((lock, manager)) => (lock, Arc::new(manager)),
         Err(error) => {
             tracing::error!(
                 message_id = tenon_service::messages::FAILED,
@@ -83,7 +102,20 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         })
 }
 
-fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager, StorageError> {
+/// Says what came of a conversion.
+fn told(converted: Result<Option<usize>, StorageError>) -> ExitCode {
+    match converted {
+        Ok(None) => println!("the settings are kept so already; nothing is changed"),
+        Ok(Some(generations)) => println!("converted, with {generations} generations"),
+        Err(error) => {
+            eprintln!("tenon-cfgmgr: cannot convert: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn open(command_line: &CommandLine, settings: CfgmgrSettings, steps: Steps) -> Result<Manager, StorageError> {
     let config = &command_line.common.config_dir;
     let own = std::env::current_exe().unwrap_or_default();
     let libexec = || own.parent().map(PathBuf::from).unwrap_or_default();
@@ -97,8 +129,9 @@ fn open(command_line: &CommandLine, settings: CfgmgrSettings) -> Result<Manager,
         listen: Listen { request: config.join("listen.json"), status: command_line.listen_status.clone() },
         door_user: command_line.door_user.clone(),
         keys: command_line.common.keys_dir.clone(),
+        steps: steps.clone(),
     };
-    Manager::new(Arc::new(Directory::open(config)?), places, settings)
+    Manager::new(command_line.storage.open(config, steps)?, places, settings)
 }
 
 /// A generation that came back by itself is told like any other; without a bus nobody listens.

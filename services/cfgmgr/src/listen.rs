@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::storage::StorageError;
-use crate::storage::directory::replace;
+use crate::storage::files::replace;
 
 /// The component whose options these are.
 const OWNER: &str = "auth";

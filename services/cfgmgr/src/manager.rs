@@ -23,6 +23,7 @@ use crate::owners::Owners;
 use crate::schemas::Schemas;
 use crate::settings::CfgmgrSettings;
 use crate::statistics::{Statistics, count};
+use crate::storage::step::Steps;
 use crate::storage::{Candidate, Storage, StorageError};
 
 pub use commit::{CommitError, Committed, Proposal, Request};
@@ -45,6 +46,8 @@ pub struct Places {
     pub door_user: String,
     /// The directory of TSIG keys.
     pub keys: PathBuf,
+    /// Is asked before each step of a commit.
+    pub steps: Steps,
 }
 
 /// The manager.

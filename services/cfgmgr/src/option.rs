@@ -351,7 +351,7 @@ mod tests {
             (
                 "nobody/x",
                 json!(1),
-                "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr, tsig_keys",
+                "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr, data_sources, logging, tsig_keys",
             ),
             ("auth", json!({}), "auth: name an option, such as auth/..."),
         ] {

@@ -1,6 +1,14 @@
 //! Where generations and candidates are kept.
 
+#[cfg(test)]
+mod conformance;
+pub mod convert;
 pub mod directory;
+pub mod engine;
+pub(crate) mod files;
+mod generations;
+pub mod sqlite;
+pub mod step;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,8 +19,8 @@ use tenon_service::committed::StoredGeneration;
 
 /// Keeps generations and candidates. Every method is one step to the outside: it happened, or it did not.
 pub trait Storage: Send + Sync {
-    /// The committed generation; number 0 and no settings while nothing was ever committed. When it cannot be read,
-    /// the newest older one that can.
+    /// The committed generation; number 0 and no settings while nothing was ever committed. When it is damaged, the newest
+    /// older one that is not; one of a newer format is an error ([`std::io::ErrorKind::Unsupported`]).
     fn current(&self) -> Result<StoredGeneration, StorageError>;
 
     /// A number that no generation has or had.
@@ -32,6 +40,9 @@ pub trait Storage: Send + Sync {
 
     /// The candidate of a user; an empty one when there is none.
     fn candidate(&self, uid: u32) -> Result<Candidate, StorageError>;
+
+    /// Users who have candidates.
+    fn candidates(&self) -> Result<Vec<u32>, StorageError>;
 
     /// Keeps the candidate of a user; an empty one is removed.
     fn put_candidate(&self, uid: u32, candidate: &Candidate) -> Result<(), StorageError>;

@@ -17,7 +17,10 @@ async fn accepted_stored_applied_and_in_the_history() {
     let bench = Bench::new().await;
     let _cfgmgr = bench.start_cfgmgr().await;
     let _owner = bench.start_owner(1, &[]).await;
-    assert_eq!(bench.cfgmgr.state().await.unwrap().components, ["auth", "cfgmgr", "tsig_keys"]);
+    assert_eq!(
+        bench.cfgmgr.state().await.unwrap().components,
+        ["auth", "cfgmgr", "data_sources", "logging", "tsig_keys"]
+    );
     assert_eq!(bench.cfgmgr.get("auth/workers", false).await.unwrap(), json!(2));
 
     set(&bench, "auth/workers", json!(8)).await;
@@ -242,7 +245,7 @@ async fn wrong_paths_and_values_are_refused_at_once() {
             "nobody/x",
             json!(1),
             BusError::NoSuchOption(
-                "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr, tsig_keys".into(),
+                "nobody/x: there is no component \"nobody\"; there are auth, cfgmgr, data_sources, logging, tsig_keys".into(),
             ),
         ),
     ] {

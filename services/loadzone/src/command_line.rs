@@ -47,6 +47,10 @@ pub struct Arguments {
     /// example.com.zone. A zone stays when its file goes.
     #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["zone", "file", "list", "remove"])]
     pub directory: Option<PathBuf>,
+    /// With --directory: the directory of the committed settings, of which data_sources/master_files names more files and
+    /// data_sources/master_directory says whether the directory counts.
+    #[arg(long, value_name = "DIRECTORY", requires = "directory")]
+    pub config_dir: Option<PathBuf>,
     /// Write a zone of the store as a master file that reads back to the same zone; - is standard output.
     #[arg(long, value_names = ["ZONE", "FILE"], num_args = 2, conflicts_with_all = ["zone", "file", "list", "remove", "check"])]
     pub export: Vec<String>,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tenon_datasrc::DataSource;
 use tenon_datasrc::sqlite::SqliteSource;
+use tenon_service::committed;
 use tenon_wire::Name;
 
 use crate::announce::Announcer;
@@ -76,7 +77,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, String> {
 
 fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
     if let Some(directory) = &arguments.directory {
-        return directory::newer(directory, &arguments.store);
+        let settings = arguments.config_dir.as_deref().map(committed::module).transpose()?;
+        return directory::newer(directory, &settings.unwrap_or_default(), &arguments.store);
     }
     match (&arguments.list, &arguments.zone, &arguments.file) {
         (Some(list), _, _) => zone_list::read(list),

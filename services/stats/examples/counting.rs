@@ -44,6 +44,6 @@ fn main() -> ExitCode {
     let (Some(name), Some(value)) = (arguments.next(), arguments.next()) else { return ExitCode::FAILURE };
     let Ok(value) = value.parse() else { return ExitCode::FAILURE };
     log::start("counting");
-    let committed = Committed { generation: 0, settings: NoSettings {} };
+    let committed = Committed { generation: 0, settings: NoSettings {}, directory: None };
     Daemon::new(Arc::new(Counting(value)), committed, name).run(|_| std::future::pending())
 }

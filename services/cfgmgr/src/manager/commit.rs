@@ -14,13 +14,14 @@ use tenon_service::{document, now_usec};
 use tracing::{error, info, warn};
 
 use super::{Manager, ManagerError, held};
-use crate::keyring;
 use crate::listen::differ;
 use crate::messages;
 use crate::option::{self, OptionError};
 use crate::owners::Owners;
 use crate::statistics::count;
+use crate::storage::step::Step;
 use crate::storage::{Candidate, Promise, StorageError};
+use crate::virtual_module::{VIRTUAL_MODULES, Whole};
 
 /// Most characters of a comment.
 const COMMENT: usize = 1000;
@@ -263,9 +264,13 @@ impl Manager {
             settings.insert(component.clone(), checked.amended);
         }
         settings.retain(|_, document| document.as_object().is_none_or(|options| !options.is_empty()));
-        if settings != before.settings {
-            keyring::check(&schemas.complete(&settings), &self.keys.secrets())
-                .map_err(CommitError::Rejected)?;
+        let (tree, secrets) = (schemas.complete(&settings), self.keys.secrets());
+        let whole = Whole { tree: &tree, secrets: &secrets };
+        let changed = changed(&before.settings, &settings);
+        for module in VIRTUAL_MODULES {
+            if changed.iter().any(|component| (module.concerns)(component)) {
+                (module.fits)(&whole).map_err(CommitError::Rejected)?;
+            }
         }
         Ok((settings, notes))
     }
@@ -288,7 +293,10 @@ impl Manager {
         let promise = before.and_then(|before| super::confirm::promise(&generation, before, request.seconds));
         let (storage, to_store, kept) = (self.storage.clone(), generation.clone(), promise.clone());
         let keep = held(&self.settings).keep_generations;
+        let steps = self.places.steps.clone();
         let stored = tokio::task::spawn_blocking(move || {
+            let cut = |error| StorageError { path: "generations".into(), error };
+            steps.before(Step::KeepPromise).map_err(cut)?;
             // First the promise: a generation without it would stay for good.
             if kept.is_some() {
                 storage.put_promise(kept.as_ref())?;
@@ -318,12 +326,15 @@ impl Manager {
         before: &StoredGeneration,
         stored: &StoredGeneration,
     ) -> Result<Vec<String>, String> {
+        self.before(Step::WriteListen)?;
         let notes = self.listen(before, stored).await?;
+        self.before(Step::GiveKeys)?;
         // Owners read their keys when they are told of the generation.
         let tree = self.schemas().complete(&stored.settings);
         self.keys.distribute(&tree).map_err(|error| error.to_string())?;
         // Without a bus nobody can be told; what is stored holds, and owners are looked at again when the bus is back.
         let Some(owners) = owners else { return Ok(notes) };
+        self.before(Step::TellOwners)?;
         for component in self.schemas().names() {
             let present = match owners.present(&component).await {
                 // What is stored holds; owners are looked at again when the bus is back.
@@ -332,9 +343,14 @@ impl Manager {
             };
             for name in present {
                 self.apply_to(owners, &name, &component, stored).await?;
+                self.before(Step::OwnerTold)?;
             }
         }
         Ok(notes)
+    }
+
+    fn before(&self, step: Step) -> Result<(), String> {
+        self.places.steps.before(step).map_err(|error| error.to_string())
     }
 
     async fn listen(
@@ -395,6 +411,8 @@ impl Manager {
     /// Forgets the edits that were committed, and keeps those the user made meanwhile.
     fn drop_edits(&self, proposal: &Proposal, done: &Candidate) -> Result<(), StorageError> {
         let Proposal::Candidate(uid) = *proposal else { return Ok(()) };
+        let cut = |error| StorageError { path: "candidates".into(), error };
+        self.places.steps.before(Step::DropEdits).map_err(cut)?;
         let _editing = held(&self.editing);
         let mut candidate = self.storage.candidate(uid)?;
         candidate.edits.retain(|path, edit| done.edits.get(path) != Some(edit));

@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tenon_bus::{Bus, Cfgmgr1, Config1, ConfigState, names};
+use tenon_bus::{Bus, Cfgmgr1, Config1, ConfigState, LogControl1, names};
+use tenon_cfgmgr::storage::step::Step;
 use tenon_private_bus::PrivateBus;
 
 /// Nothing here takes long; a test that waits this long has failed.
@@ -22,6 +23,21 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits until it is dead by itself.
+    pub(crate) async fn wait(&mut self) {
+        let began = Instant::now();
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "the process does not die");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -39,8 +55,12 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn fake_owner() -> PathBuf {
+    example("fake_owner")
+}
+
+fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("examples/fake_owner");
+    let path = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     assert!(path.exists(), "{} is not built; run `cargo test -p tenon-cfgmgr` as a whole", path.display());
     path
 }
@@ -69,6 +89,15 @@ impl Bench {
     }
 
     pub(crate) async fn start_cfgmgr_with(&self, more: &[&str]) -> Process {
+        self.start_manager(env!("CARGO_BIN_EXE_tenon-cfgmgr").as_ref(), "", more).await
+    }
+
+    /// One that is killed before a step of a commit.
+    pub(crate) async fn start_cfgmgr_to_die(&self, before: Step, more: &[&str]) -> Process {
+        self.start_manager(&example("crashing_cfgmgr"), &format!("{before:?}"), more).await
+    }
+
+    async fn start_manager(&self, program: &Path, die_before: &str, more: &[&str]) -> Process {
         let arguments = [
             ("--config-dir", "config"),
             ("--schema-dir", "schema"),
@@ -80,7 +109,7 @@ impl Bench {
             arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);
         let arguments = arguments.chain(more.iter().map(|word| std::ffi::OsString::from(*word)));
         self.wait_for_absence(names::CFGMGR).await;
-        let process = self.start(env!("CARGO_BIN_EXE_tenon-cfgmgr").as_ref(), arguments);
+        let process = self.start(program, arguments, die_before);
         self.wait_for(names::CFGMGR).await;
         process
     }
@@ -90,15 +119,21 @@ impl Bench {
         arguments.extend([format!("--instance={instance}").into()]);
         arguments.extend(more.iter().map(Into::into));
         self.wait_for_absence(&names::auth(instance)).await;
-        let process = self.start(&fake_owner(), arguments);
+        let process = self.start(&fake_owner(), arguments, "");
         self.wait_for(&names::auth(instance)).await;
         process
     }
 
-    fn start<A: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = A>) -> Process {
+    fn start<A: AsRef<OsStr>>(
+        &self,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        die_before: &str,
+    ) -> Process {
         let started = Command::new(program)
             .args(arguments)
             .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
+            .env("DIE_BEFORE", die_before)
             .stdin(Stdio::null())
             .spawn();
         Process(started.unwrap())
@@ -133,6 +168,11 @@ impl Bench {
             assert!(began.elapsed() < PATIENCE, "instance {instance} does not get generation {generation}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// How much an owner logs.
+    pub(crate) async fn log_level(&self, instance: u32) -> String {
+        LogControl1::new(&self.bus, &names::auth(instance)).level().await.unwrap()
     }
 
     /// The committed generation as daemons read it.

@@ -264,3 +264,38 @@ fn manual_and_completions_come_from_the_definition() {
         assert!(run.status == 0 && run.out.contains("no-signal"), "{shell}");
     }
 }
+
+#[test]
+fn zones_follow_the_files_of_a_directory_and_those_that_settings_name() {
+    let place = Place::new();
+    let zone = |name: &str| ZONE.replace("example.com", name);
+    for (file, name) in
+        [("master/a.test.zone", "a.test"), ("master/b.test.zone", "b.test"), ("elsewhere", "b.test")]
+    {
+        std::fs::create_dir_all(place.path("master")).unwrap();
+        place.write(file, &zone(name));
+    }
+    place.write("elsewhere", &zone("b.test").replace(" 7 ", " 9 "));
+    std::fs::create_dir(place.path("config")).unwrap();
+    let file = place.path("elsewhere");
+    let committed = |sources: serde_json::Value| {
+        let generation = serde_json::json!({"generation": 1, "committed_usec": 1, "author": "", "comment": "",
+            "settings": {"data_sources": sources}});
+        place.write("config/current", &generation.to_string());
+    };
+    let follow = || place.run(&["--directory", "master", "--config-dir", "config"]);
+    let serial = |name: &str| place.entry(name).map(|entry| entry.serial);
+
+    committed(serde_json::json!({"master_directory": false}));
+    assert_eq!((follow().status, serial("a.test")), (0, None));
+    committed(serde_json::json!({"master_files": [{"zone": "B.test", "file": file}]}));
+    assert_eq!((follow().status, serial("a.test"), serial("b.test")), (0, Some(7), Some(9)));
+    assert_eq!(follow().out, "", "nothing changed");
+    std::fs::remove_file(&file).unwrap();
+    let gone = follow();
+    assert!(gone.status == 1 && gone.err.contains("elsewhere"), "{gone:?}");
+    assert_eq!(serial("b.test"), Some(9));
+    committed(serde_json::json!({"master_files": [{"zone": "b.test", "file": "relative"}]}));
+    let refused = follow();
+    assert!(refused.status == 2 && refused.err.contains("data_sources/master_files/0/file"), "{refused:?}");
+}
