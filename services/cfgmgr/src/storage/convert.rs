@@ -17,7 +17,7 @@ pub fn convert(directory: &Path, to: Engine) -> Result<Option<usize>, StorageErr
     let _lock = Lock::take(directory)?;
     let file = directory.join(sqlite::FILE);
     match (to, file.exists()) {
-        (Engine::Directory, false) | (Engine::Sqlite, true) => return Ok(None),
+        (Engine::Directory, false) | (Engine::Sqlite, true) => Ok(None),
         (Engine::Sqlite, false) => {
             let from = Directory::open(directory, Steps::default())?;
             let fresh = fresh_name(&file);
