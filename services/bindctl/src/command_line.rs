@@ -205,6 +205,9 @@ pub enum ZoneCommand {
         /// A server to have them from, such as 192.0.2.1 or 2001:db8::1@5300; several are asked in this order
         #[arg(long, value_name = "ADDRESS[@PORT]", required = true)]
         primary: Vec<String>,
+        /// The key (TSIG) that all of these servers know us by; `bindctl key add` makes keys
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
         /// Seconds to wait until every running auth instance answers them; 0 to not wait
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         wait: u64,

@@ -62,8 +62,8 @@ pub(crate) async fn run(session: &mut Session, command: ZoneCommand) -> Result<(
             change::load(session, &zone_name(&zone)?, &file, force, wait).await
         }
         ZoneCommand::Write { zone, file } => change::write(session, &zone_name(&zone)?, &file),
-        ZoneCommand::Add { zones, from, primary, wait, no_wait } => {
-            let request = secondary::Request::new(&zones, from.as_deref(), &primary)?;
+        ZoneCommand::Add { zones, from, primary, key, wait, no_wait } => {
+            let request = secondary::Request::new(&zones, from.as_deref(), &primary, key)?;
             secondary::add(session, request, if no_wait { 0 } else { wait }).await
         }
         ZoneCommand::Remove { zone, wait } => {

@@ -42,7 +42,7 @@ pub enum SerialError {
     #[error("the signature of its answer (TSIG): {0}")]
     Signature(TsigError),
     /// The settings name a key that is not there.
-    #[error("there is no key {0} (TSIG), which xfrin/keys names for it")]
+    #[error("there is no key {0} (TSIG), which is named for it; `bindctl key list` lists those there are")]
     NoKey(String),
     /// No answer over TLS, which is the only way.
     #[error("over TLS {0}")]

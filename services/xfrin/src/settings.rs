@@ -1,7 +1,6 @@
 //! What an operator can set.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -23,9 +22,6 @@ pub struct XfrinSettings {
     /// What to ask primaries for, unless `zones` says otherwise: what changed, and the whole zone where that does not work
     /// (yes); always the whole zone (no); never the whole zone once there is a version of it (only).
     pub request_ixfr: RequestIxfr,
-    /// Primaries that want questions signed (TSIG): questions to them are, and what they send has to be.
-    #[schemars(length(max = 10_000))]
-    pub keys: Vec<PrimaryKey>,
     /// Zones with settings of their own.
     #[schemars(length(max = 200_000))]
     pub zones: Vec<ZoneSettings>,
@@ -66,33 +62,6 @@ pub struct XfrinSettings {
     /// octets besides.
     #[schemars(range(min = 100_000, max = 1_000_000_000_000_u64))]
     pub max_octets: u64,
-}
-
-/// The key of a primary.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PrimaryKey {
-    /// The primary's address.
-    pub address: IpAddr,
-    /// Its port; whatever port when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub port: Option<u16>,
-    /// Name of the key.
-    #[schemars(length(min = 1, max = 1023))]
-    pub key: String,
-}
-
-impl XfrinSettings {
-    /// The name of the key for a primary: of one with its port before one without.
-    #[must_use]
-    pub fn key_of(&self, primary: SocketAddr) -> Option<&str> {
-        let of = |port: Option<u16>| {
-            let mut keys = self.keys.iter().filter(|known| known.address == primary.ip());
-            keys.find(|known| known.port == port)
-        };
-        of(Some(primary.port())).or_else(|| of(None)).map(|known| known.key.as_str())
-    }
 }
 
 /// Whether to ask for differences.
@@ -155,7 +124,6 @@ impl Default for XfrinSettings {
             transfers_in: 10,
             transfers_per_primary: 5,
             request_ixfr: RequestIxfr::Yes,
-            keys: Vec::new(),
             zones: Vec::new(),
             tls_ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             tls_certificate_file: None,

@@ -108,7 +108,7 @@ pub enum TransferError {
         error: TsigError,
     },
     /// The settings name a key that is not there.
-    #[error("there is no key {0} (TSIG), which xfrin/keys names for it")]
+    #[error("there is no key {0} (TSIG), which is named for it; `bindctl key list` lists those there are")]
     NoKey(String),
     /// What came is not newer.
     #[error("it sent serial {serial}, which does not come after {stored}, which is stored (RFC 1982)")]

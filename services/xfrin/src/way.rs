@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use data_encoding::BASE64;
 use rustls::pki_types::ServerName;
+use tenon_wire::Name;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use crate::primary::{Primary, PrimaryError};
@@ -25,6 +26,8 @@ pub struct Way {
     pub source: Option<IpAddr>,
     /// Who it must prove to be over TLS (RFC 9103); none: no TLS.
     pub proof: Option<Proof>,
+    /// Name of the key that questions to it are signed with and its answers have to be (TSIG); none: nothing is signed.
+    pub key: Option<String>,
 }
 
 /// What makes a primary the one that is meant, over TLS.
@@ -43,7 +46,7 @@ pub enum WayError {
     #[error(transparent)]
     Primary(#[from] PrimaryError),
     /// An option that nobody knows.
-    #[error("{0:?} is no option of a primary; there are source, tls_name and tls_pin")]
+    #[error("{0:?} is no option of a primary; there are source, tls_name, tls_pin and key")]
     Unknown(String),
     /// No address to come from.
     #[error("source: {0:?} is no address of the same family as the primary's")]
@@ -54,6 +57,9 @@ pub enum WayError {
     /// No pin.
     #[error("tls_pin: {0:?} is not the SHA-256 of a public key in base64 (44 characters)")]
     Pin(String),
+    /// No name of a key.
+    #[error("key: {0:?} is no domain name")]
+    Key(String),
     /// Both.
     #[error("tls_name and tls_pin: one says who it is, not both")]
     Both,
@@ -63,7 +69,7 @@ impl Upstream {
     /// A primary without options.
     #[must_use]
     pub const fn plain(primary: Primary) -> Self {
-        Self { primary, way: Way { source: None, proof: None } }
+        Self { primary, way: Way { source: None, proof: None, key: None } }
     }
 
     /// The primary at this address and port with these options, by name.
@@ -84,6 +90,11 @@ impl Upstream {
                     let is_same = |source: &IpAddr| source.is_ipv4() == upstream.primary.0.is_ipv4();
                     way.source =
                         Some(source.filter(is_same).ok_or_else(|| WayError::Source(value.to_owned()))?);
+                    continue;
+                }
+                "key" => {
+                    value.parse::<Name>().map_err(|_| WayError::Key(value.to_owned()))?;
+                    way.key = Some(value.to_owned());
                     continue;
                 }
                 "tls_name" => {
@@ -148,6 +159,7 @@ mod tests {
         for (options, told) in [
             (&[("source", "::1")][..], "source"),
             (&[("tls_pin", "AAAA")], "tls_pin"),
+            (&[("key", "a..b")], "key"),
             (&[("tls_name", "no name")], "tls_name"),
             (&[("tls_name", "a.test"), ("tls_pin", pin)], "not both"),
             (&[("colour", "red")], "no option"),

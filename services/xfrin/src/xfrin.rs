@@ -144,9 +144,9 @@ impl Xfrin {
     }
 
     /// The key that a primary wants questions signed with; fails with its name when it is not there.
-    fn key_of(&self, settings: &XfrinSettings, primary: Primary) -> Result<Option<Arc<Key>>, String> {
-        let Some(name) = settings.key_of(primary.0) else { return Ok(None) };
-        self.keys.ring().find(name).cloned().map(Some).ok_or_else(|| name.to_owned())
+    fn key_of(&self, upstream: &Upstream) -> Result<Option<Arc<Key>>, String> {
+        let Some(name) = &upstream.way.key else { return Ok(None) };
+        self.keys.ring().find(name).cloned().map(Some).ok_or_else(|| name.clone())
     }
 
     /// Serves until dropped, and then has all jobs given up.

@@ -10,7 +10,7 @@ pub const EXPIRED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f303";
 pub const RECOVERED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f304";
 /// A NOTIFY was heard.
 pub const NOTIFIED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f305";
-/// A NOTIFY came from somebody who is no primary.
+/// A NOTIFY came from somebody who is no primary, or without the key of one.
 pub const NOTIFY_REFUSED: &str = "9d3e7a41c05b4f7c8a26e1b90d57f306";
 /// The state file cannot be read or written.
 pub const STATE_BROKEN: &str = "9d3e7a41c05b4f7c8a26e1b90d57f307";

@@ -117,6 +117,11 @@ pub struct Primary {
     /// The address to come from; absent: as the system routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
+    /// Name of the key (TSIG) that questions to it are signed with and that what it sends must be signed with, NOTIFY too;
+    /// absent: nothing is signed. `bindctl key add` makes keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1023))]
+    pub key: Option<String>,
 }
 
 /// Who a server must prove to be over TLS: one of both.
@@ -137,7 +142,7 @@ impl Primary {
     /// A server without anything particular.
     #[must_use]
     pub const fn plain(address: IpAddr, port: u16) -> Self {
-        Self { address, port, tls: None, source: None }
+        Self { address, port, tls: None, source: None, key: None }
     }
 
     /// What tenon-xfrin has to know besides address and port (`RefreshFrom` of org.tenon.Xfrin1).
@@ -148,8 +153,16 @@ impl Primary {
             ("source", self.source.map(|source| source.to_string())),
             ("tls_name", tls.and_then(|tls| tls.name.clone())),
             ("tls_pin", tls.and_then(|tls| tls.pin.clone())),
+            ("key", self.key.clone()),
         ];
         options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    /// Whether a message that is signed with this key, or not at all, may be from it.
+    #[must_use]
+    pub fn may_sign_with(&self, key: Option<&Name>) -> bool {
+        let Some(own) = &self.key else { return true };
+        key.is_some_and(|key| own.parse::<Name>().is_ok_and(|own| own == *key))
     }
 
     const fn default_port() -> u16 {
@@ -305,6 +318,9 @@ fn check_primaries(primaries: &[Primary]) -> Result<(), (String, String)> {
         }
         if primary.source.is_some_and(|source| source.is_ipv4() != primary.address.is_ipv4()) {
             return refused("is of another family than its source");
+        }
+        if primary.key.as_ref().is_some_and(|key| key.parse::<Name>().is_err()) {
+            return refused("has a key whose name is no domain name");
         }
         let is_one = |tls: &PrimaryTls| tls.name.is_some() != tls.pin.is_some();
         if !primary.tls.as_ref().is_none_or(is_one) {

@@ -29,7 +29,7 @@ counters! {
     notifies_refreshing Counter "NOTIFY messages that had a zone looked at.",
     notifies_coalesced Counter "NOTIFY messages that came while the zone was being looked at or about to be.",
     notifies_current Counter "NOTIFY messages about a serial that is not newer than ours.",
-    notifies_refused Counter "NOTIFY messages from somebody who is no primary of the zone.",
+    notifies_refused Counter "NOTIFY messages from somebody who is no primary of the zone, or without the key of one.",
     notifies_unknown Counter "NOTIFY messages about a zone that is no secondary zone here.",
     notifies_malformed Counter "Requests that were no NOTIFY message or did not come through whole.",
     state_writes Counter "Times that changes were written to the state file.",

@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use tenon_wire::Name;
+
 use crate::settings::Primary;
 use crate::timing::SoaTimes;
 
@@ -168,7 +170,17 @@ impl Zone {
     /// Whether one of the primaries has this address.
     #[must_use]
     pub fn has_primary(&self, peer: IpAddr) -> bool {
-        self.primaries.iter().any(|primary| primary.address.to_canonical() == peer.to_canonical())
+        self.primaries_at(peer).next().is_some()
+    }
+
+    /// Whether a message from this address, signed with this key or not at all, is from one of the primaries.
+    #[must_use]
+    pub fn is_from_primary(&self, peer: IpAddr, key: Option<&Name>) -> bool {
+        self.primaries_at(peer).any(|primary| primary.may_sign_with(key))
+    }
+
+    fn primaries_at(&self, peer: IpAddr) -> impl Iterator<Item = &Primary> {
+        self.primaries.iter().filter(move |primary| primary.address.to_canonical() == peer.to_canonical())
     }
 
     /// The primaries in the order in which to ask them now.

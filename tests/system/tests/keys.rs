@@ -93,30 +93,34 @@ fn primaries_of_the_distribution_believe_our_questions_and_we_their_zones() {
     let machine = Machine::start();
     let keys: Vec<Tsig> =
         ALGORITHMS.iter().map(|algorithm| made(&machine, &format!("key-{algorithm}"), algorithm)).collect();
-    let name_key = |port: u16, key: &str| {
-        let keys = serde_json::json!([{"address": "127.0.0.1", "port": port, "key": key}]);
-        machine.must(&format!("bindctl config set xfrin/keys '{keys}' && bindctl config commit"));
+    let name_key = |zone: &str, port: u16, key: Option<&str>| {
+        let mut primary = serde_json::json!({"address": "127.0.0.1", "port": port});
+        if let Some(key) = key {
+            primary["key"] = key.into();
+        }
+        let zones = serde_json::json!([{"name": zone, "primaries": [primary]}]);
+        machine
+            .must(&format!("bindctl config set zonemgr/secondary_zones '{zones}' && bindctl config commit"));
     };
     for kind in Kind::ALL {
         let zone = format!("{}.test", kind.program());
         // Long enough for messages between those that NSD signs.
         let text = zones::delegations(30_000, 1).replace("tld.", &format!("{zone}."));
         let Some(peer) = machine.signing_primary(kind, &[(&zone, text)], false, &keys) else { continue };
-        name_key(kind.port(), "key-hmac-md5");
-        machine.must(&format!("bindctl zone add {zone} --primary {}", peer.address()));
+        machine.must(&format!("bindctl zone add {zone} --primary {} --key key-hmac-md5", peer.address()));
         for key in &keys {
-            name_key(kind.port(), &key.name);
+            name_key(&zone, kind.port(), Some(&key.name));
             machine.must(&format!("bindctl zone retransfer {zone}"));
             println!("{zone}: transferred with {}", key.algorithm);
         }
         // Without a key it is refused, with a wrong secret its answers are not believed; the zone is served on.
-        machine.must("bindctl config unset xfrin/keys && bindctl config commit");
+        name_key(&zone, kind.port(), None);
         assert!(
             !machine.run(&format!("bindctl zone retransfer {zone}")).status.success(),
             "{zone} without a key"
         );
         made(&machine, "key-hmac-sha256", "hmac-sha256");
-        name_key(kind.port(), "key-hmac-sha256");
+        name_key(&zone, kind.port(), Some("key-hmac-sha256"));
         let refused = machine.run(&format!("bindctl zone retransfer {zone}"));
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains("TSIG"), "{zone}: {said}");

@@ -26,10 +26,17 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(super) struct Request {
     zones: BTreeSet<String>,
     primaries: Vec<SocketAddr>,
+    /// Name of the key of all of them.
+    key: Option<String>,
 }
 
 impl Request {
-    pub(super) fn new(zones: &[String], from: Option<&Path>, primaries: &[String]) -> Result<Self, Failure> {
+    pub(super) fn new(
+        zones: &[String],
+        from: Option<&Path>,
+        primaries: &[String],
+        key: Option<String>,
+    ) -> Result<Self, Failure> {
         let mut wanted: BTreeSet<String> =
             zones.iter().map(|zone| zone_name(zone)).collect::<Result<_, _>>()?;
         if let Some(path) = from {
@@ -49,14 +56,15 @@ impl Request {
             return Err(Failure::refused("no zone is named", "name one, or a file with --from"));
         }
         let primaries = primaries.iter().map(|text| primary(text)).collect::<Result<_, _>>()?;
-        Ok(Self { zones: wanted, primaries })
+        Ok(Self { zones: wanted, primaries, key })
     }
 
     /// The list with what is to be added, and whether that is anything new. A zone that is there with the same primaries
     /// stays; with others it is refused.
     fn laid_on(&self, list: &[Value]) -> Result<Option<Value>, Failure> {
         let name = |entry: &Value| entry.get("name").and_then(Value::as_str).map(str::to_owned);
-        let primaries: Vec<Value> = self.primaries.iter().map(primary_value).collect();
+        let primaries: Vec<Value> =
+            self.primaries.iter().map(|primary| primary_value(primary, self.key.as_deref())).collect();
         let mut missing = self.zones.clone();
         for entry in list {
             let Some(name) = name(entry).filter(|name| missing.remove(name)) else { continue };
@@ -95,8 +103,12 @@ fn primary(text: &str) -> Result<SocketAddr, Failure> {
     }
 }
 
-fn primary_value(primary: &SocketAddr) -> Value {
-    json!({"address": primary.ip(), "port": primary.port()})
+fn primary_value(primary: &SocketAddr, key: Option<&str>) -> Value {
+    let mut value = json!({"address": primary.ip(), "port": primary.port()});
+    if let Some(key) = key {
+        value["key"] = key.into();
+    }
+    value
 }
 
 pub(super) async fn add(session: &mut Session, request: Request, wait: u64) -> Result<(), Failure> {
@@ -286,7 +298,7 @@ mod tests {
 
     fn request(zones: &[&str], primaries: &[&str]) -> Request {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        Request::new(&owned(zones), None, &owned(primaries)).unwrap()
+        Request::new(&owned(zones), None, &owned(primaries), None).unwrap()
     }
 
     #[test]

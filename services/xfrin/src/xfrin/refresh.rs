@@ -191,7 +191,7 @@ impl Xfrin {
         job.enter(&format!("asking {primary}"), "", 0);
         let _asking = Going::begin(&self.statistics.soa_queries_running);
         let settings = self.settings();
-        let key = self.key_of(&settings, primary).map_err(serial::SerialError::NoKey)?;
+        let key = self.key_of(upstream).map_err(serial::SerialError::NoKey)?;
         let asked =
             serial::ask(upstream, order.zone.as_ref(), key.as_deref(), &settings, &self.statistics).await;
         if let Err(serial::SerialError::Signature(_)) = &asked {
@@ -307,7 +307,7 @@ impl Xfrin {
             newer_than,
             for_changes: how.for_changes,
             edns: how.edns,
-            key: self.key_of(&settings, primary).map_err(TransferError::NoKey)?,
+            key: self.key_of(upstream).map_err(TransferError::NoKey)?,
             proof: upstream.way.proof.clone(),
             job: Arc::clone(job),
             store: self.store.clone(),

@@ -65,21 +65,14 @@ impl Zones {
         let decision = self.settings.allow_notify_from.decide(&request.as_request());
         let is_allowed = decision.action == Action::Accept;
         let Some(zone) = self.zones.get_mut(name) else { return Verdict::Unknown };
-        if !zone.has_primary(peer) && !is_allowed {
-            if now >= self.next_refusal_line {
-                self.next_refusal_line = now.saturating_add(REFUSAL_LINE_EVERY);
-                let rule = decision.named("zonemgr/allow_notify_from");
-                let key = request.key.as_ref().map(ToString::to_string).unwrap_or_default();
-                warn!(
-                    message_id = messages::NOTIFY_REFUSED,
-                    zone = %name,
-                    peer = %peer,
-                    key = %key,
-                    acl_rule = %rule,
-                    "a NOTIFY for zone {name} came from {peer}, which is none of its primaries and is refused by {rule}, \
-                     ignoring"
-                );
-            }
+        if !zone.is_from_primary(peer, request.key.as_ref()) && !is_allowed {
+            let why = match (zone.has_primary(peer), &request.key) {
+                (false, _) => "which is none of its primaries",
+                (true, None) => "its primary, unsigned although that has a key",
+                (true, Some(_)) => "its primary, signed with another key than that has",
+            };
+            let rule = decision.named("zonemgr/allow_notify_from").to_string();
+            self.tell_refusal(notice, why, &rule, now);
             return Verdict::Refused;
         }
         self.dirty.insert(name.clone());
@@ -101,6 +94,25 @@ impl Zones {
             return Verdict::Coalesced;
         }
         self.hurry(name, notice, now)
+    }
+
+    /// Logs why a NOTIFY is not heeded; not too often, since anybody can send them.
+    fn tell_refusal(&mut self, notice: &Notice, why: &str, rule: &str, now: u64) {
+        if now < self.next_refusal_line {
+            return;
+        }
+        self.next_refusal_line = now.saturating_add(REFUSAL_LINE_EVERY);
+        let Notice { zone, request, .. } = notice;
+        let peer = request.peer.ip();
+        let key = request.key.as_ref().map(ToString::to_string).unwrap_or_default();
+        warn!(
+            message_id = messages::NOTIFY_REFUSED,
+            zone = %zone,
+            peer = %peer,
+            key = %key,
+            acl_rule = %rule,
+            "a NOTIFY for zone {zone} came from {peer}, {why}, and is refused by {rule}, ignoring"
+        );
     }
 
     /// Has a zone looked at before others, though not too often.

@@ -307,6 +307,34 @@ fn an_expired_zone_listens_to_a_notify_of_the_serial_it_has() {
 }
 
 #[test]
+fn a_primary_with_a_key_is_heard_with_that_key_alone() {
+    let mut settings = settings(&["a."]);
+    settings.secondary_zones[0].primaries[0].key = Some("Ours.test".into());
+    let mut bench = Bench::with(&settings, Vec::new());
+    bench.look(transferred(7));
+    let signed = |peer: &str, key: Option<&str>| {
+        let mut notice = notice("a.", peer, None);
+        notice.request.key = key.map(name);
+        notice
+    };
+    assert_eq!(bench.hear(&signed("192.0.2.1", None)), Verdict::Refused);
+    assert_eq!(bench.hear(&signed("192.0.2.1", Some("other.test."))), Verdict::Refused);
+    assert_eq!(bench.take(), None);
+    bench.pass(10);
+    assert_eq!(bench.hear(&signed("192.0.2.1", Some("ours.test."))), Verdict::Look);
+    bench.look(transferred(8));
+    // The other primary has no key, and who may notify without being a primary needs none either.
+    bench.pass(10);
+    assert_eq!(bench.hear(&signed("192.0.2.2", None)), Verdict::Look);
+    settings.allow_notify_from =
+        serde_json::from_str(r#"[{"action": "ACCEPT", "from": "192.0.2.1"}]"#).unwrap();
+    let mut bench = Bench::with(&settings, Vec::new());
+    bench.look(transferred(7));
+    bench.pass(10);
+    assert_eq!(bench.hear(&signed("192.0.2.1", None)), Verdict::Look);
+}
+
+#[test]
 fn others_may_be_allowed_to_notify() {
     let mut settings = settings(&["a."]);
     settings.allow_notify_from =
