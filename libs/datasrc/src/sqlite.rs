@@ -10,20 +10,21 @@
 //! * `zones.reading.VERSION`: shared by the readers of a version, so that it is not cleared under them.
 //!
 //! # How a version comes and goes
-//! Rows are written under the number of a version that is not current, in batches of at most 25 ms, each in its turn and
-//! not synced. One short transaction, synced (and with it, since the log is written in order, all batches before it),
-//! makes the version current and the one before it `replaced`. A small zone takes this one transaction alone.
+//! A large zone is written under the number of a version that is not current, as blocks of many RRsets each (`block.rs`), in
+//! batches of at most 25 ms, each in its turn and not synced. One short transaction, synced (and with it, since the log is written in order, all batches before it),
+//! makes the version current and the one before it `replaced`. A small zone takes this one transaction alone, and has a row for each RRset.
 //! [`DataSource::clear_leftovers`] deletes replaced versions, and whatever killed writers left, in batches as short;
 //! call it after announcing a commit, not before.
 //!
 //! A change of few RRsets makes a version too, but writes what changed only: the rows of a version are those of its *base*,
 //! the one that was written as a whole, as far as they were born by then and had not died. What died goes when no version
-//! before is read any more.
+//! before is read any more. A block is never changed: a row takes the place of an RRset in it from the change on.
 //!
 //! # Limits
 //! Every batch and page is bounded (about 1 MiB, 8192 rows), so memory does not grow with a zone. The file does not
 //! shrink: room of cleared versions is used again. The journal is bounded by [`JournalLimits`].
 
+mod block;
 mod change;
 mod clearing;
 mod create;

@@ -282,7 +282,7 @@ fn check(world: &World, primary: &Machine, secondary: &Machine) {
         // Versions that were begun and never finished are cleared away, and so are files.
         machine.wait_for(
             &format!(
-                "test \"$(sqlite3 {store} 'SELECT count(DISTINCT base) FROM rrsets')\" = {}",
+                "test \"$(sqlite3 {store} 'SELECT count(*) FROM (SELECT base FROM rrsets UNION SELECT base FROM blocks)')\" = {}",
                 world.serials.len()
             ),
             Duration::from_secs(90),

@@ -12,7 +12,7 @@ use super::rows::{Apex, Row, Rows};
 use super::step::{Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
 use super::writer::{flip, lock_zone, now_usec, soa_serial};
-use super::{JournalLimits, clearing, cursor, reading};
+use super::{JournalLimits, block, clearing, cursor, reading};
 use crate::{Error, ZoneChange, ZoneEntry};
 
 /// See [`ZoneChange`].
@@ -144,22 +144,8 @@ fn replace(
     entry: &mut ZoneEntry,
     recorder: &mut StepRecorder<'_>,
 ) -> Result<(), WriteError> {
-    let found: Option<(u64, String, u32, Vec<u8>)> = transaction
-        .prepare_cached(
-            "SELECT born, owner, ttl, rdatas FROM rrsets
-             WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND died IS NULL",
-        )?
-        .query_row((place.base, new.key, new.rrtype), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    let old = found.as_ref().map(|(_, owner, ttl, rdatas)| Row {
-        key: new.key,
-        rrtype: new.rrtype,
-        owner,
-        ttl: *ttl,
-        rdatas,
-    });
+    let found = find(transaction, place.base, new)?;
+    let old = found.as_ref().and_then(|found| found.rows.last());
     let new = Some(*new).filter(|row| !row.rdatas.is_empty());
     if old == new {
         return Ok(());
@@ -169,12 +155,8 @@ fn replace(
         |row: Option<Row<'_>>| row.map_or(0, |row| RdataList::from_packed(row.rdatas).iter().count() as u64);
     entry.records = (entry.records + records(new)).saturating_sub(records(old));
     entry.rrsets = (entry.rrsets + u64::from(new.is_some())).saturating_sub(u64::from(old.is_some()));
-    if let (Some((born, ..)), Some(old)) = (&found, old) {
-        transaction
-            .prepare_cached(
-                "UPDATE rrsets SET died = ?5 WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND born = ?4",
-            )?
-            .execute((place.base, old.key, old.rrtype, born, entry.version))?;
+    if let (Some(found), Some(old)) = (&found, old) {
+        found.end(transaction, place.base, &old, entry.version)?;
     }
     if let Some(new) = new {
         transaction
@@ -185,4 +167,63 @@ fn replace(
             .execute((place.base, new.key, new.rrtype, entry.version, new.owner, new.ttl, new.rdatas))?;
     }
     Ok(())
+}
+
+/// An RRset of the version before.
+struct Found {
+    rows: Rows,
+    /// The version in which it came; none when a block holds it.
+    born: Option<u64>,
+}
+
+/// The RRset at the place of `new`.
+fn find(transaction: &Transaction<'_>, base: u64, new: &Row<'_>) -> rusqlite::Result<Option<Found>> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT born, owner, ttl, rdatas, died IS NULL FROM rrsets
+         WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND (died IS NULL OR born = 0) ORDER BY born DESC LIMIT 1",
+    )?;
+    let mut found = statement.query((base, new.key, new.rrtype))?;
+    let Some(row) = found.next()? else {
+        let rows = block::find(transaction, base, new.key, new.rrtype)?;
+        return Ok(rows.map(|rows| Found { rows, born: None }));
+    };
+    if !row.get::<_, bool>(4)? {
+        return Ok(None);
+    }
+    let mut rows = Rows::default();
+    rows.push(Row {
+        key: new.key,
+        rrtype: new.rrtype,
+        owner: row.get_ref(1)?.as_str()?,
+        ttl: row.get(2)?,
+        rdatas: row.get_ref(3)?.as_blob()?,
+    });
+    Ok(Some(Found { rows, born: Some(row.get(0)?) }))
+}
+
+impl Found {
+    /// Ends its life with the version before `version`.
+    fn end(
+        &self,
+        transaction: &Transaction<'_>,
+        base: u64,
+        old: &Row<'_>,
+        version: u64,
+    ) -> rusqlite::Result<()> {
+        let Some(born) = self.born else {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO rrsets (base, sort_key, type, born, died, owner, ttl, rdatas)
+                     VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((base, old.key, old.rrtype, version, old.owner, old.ttl, old.rdatas))?;
+            return Ok(());
+        };
+        transaction
+            .prepare_cached(
+                "UPDATE rrsets SET died = ?5 WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND born = ?4",
+            )?
+            .execute((base, old.key, old.rrtype, born, version))?;
+        Ok(())
+    }
 }

@@ -14,6 +14,8 @@ use crate::Error;
 
 /// Rows deleted in one transaction.
 const BATCH_ROWS: u32 = 4096;
+/// Blocks deleted in one transaction.
+const BATCH_BLOCKS: u32 = 256;
 /// Roughly what a deleted row leaves in the log.
 const ROW_OCTETS: usize = 128;
 
@@ -58,11 +60,18 @@ pub(super) fn clear_at_once(
         return Ok(());
     }
     let remains = Remains::of(transaction, version)?;
+    if remains.needed_from.is_none() && has_blocks(transaction, remains.base)? {
+        // It was large once: that is cleared beside, bit by bit.
+        return Ok(());
+    }
     transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
     match remains.needed_from {
-        Some(least) => transaction
-            .prepare_cached("DELETE FROM rrsets WHERE base = ?1 AND died <= ?2")?
-            .execute((remains.base, least))?,
+        Some(least) => {
+            hide_dead(transaction, remains.base, least)?;
+            transaction
+                .prepare_cached("DELETE FROM rrsets WHERE base = ?1 AND died BETWEEN 1 AND ?2")?
+                .execute((remains.base, least))?
+        }
         None => transaction.prepare_cached("DELETE FROM rrsets WHERE base = ?1")?.execute([remains.base])?,
     };
     Ok(())
@@ -152,11 +161,16 @@ fn clear_version(store: &Store, version: u64) -> Result<(), Error> {
     loop {
         let is_last = store.write(Durability::Later, |transaction| {
             let Remains { base, needed_from } = Remains::of(transaction, version)?;
-            let deleted = match needed_from {
-                Some(least) => delete_dead(transaction, base, least)?,
-                None => delete_from_start(transaction, base)?,
+            let is_last = match needed_from {
+                Some(least) => {
+                    hide_dead(transaction, base, least)?;
+                    delete_dead(transaction, base, least)? < BATCH_ROWS as usize
+                }
+                None => {
+                    delete_from_start(transaction, base)? < BATCH_ROWS as usize
+                        && delete_blocks(transaction, base)? < BATCH_BLOCKS as usize
+                }
             };
-            let is_last = deleted < BATCH_ROWS as usize;
             if is_last {
                 transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
             }
@@ -169,12 +183,37 @@ fn clear_version(store: &Store, version: u64) -> Result<(), Error> {
     }
 }
 
+/// Rows that died no later than in that version and stand for what a block holds: they go on hiding that, and nothing more.
+fn hide_dead(transaction: &Transaction<'_>, base: u64, least: u64) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "UPDATE rrsets SET died = 0, rdatas = x'' WHERE base = ?1 AND died BETWEEN 1 AND ?2 AND born = 0
+             AND EXISTS (SELECT 1 FROM blocks WHERE blocks.base = ?1)",
+        )?
+        .execute((base, least))
+}
+
+fn has_blocks(connection: &Connection, base: u64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM blocks WHERE base = ?1)")?
+        .query_row([base], |row| row.get(0))
+}
+
+/// Deletes some blocks of a base; gives how many.
+fn delete_blocks(transaction: &Transaction<'_>, base: u64) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM blocks WHERE block IN (SELECT block FROM blocks WHERE base = ?1 LIMIT ?2)",
+        )?
+        .execute((base, BATCH_BLOCKS))
+}
+
 /// Deletes a batch of rows that died no later than in that version; gives how many.
 fn delete_dead(transaction: &Transaction<'_>, base: u64, least: u64) -> rusqlite::Result<usize> {
     transaction
         .prepare_cached(
             "DELETE FROM rrsets WHERE (base, sort_key, type, born) IN
-             (SELECT base, sort_key, type, born FROM rrsets WHERE base = ?1 AND died <= ?2 LIMIT ?3)",
+             (SELECT base, sort_key, type, born FROM rrsets WHERE base = ?1 AND died BETWEEN 1 AND ?2 LIMIT ?3)",
         )?
         .execute((base, least, BATCH_ROWS))
 }

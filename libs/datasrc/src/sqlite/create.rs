@@ -36,7 +36,10 @@ pub(super) fn if_missing(path: &Path) -> Result<(), Error> {
 pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let format: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format < 2 {
-        transaction.execute_batch(include_str!("upgrade.sql"))?;
+        transaction.execute_batch(include_str!("upgrade2.sql"))?;
+    }
+    if format < FORMAT {
+        transaction.execute_batch(include_str!("upgrade3.sql"))?;
         transaction.execute_batch(include_str!("records.sql"))?;
     }
     Ok(())

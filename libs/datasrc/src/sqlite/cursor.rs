@@ -2,7 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::block::Stored;
 use super::rows::{Row, Rows};
+
+/// Rows beside blocks that are read at once.
+const MOST_BESIDE: usize = 8192;
+/// The same, where few are wanted.
+const SHORT: usize = 64;
 
 /// A place in a version and the page around it.
 #[derive(Debug)]
@@ -11,6 +17,10 @@ pub(super) struct Cursor {
     page: Rows,
     at: usize,
     last: bool,
+    /// What is read next is behind this place.
+    behind: (Vec<u8>, i32),
+    /// Only few rows are wanted: no page is larger than it must be.
+    is_short: bool,
 }
 
 /// What fetching a page found.
@@ -24,7 +34,12 @@ pub(super) enum Fetched {
 
 impl Cursor {
     pub(super) fn new(version: u64) -> Self {
-        Self { version, page: Rows::default(), at: 0, last: false }
+        Self { version, page: Rows::default(), at: 0, last: false, behind: (Vec::new(), -1), is_short: false }
+    }
+
+    /// At the first RRset behind a place, to see a few.
+    pub(super) fn behind(version: u64, key: &[u8], rrtype: i32) -> Self {
+        Self { behind: (key.to_vec(), rrtype), is_short: true, ..Self::new(version) }
     }
 
     /// The row under the cursor; none means that a page must be fetched or that the version is at its end.
@@ -50,31 +65,104 @@ impl Cursor {
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
         let Some(base) = base_of(connection, self.version)? else { return Ok(Fetched::Gone) };
-        let (key, rrtype) =
-            self.page.last().map_or((Vec::new(), -1), |row| (row.key.to_vec(), i32::from(row.rrtype)));
-        let mut statement = connection.prepare_cached(
-            "SELECT sort_key, type, owner, ttl, rdatas FROM rrsets
-             WHERE base = ?1 AND (sort_key, type) > (?2, ?3) AND born <= ?4 AND (died IS NULL OR died > ?4)
-             ORDER BY sort_key, type",
-        )?;
-        let mut found = statement.query((base, key, rrtype, self.version))?;
         self.page.clear();
         self.at = 0;
-        self.last = true;
+        while !self.last && (self.page.len() == 0 || !(self.is_short || self.page.is_full())) {
+            self.read_on(connection, base)?;
+        }
+        Ok(Fetched::Page)
+    }
+
+    /// Reads one block, if there are any, and what has taken the place of RRsets in it or came between.
+    fn read_on(&mut self, connection: &Connection, base: u64) -> rusqlite::Result<()> {
+        let (key, rrtype) = &self.behind;
+        let block = Stored::behind(connection, base, key, *rrtype)?;
+        let end = block.as_ref().map(|block| (block.key.as_slice(), block.rrtype));
+        let most = if self.is_short { SHORT } else { MOST_BESIDE };
+        let beside = Beside::read(connection, (base, self.version), &self.behind, end, most)?;
+        let upto = match (&beside.upto, end) {
+            (Some(upto), _) => Some(upto.clone()),
+            (None, Some((key, rrtype))) => Some((key.to_vec(), rrtype)),
+            (None, None) => None,
+        };
+        let is_behind = |row: &Row<'_>| (row.key, i32::from(row.rrtype)) > (key.as_slice(), *rrtype);
+        let is_before_end =
+            |row: &Row<'_>| upto.as_ref().is_none_or(|(key, rrtype)| row.place() <= (key, *rrtype));
+        let rows = block.iter().flat_map(Stored::rows).filter(is_behind).take_while(is_before_end);
+        beside.merge_into(rows, &mut self.page);
+        match upto {
+            Some((key, rrtype)) => self.behind = (key, rrtype.into()),
+            None => self.last = true,
+        }
+        Ok(())
+    }
+}
+
+/// Rows of a version that stand beside its blocks.
+#[derive(Default)]
+struct Beside {
+    rows: Rows,
+    /// For each row: whether the version has it. One that it does not have hides what a block holds in its place.
+    seen: Vec<bool>,
+    /// There are more behind this place.
+    upto: Option<(Vec<u8>, u16)>,
+}
+
+impl Beside {
+    /// The rows behind a place, up to `end` or, without it, to the end of the version; about `most` of them.
+    fn read(
+        connection: &Connection,
+        (base, version): (u64, u64),
+        (key, rrtype): &(Vec<u8>, i32),
+        end: Option<(&[u8], u16)>,
+        most: usize,
+    ) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached(
+            "SELECT sort_key, type, owner, ttl, rdatas, born <= ?4 AND (died IS NULL OR died > ?4) AS seen
+             FROM rrsets WHERE base = ?1 AND (sort_key, type) > (?2, ?3) AND (seen OR born = 0)
+             ORDER BY sort_key, type, born",
+        )?;
+        let mut found = statement.query((base, key, rrtype, version))?;
+        let mut beside = Self::default();
         while let Some(row) = found.next()? {
-            self.page.push(Row {
-                key: row.get_ref(0)?.as_blob()?,
-                rrtype: row.get(1)?,
+            let place = (row.get_ref(0)?.as_blob()?, row.get(1)?);
+            if end.is_some_and(|end| place > end) {
+                break;
+            }
+            // Two rows of one place stay together.
+            let is_enough = beside.rows.len() >= most || beside.rows.is_full();
+            if is_enough && beside.rows.last().is_some_and(|last| last.place() != place) {
+                beside.upto = beside.rows.last().map(|last| (last.key.to_vec(), last.rrtype));
+                break;
+            }
+            beside.rows.push(Row {
+                key: place.0,
+                rrtype: place.1,
                 owner: row.get_ref(2)?.as_str()?,
                 ttl: row.get(3)?,
                 rdatas: row.get_ref(4)?.as_blob()?,
             });
-            if self.page.is_full() {
-                self.last = false;
-                break;
+            beside.seen.push(row.get(5)?);
+        }
+        Ok(beside)
+    }
+
+    /// Both together, in order.
+    fn merge_into<'a>(&'a self, block: impl Iterator<Item = Row<'a>>, page: &mut Rows) {
+        let mut beside = (0..self.rows.len()).filter_map(|at| self.rows.get(at)).zip(&self.seen).peekable();
+        for row in block {
+            let mut is_hidden = false;
+            while let Some((other, seen)) = beside.next_if(|(other, _)| other.place() <= row.place()) {
+                is_hidden |= other.place() == row.place();
+                if *seen {
+                    page.push(other);
+                }
+            }
+            if !is_hidden {
+                page.push(row);
             }
         }
-        Ok(Fetched::Page)
+        beside.filter(|(_, seen)| **seen).for_each(|(row, _)| page.push(row));
     }
 }
 

@@ -101,26 +101,21 @@ pub(super) fn rrsets_at(
     visit: &mut dyn FnMut(RrsetRef<'_>),
 ) -> Result<(), Error> {
     let key = key_below(entry, owner);
+    let mut cursor = Cursor::behind(entry.version, &key, -1);
+    let mut rows = Rows::default();
     let found = store.read_at_once(|connection| {
-        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
-        let mut rows = Rows::default();
-        let mut statement = connection.prepare_cached(
-            "SELECT type, owner, ttl, rdatas FROM rrsets
-             WHERE base = ?1 AND sort_key = ?2 AND born <= ?3 AND (died IS NULL OR died > ?3) ORDER BY type",
-        )?;
-        let mut found = statement.query((base, &key, entry.version))?;
-        while let Some(row) = found.next()? {
-            rows.push(rows::Row {
-                key: &key,
-                rrtype: row.get(0)?,
-                owner: row.get_ref(1)?.as_str()?,
-                ttl: row.get(2)?,
-                rdatas: row.get_ref(3)?.as_blob()?,
-            });
+        while let Found::Row(row) = next_row(&mut cursor, connection)? {
+            if row.key != key {
+                return Ok(Found::None);
+            }
+            rows.push(row);
+            cursor.step();
         }
-        Ok(Some(rows))
+        next_row(&mut cursor, connection).map(|found| if found == Found::Gone { found } else { Found::None })
     })?;
-    let rows = found.ok_or_else(|| gone(entry))?;
+    if found == Found::Gone {
+        return Err(gone(entry));
+    }
     for row in (0..rows.len()).filter_map(|index| rows.get(index)) {
         row.with_rrset(entry.origin.as_ref(), &mut *visit).ok_or_else(|| no_name(store, entry, row.owner))?;
     }
@@ -129,23 +124,33 @@ pub(super) fn rrsets_at(
 
 pub(super) fn has_names_below(store: &Store, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error> {
     let key = key_below(entry, owner);
-    // Keys of names below begin with this one, whose last octet is 0 unless it is the apex's.
-    let mut end = key.clone();
-    match end.last_mut() {
-        Some(last) => *last = 1,
-        None => end.push(u8::MAX),
-    }
+    let mut cursor = Cursor::behind(entry.version, &key, u16::MAX.into());
     let found = store.read_at_once(|connection| {
-        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
-        connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM rrsets WHERE base = ?1 AND sort_key > ?2 AND sort_key < ?3
-                 AND born <= ?4 AND (died IS NULL OR died > ?4))",
-            )?
-            .query_row((base, &key, &end, entry.version), |row| row.get(0))
-            .map(Some)
+        Ok(match next_row(&mut cursor, connection)? {
+            // Keys of names below begin with this one, whose last octet is 0 unless it is the apex's.
+            Found::Row(row) => Some(row.key.starts_with(&key)),
+            Found::None => Some(false),
+            Found::Gone => None,
+        })
     })?;
     found.ok_or_else(|| gone(entry))
+}
+
+/// What is under a cursor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found<'c> {
+    Row(rows::Row<'c>),
+    /// The version is at its end.
+    None,
+    /// The version is not there (any more).
+    Gone,
+}
+
+fn next_row<'c>(cursor: &'c mut Cursor, connection: &Connection) -> rusqlite::Result<Found<'c>> {
+    if cursor.wants_page() && cursor.fetch(connection)? == Fetched::Gone {
+        return Ok(Found::Gone);
+    }
+    Ok(cursor.row().map_or(Found::None, Found::Row))
 }
 
 pub(super) fn changed_names(

@@ -44,6 +44,19 @@ CREATE TABLE rrsets (
 ) WITHOUT ROWID;
 CREATE INDEX dead_rrsets ON rrsets (base, died) WHERE died IS NOT NULL;
 
+-- Many neighbouring RRsets in a row: those of a large version as it was written as a whole. sort_key and type are those of the
+-- last one. rrsets holds for each: length of its sort_key, type and length of its owner (two octets each), ttl and length of
+-- its rdatas (four octets each), then sort_key, owner and rdatas as above. A row of the table rrsets with the same base, sort_key
+-- and type, and born 0, takes the place of what is here: died says until when it counted (0: it counts for nobody any more).
+CREATE TABLE blocks (
+    block INTEGER PRIMARY KEY,
+    base INTEGER NOT NULL,
+    sort_key BLOB NOT NULL,
+    type INTEGER NOT NULL,
+    rrsets BLOB NOT NULL
+);
+CREATE UNIQUE INDEX blocks_of_base ON blocks (base, sort_key, type);
+
 -- How a version differs from the one before it.
 CREATE TABLE journal_steps (
     version INTEGER PRIMARY KEY,

@@ -105,6 +105,36 @@ fn people_can_read_it() {
     writer.put(RrsetRef { owner: name("txt.").as_ref(), rrtype: RrType::TXT, ttl: 1, rdatas }).unwrap();
     writer.commit().unwrap();
     assert_eq!(count(&source, several), 1);
+    // Of a large zone too, as it was written and as it is after a change.
+    let large = name("large.");
+    commit(&source, &large, 1, 9000).unwrap();
+    assert!(count(&source, "SELECT count(*) FROM blocks") > 10);
+    let counted = "SELECT count(*) FROM records WHERE zone = 'large.'";
+    assert_eq!(count(&source, counted), 9001);
+    let host = |number: u32| Name::from_text(&format!("h{number:07}"), Some(large.as_ref())).unwrap();
+    let mut change = source.change(large.as_ref()).unwrap();
+    let mut set = |number: u32, packed: &[u8]| {
+        let rdatas = RdataList::from_packed(packed);
+        change.set(RrsetRef { owner: host(number).as_ref(), rrtype: RrType::A, ttl: 1, rdatas }).unwrap();
+    };
+    (0..100).for_each(|number| set(number * 7, b""));
+    set(8999, b"\x00\x04\xc0\x00\x02\x63");
+    change.commit().unwrap();
+    assert_eq!(count(&source, counted), 8901);
+    let new = "SELECT rdata = 'C0000263' FROM records WHERE zone = 'large.' AND owner = 'h0008999'";
+    assert_eq!(count(&source, new), 1);
+}
+
+#[test]
+fn a_damaged_block_is_told() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    let entry = commit(&source, &name("large."), 1, 9000).unwrap();
+    let read = || source.read(&entry, &mut |_| std::ops::ControlFlow::Continue(()));
+    read().unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("UPDATE blocks SET rrsets = substr(rrsets, 1, 1000) WHERE block = 3").unwrap();
+    assert!(read().is_err());
 }
 
 #[test]
@@ -136,7 +166,7 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     commit(&SqliteSource::open(&path, Access::Create).unwrap(), &name("example."), 1, 3).unwrap();
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP VIEW records; DROP INDEX versions_of_base; DROP INDEX dead_rrsets;
+        "DROP VIEW records; DROP TABLE blocks; DROP INDEX versions_of_base; DROP INDEX dead_rrsets;
          ALTER TABLE journal_steps DROP COLUMN version_before;
          ALTER TABLE versions DROP COLUMN base;
          ALTER TABLE rrsets RENAME TO rrsets_2;
@@ -316,14 +346,14 @@ fn killed_writers_leave_nothing() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "written"));
     assert_eq!(source.clear_leftovers().unwrap(), 0, "the writer lives");
-    assert!(count(&source, "SELECT count(*) FROM rrsets") > 20_000);
+    assert!(count(&source, "SELECT sum(length(rrsets)) FROM blocks") > 100_000);
     assert!(matches!(source.begin(origin.as_ref()).map(drop), Err(Error::ZoneBusy { .. })));
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(source.zone(origin.as_ref()).unwrap(), Some(old));
     assert!(files(&directory).contains(&"zones.writing.killed.".to_owned()));
     assert_eq!(source.clear_leftovers().unwrap(), 1);
-    assert_eq!(count(&source, "SELECT count(*) FROM rrsets"), 11);
+    assert_eq!(count(&source, "SELECT count(*) + (SELECT count(*) FROM blocks) FROM rrsets"), 11);
     assert_eq!(count(&source, "SELECT count(*) FROM versions"), 1);
     assert!(!files(&directory).contains(&"zones.writing.killed.".to_owned()));
     commit(&source, &origin, 2, 10).unwrap();

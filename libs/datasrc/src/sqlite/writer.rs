@@ -7,6 +7,7 @@ use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::RrsetRef;
 
+use super::block::Block;
 use super::clearing;
 use super::difference::Difference;
 use super::lock_file::LockFile;
@@ -18,8 +19,6 @@ use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
 
 /// Longest time one batch holds the turn to write, so longest that another writer waits for it.
 const BATCH_TIME: Duration = Duration::from_millis(25);
-/// Rows between two looks at the clock.
-const BATCH_STEP: usize = 256;
 /// A version no larger than this is compared with and cleared inside the one transaction that replaces it.
 const SMALL_RRSETS: u64 = 8192;
 /// How long to wait for another writer of the same zone, who may be just cleaning up, before refusing.
@@ -73,13 +72,13 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes all that is pending, in as many transactions as it takes to keep each one short.
+    /// Writes all that is pending as blocks, in as many transactions as it takes to keep each one short.
     fn flush(&mut self) -> Result<(), Error> {
         let mut written = 0;
         while written < self.pending.len() {
             let (begun, now_written) = self.store.write(Durability::Later, |transaction| {
                 let begun = self.begun_in(transaction)?;
-                let upto = insert(transaction, begun.version, &self.pending, written, BATCH_TIME)?;
+                let upto = insert_blocks(transaction, begun.version, &self.pending, written)?;
                 Ok((begun, upto))
             })?;
             self.begun = Some(begun);
@@ -157,7 +156,7 @@ impl<'a> Writer<'a> {
     ) -> Result<ZoneEntry, Error> {
         self.store.write(durability, |transaction| {
             let begun = self.begun_in(transaction)?;
-            insert(transaction, begun.version, &self.pending, 0, Duration::MAX)?;
+            insert(transaction, begun.version, &self.pending)?;
             let step = before.map(|before| self.step(begun, serial, before));
             let outcome = match &step {
                 Some(step) => Difference::new(step).run_in(transaction)?,
@@ -276,27 +275,38 @@ pub(super) fn zone_file_name(origin: NameRef<'_>) -> String {
     format!("{hash:016x}")
 }
 
-/// Inserts rows from `from` on until all are in or `time` is over; gives the index of the first that is not in.
-fn insert(
+/// Inserts RRsets from `from` on as blocks until all are in or the turn is over; gives the index of the first that is not in.
+fn insert_blocks(
     transaction: &Transaction<'_>,
     version: u64,
     rows: &Rows,
     from: usize,
-    time: Duration,
 ) -> Result<usize, WriteError> {
     let started = Instant::now();
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6)",
-    )?;
+    let mut block = Block::default();
     let mut at = from;
     while let Some(row) = rows.get(at) {
-        statement.execute((version, row.key, row.rrtype, row.owner, row.ttl, row.rdatas))?;
+        block.push(&row);
         at += 1;
-        if (at - from).is_multiple_of(BATCH_STEP) && started.elapsed() > time {
-            break;
+        if block.is_full() || at == rows.len() {
+            block.insert(transaction, version, row.place())?;
+            if started.elapsed() > BATCH_TIME {
+                break;
+            }
         }
     }
     Ok(at)
+}
+
+/// Inserts the RRsets of a small version, a row for each: that is changed most easily.
+fn insert(transaction: &Transaction<'_>, version: u64, rows: &Rows) -> Result<(), WriteError> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6)",
+    )?;
+    for row in (0..rows.len()).filter_map(|at| rows.get(at)) {
+        statement.execute((version, row.key, row.rrtype, row.owner, row.ttl, row.rdatas))?;
+    }
+    Ok(())
 }
 
 /// Makes a version the current one.

@@ -314,13 +314,13 @@ mod tests {
     fn names_come_from_a_file_too() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "a.example b.example # c.example\n\n# d\nA.example.\n").unwrap();
-        let request = Request::new(&["e".into()], Some(file.path()), &["::1".into()]).unwrap();
+        let request = Request::new(&["e".into()], Some(file.path()), &["::1".into()], None).unwrap();
         assert_eq!(
             request.zones.iter().map(String::as_str).collect::<Vec<_>>(),
             ["a.example.", "b.example.", "e."]
         );
         std::fs::write(file.path(), "# nothing\n").unwrap();
-        assert!(Request::new(&[], Some(file.path()), &["::1".into()]).is_err());
+        assert!(Request::new(&[], Some(file.path()), &["::1".into()], None).is_err());
     }
 
     #[test]
