@@ -1,6 +1,6 @@
 //! What the OPT record of a response says, as far as the query asked for it.
 
-use tenon_image::Catalog;
+use tenon_image::{Catalog, Expiries};
 use tenon_wire::message::edns::{OPTION_HEAD, option};
 use tenon_wire::message::{Edns, Question};
 use tenon_wire::{Class, RrType};
@@ -27,6 +27,7 @@ pub(crate) struct Options<'s> {
     pub(crate) asks_for_keepalive: bool,
     asks_for_version: bool,
     asks_for_expiry: bool,
+    expiries: Option<&'s Expiries>,
     /// The client pads its messages on a way that nobody can look into, and so wants the response padded.
     pub(crate) is_padded: bool,
     /// What the client's cookie came to.
@@ -63,7 +64,10 @@ impl<'s> Options<'s> {
                     options.asks_for_version = true;
                     options.is_malformed |= !data.is_empty();
                 }
-                option::EXPIRE => options.asks_for_expiry = true,
+                option::EXPIRE => {
+                    options.asks_for_expiry = true;
+                    options.expiries = Some(&settings.expiries);
+                }
                 option::PADDING => options.is_padded = asker.encrypted,
                 _ => {}
             }
@@ -117,11 +121,16 @@ impl<'s> Options<'s> {
         let soa = zone.apex()?.rrset(RrType::SOA)?.ok_or(Failure::Fault)?;
         let numbers = soa.rdatas().iter().next().and_then(<[u8]>::last_chunk::<20>).ok_or(Failure::Fault)?;
         let [s, e, r, i, _, _, _, _, _, _, _, _, x, p, y, z, ..] = *numbers;
-        // The time left of a secondary's zone is not known here.
-        let is_primary = zone.is_primary() && question.rrtype == RrType::SOA;
+        let left = || match self.expiries {
+            Some(expiries) if !zone.is_primary() => {
+                expiries.left(&scratch.other, zone.labels()).map(u32::to_be_bytes)
+            }
+            _ => Some([x, p, y, z]),
+        };
+        let asks_for_expiry = self.asks_for_expiry && question.rrtype == RrType::SOA;
         Ok(ZoneOptions {
             version: self.asks_for_version.then_some([zone.labels() as u8, SOA_SERIAL, s, e, r, i]),
-            expire: (self.asks_for_expiry && is_primary).then_some([x, p, y, z]),
+            expire: if asks_for_expiry { left() } else { None },
         })
     }
 

@@ -1,5 +1,9 @@
 //! What an operator can choose about answers.
 
+use std::sync::Arc;
+
+use tenon_image::Expiries;
+
 use crate::CookieSecrets;
 
 /// The options of answering; the workers share them, unchanged.
@@ -26,6 +30,8 @@ pub struct AnswerSettings {
     pub identity: String,
     /// Answer to `authors.bind`, class CH; 0 to 255 octets, none for REFUSED.
     pub authors: String,
+    /// How long secondary zones may still be answered, for the option EXPIRE (RFC 7314).
+    pub expiries: Arc<Expiries>,
 }
 
 impl Default for AnswerSettings {
@@ -41,6 +47,7 @@ impl Default for AnswerSettings {
             version: String::new(),
             identity: String::new(),
             authors: String::new(),
+            expiries: Arc::default(),
         }
     }
 }

@@ -190,6 +190,38 @@ fn secondary_zones_without_data_are_servfail_with_the_reason() {
 }
 
 #[test]
+fn a_secondary_zone_has_the_time_left_here_and_not_that_of_its_soa() {
+    let zone = ("example.", "@ 60 SOA ns1 h 1 2 3 1209600 60\n@ 60 NS ns1\nns1 60 A 192.0.2.1");
+    let query = message(
+        0,
+        [1, 0, 0, 1],
+        &[
+            b"\x07example\x00\x00\x06\x00\x01",
+            b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x09\x00\x00",
+        ],
+    );
+    let expire = |server: &mut Server| {
+        let reply = server.raw(Transport::Udp, &query).unwrap();
+        let found = reply.windows(4).position(|octets| octets == [0, 9, 0, 4])?;
+        reply.get(found + 4..found + 8).map(|octets| u32::from_be_bytes(octets.try_into().unwrap()))
+    };
+    let server = &mut Server::stored("secondary", &[zone]);
+    assert_eq!(expire(server), None, "not known");
+    let directory = tempfile::tempdir().unwrap();
+    let file = tenon_image::ExpiryFile::new(&directory.path().join("EXPIRIES"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    for (expires, left) in [(u64::try_from(now).unwrap() + 1000_900_000, 900..=1000), (1, 0..=0)] {
+        let name = "Example.".parse().unwrap();
+        tenon_image::expiries::write(&directory.path().join("EXPIRIES"), [(&name, expires)].into_iter())
+            .unwrap();
+        server.settings.expiries = file.current();
+        let told = expire(server).unwrap();
+        assert!(left.contains(&told), "{told}");
+    }
+    assert_eq!(expire(&mut Server::stored("primary", &[zone])), Some(1_209_600));
+}
+
+#[test]
 fn questions_about_the_server() {
     let mut server = server();
     let ask = |server: &mut Server, name: &[u8], rrtype: u8, class: u8| {

@@ -7,6 +7,7 @@
 
 pub mod builder;
 pub mod catalog;
+pub mod expiries;
 pub mod file;
 mod format;
 mod identity;
@@ -25,6 +26,7 @@ pub mod zone;
 
 pub use builder::{BuildError, ChangedZone, ImageBuilder, UNFINISHED, ZoneSummary};
 pub use catalog::{BodyFault, Catalog, ServedZone, ZoneState};
+pub use expiries::{Expiries, ExpiryFile};
 pub use file::{ImageMap, OpenError, has_other_format};
 pub use format::ImageKind;
 pub use identity::Identity;

@@ -43,6 +43,8 @@ const LISTEN: Duration = Duration::from_secs(1);
 pub struct Places {
     /// Directory of the zone images and their manifest.
     pub images: PathBuf,
+    /// The file that says how long secondary zones may still be answered.
+    pub expiries: PathBuf,
     /// Directory of the sockets of the services that take transfers and notices.
     pub doors: PathBuf,
     /// Directory of the certificate for TLS and its key.
@@ -84,8 +86,13 @@ impl Instance {
         settings: &AuthSettings,
     ) -> Result<Arc<Self>, NetworkError> {
         let keys = Keys::open(&places.keys, AuthSettings::COMPONENT);
-        let (zones, hints) =
-            Zones::open(&places.images, answer(settings, &cookies), settings.access(), keys.ring());
+        let (zones, hints) = Zones::open(
+            &places.images,
+            &places.expiries,
+            answer(settings, &cookies),
+            settings.access(),
+            keys.ring(),
+        );
         let (reporter, troubles) = Troubles::new();
         let doors = Doors::in_directory(&places.doors);
         let is_for_tls = |socket: &InheritedSocket| socket.protocol != Protocol::Plain;

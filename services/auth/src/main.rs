@@ -20,6 +20,9 @@ struct CommandLine {
     /// Directory of the zone images and their manifest
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/images")]
     images: PathBuf,
+    /// File that says how long secondary zones may still be answered
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/zonemgr/EXPIRIES")]
+    expiries: PathBuf,
     /// Directory of the sockets of the services that take transfers and notices
     #[arg(long, value_name = "DIRECTORY", default_value = "/run/tenon")]
     doors: PathBuf,
@@ -50,7 +53,8 @@ fn main() -> ExitCode {
         Err(error) => return sockets::unusable(&format!("no random numbers: {error}")),
     };
     let keys = options.common.keys_dir.clone();
-    let places = Places { images: options.images, doors: options.doors, tls: options.tls, keys };
+    let CommandLine { images, expiries, doors, tls, .. } = options;
+    let places = Places { images, expiries, doors, tls, keys };
     let instance = match Instance::start(options.instance, &places, cookies, sockets, &committed.settings) {
         Ok(instance) => instance,
         Err(error) => return sockets::unusable(&error.to_string()),

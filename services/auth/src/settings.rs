@@ -400,6 +400,7 @@ impl AuthSettings {
             version: self.version.clone(),
             identity: self.identity.clone(),
             authors: self.authors.clone(),
+            ..AnswerSettings::default()
         }
     }
 

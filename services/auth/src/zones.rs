@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
-use tenon_image::{BodyFault, Catalog, Identity, Manifest, ServedZone, ZoneState};
+use tenon_image::{BodyFault, Catalog, ExpiryFile, Identity, Manifest, ServedZone, ZoneState};
 use tenon_tsig::KeyRing;
 use tracing::{error, info, warn};
 
@@ -52,6 +52,8 @@ pub struct Access {
 pub struct Zones {
     directory: PathBuf,
     publisher: Arc<ArcSwap<Published>>,
+    /// How long secondary zones may still be answered.
+    expiries: ExpiryFile,
     state: Mutex<State>,
     /// Tells the inspector that there may be newly mapped files.
     fresh: SyncSender<()>,
@@ -81,6 +83,7 @@ impl Zones {
     #[must_use]
     pub fn open(
         directory: &Path,
+        expiries: &Path,
         answer: AnswerSettings,
         access: Access,
         keys: Arc<KeyRing>,
@@ -91,6 +94,7 @@ impl Zones {
         let zones = Arc::new(Self {
             directory: directory.to_owned(),
             publisher: Arc::new(ArcSwap::from_pointee(nothing)),
+            expiries: ExpiryFile::new(expiries),
             state: Mutex::default(),
             fresh,
         });
@@ -128,6 +132,7 @@ impl Zones {
     pub fn reconcile(&self) -> bool {
         let state = &mut *self.state();
         state.retired.retain(|published| Arc::strong_count(published) > 1);
+        self.follow_expiries(state);
         let now = Identity::of(&self.directory.join(tenon_image::manifest::MANIFEST));
         if now == state.seen && !(now.is_none() && state.manifest_fault.is_none()) {
             return false;
@@ -197,7 +202,19 @@ impl Zones {
         }
     }
 
-    fn publish(&self, state: &mut State, published: Published) {
+    /// Takes up how long secondary zones may still be answered.
+    fn follow_expiries(&self, state: &mut State) {
+        let before = self.publisher.load_full();
+        if Arc::ptr_eq(&before.answer.expiries, &self.expiries.current()) {
+            return;
+        }
+        let Published { catalog, answer, access, keys } = &*before;
+        let (catalog, access, keys) = (Arc::clone(catalog), Arc::clone(access), Arc::clone(keys));
+        self.publish(state, Published { catalog, answer: answer.clone(), access, keys });
+    }
+
+    fn publish(&self, state: &mut State, mut published: Published) {
+        published.answer.expiries = self.expiries.current();
         state.retired.push(self.publisher.swap(Arc::new(published)));
     }
 

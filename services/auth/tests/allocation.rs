@@ -59,7 +59,7 @@ fn answering_allocates_nothing() {
     let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
     let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
     let keys = images.with_file_name("keys");
-    let places = Places { images, doors, tls, keys };
+    let places = Places { expiries: images.join("EXPIRIES"), images, doors, tls, keys };
     let cookies = CookieFile::new(&directory.path().join("cookie-secrets")).unwrap();
     // The connection waits while datagrams are asked, on a busy machine for minutes; some of the queries ask to keep it
     // alive.

@@ -79,7 +79,7 @@ impl House {
         let directories = [(); 3].map(|()| scratch.path().to_owned());
         let [images, doors, secrets] = directories;
         let keys = secrets.join("keys");
-        let places = Places { images, doors, tls: secrets, keys };
+        let places = Places { expiries: images.join("EXPIRIES"), images, doors, tls: secrets, keys };
         let cookies = CookieFile::new(&scratch.path().join("cookie-secrets")).unwrap();
         let instance = Instance::start(1, &places, cookies, sockets.into(), &settings).unwrap();
         Self { instance, server, tls, quic, trusted: cert.der().clone(), scratch }

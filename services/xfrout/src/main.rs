@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use listenfd::ListenFd;
 use tenon_bus::names::XFROUT;
+use tenon_image::ExpiryFile;
 use tenon_service::{BusEvent, CommonOptions, Daemon, Keys, Settings as _, committed, log};
 use tenon_xfrout::stores::Stores;
 use tenon_xfrout::xfrout::bus;
@@ -29,6 +30,9 @@ struct CommandLine {
     /// The store of secondary zones
     #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/secondary/zones.sqlite")]
     secondary: PathBuf,
+    /// File that says how long secondary zones may still be answered
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/tenon/zonemgr/EXPIRIES")]
+    expiries: PathBuf,
     /// Directory to keep in who was told
     #[arg(long, value_name = "DIRECTORY", default_value = "/var/lib/tenon/xfrout")]
     state: PathBuf,
@@ -48,7 +52,8 @@ fn main() -> ExitCode {
         Err(error) => return no_door(&error.to_string()),
     };
     let committed = committed::read::<XfroutSettings>(&options.common.config_dir);
-    let stores = Stores { primary: options.primary, secondary: options.secondary };
+    let expiries = Arc::new(ExpiryFile::new(&options.expiries));
+    let stores = Stores { primary: options.primary, secondary: options.secondary, expiries };
     let (xfrout, ended) = {
         let keys = Keys::open(&options.common.keys_dir, XfroutSettings::COMPONENT);
         Xfrout::new(&options.images, stores, &options.state, keys, committed.settings.clone())

@@ -1,17 +1,22 @@
-//! Where differences between versions are: the stores of zones, which this service reads only.
+//! Where differences between versions are: the stores of zones, which this service reads only; and how long secondary zones may
+//! still be answered.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tenon_datasrc::Error;
 use tenon_datasrc::sqlite::{Access, SqliteSource};
+use tenon_image::ExpiryFile;
 
 /// The database files. Each use opens them anew, so that one that was replaced or repaired is used at once.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stores {
     /// Of primary zones.
     pub primary: PathBuf,
     /// Of secondary zones.
     pub secondary: PathBuf,
+    /// When secondary zones expire.
+    pub expiries: Arc<ExpiryFile>,
 }
 
 impl Stores {

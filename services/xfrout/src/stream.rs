@@ -13,7 +13,7 @@ use tenon_image::rrset::{RECORD_HEAD, Target};
 use tenon_image::{Fault, RrsetView, ZoneImage};
 use tenon_tsig::Session;
 use tenon_wire::RrType;
-use tenon_wire::message::edns::{DNSSEC_OK, OPT_RECORD};
+use tenon_wire::message::edns::{DNSSEC_OK, OPT_RECORD, option};
 use tenon_wire::message::header::{HEADER, flag};
 
 use crate::reply::signed;
@@ -28,6 +28,8 @@ const MESSAGE_MAX: usize = 65_535;
 const CHUNK: usize = 128 * 1024;
 /// The largest UDP query that we take, told in OPT records.
 const UDP_PAYLOAD_SIZE: u16 = 1232;
+/// Octets of the option EXPIRE.
+const EXPIRE: usize = 8;
 /// Class IN.
 const IN: [u8; 2] = [0, 1];
 
@@ -42,6 +44,8 @@ pub struct Opening<'a> {
     pub question: &'a [u8],
     /// The query had an OPT record; its DO bit.
     pub edns: Option<bool>,
+    /// For how many seconds the client may answer the zone, if it asked (RFC 7314); in the OPT record, so not without one.
+    pub expire: Option<u32>,
     /// The query was signed, and so is every message.
     pub session: Option<&'a Session>,
 }
@@ -200,7 +204,7 @@ impl<'a, 's> Writer<'a, 's> {
 
     /// True when so much more makes the message longer than `limit`.
     const fn exceeds(&self, octets: usize, limit: usize) -> bool {
-        let opt = if self.is_first() && self.opening.edns.is_some() { OPT_RECORD } else { 0 };
+        let opt = if self.is_first() && self.opening.edns.is_some() { OPT_RECORD + EXPIRE } else { 0 };
         self.position() + octets + opt + self.signature > limit
     }
 
@@ -225,7 +229,14 @@ impl<'a, 's> Writer<'a, 's> {
             self.out.extend_from_slice(&UDP_PAYLOAD_SIZE.to_be_bytes());
             self.out.extend_from_slice(&[0, 0]);
             self.out.extend_from_slice(&if dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes());
-            self.out.extend_from_slice(&[0, 0]);
+            match self.opening.expire {
+                Some(expire) => {
+                    let words = [EXPIRE as u16, option::EXPIRE, 4];
+                    self.out.extend(words.into_iter().flat_map(u16::to_be_bytes));
+                    self.out.extend_from_slice(&expire.to_be_bytes());
+                }
+                None => self.out.extend_from_slice(&[0, 0]),
+            }
         }
         let length = u16::try_from(self.position()).unwrap_or(u16::MAX);
         let flags = flag::QR | flag::AA | self.opening.flags;

@@ -12,7 +12,7 @@ use tenon_handover::{Kind, Reply, Request, Transport};
 use tenon_image::ZoneImage;
 use tenon_tsig::{Examined, Refusal, Session, examine};
 use tenon_wire::message::Rcode;
-use tenon_wire::message::edns::flags_kept;
+use tenon_wire::message::edns::{flags_kept, option};
 use tenon_wire::{Name, NameRef};
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{info, warn};
@@ -24,7 +24,7 @@ use crate::request::{BadRequest, TransferKind, TransferQuery};
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
 use crate::stores::Stores;
-use crate::stream::{Opening, soa_alone};
+use crate::stream::{Opening, soa_alone, soa_data};
 use crate::transfers::Transfers;
 use crate::zones::Zones;
 
@@ -178,7 +178,7 @@ impl Taker {
         let current = matches!(query.kind, TransferKind::Ixfr { serial } if !is_newer(served.serial, serial));
         if current || request.transport == Transport::Udp {
             add(&self.statistics.ixfr_current, u64::from(current));
-            return match soa_alone(image, opening(&query, None)) {
+            return match soa_alone(image, opening(&query, || self.expire(image), None)) {
                 Ok(message) => Verdict::Answer(message),
                 Err(error) => self.unavailable(request.peer, &query, &error.to_string()),
             };
@@ -192,6 +192,16 @@ impl Taker {
             is_secondary: served.secondary,
             session: None,
         })
+    }
+
+    /// For how many seconds a client may answer what it is given (RFC 7314 section 3).
+    fn expire(&self, image: &ZoneImage) -> Option<u32> {
+        if !image.is_primary() {
+            return self.stores.expiries.current().of(image.origin());
+        }
+        // Who reads the image for the transfer tells of damage.
+        let (_, soa) = soa_data(image).ok()?;
+        tenon_wire::rdata::Soa::read(&soa).map(|soa| soa.expire)
     }
 
     fn makes_no_sense(&self, peer: SocketAddr, bad: &BadRequest<'_>) -> Verdict {
@@ -281,12 +291,19 @@ const fn asked<'a>(query: &TransferQuery<'a>) -> Asked<'a> {
     Asked { header: query.header, question: Some(query.question), edns: query.edns }
 }
 
-fn opening<'a>(query: &TransferQuery<'a>, session: Option<&'a Session>) -> Opening<'a> {
+/// `expire` is asked for how long the zone may be answered, if the client wants to know.
+fn opening<'a>(
+    query: &TransferQuery<'a>,
+    expire: impl FnOnce() -> Option<u32>,
+    session: Option<&'a Session>,
+) -> Opening<'a> {
+    let asks = query.edns.is_some_and(|edns| edns.options().any(|(code, _)| code == option::EXPIRE));
     Opening {
         id: query.header.id(),
         flags: flags_kept(query.header.flags()),
         question: query.question.octets,
         edns: query.edns.map(|edns| edns.dnssec_ok),
+        expire: if asks { expire() } else { None },
         session,
     }
 }

@@ -26,7 +26,8 @@ fn image(origin: &str, text: &str) -> (tempfile::TempDir, ZoneImage) {
 fn transfer(image: &ZoneImage, edns: Option<bool>) -> (Vec<Vec<u8>>, Sent) {
     let query = question(0x1234, &image.origin().to_string(), 252);
     let mut framed = Vec::new();
-    let opening = Opening { id: 0x1234, flags: 0x0100, question: &query[12..], edns, session: None };
+    let opening =
+        Opening { id: 0x1234, flags: 0x0100, question: &query[12..], edns, expire: None, session: None };
     let sent = axfr(image, opening, &mut |octets, _| {
         framed.extend_from_slice(octets);
         Ok(())
@@ -125,7 +126,8 @@ fn edns_is_answered_in_the_first_message() {
 fn the_soa_alone() {
     let (_directory, image) = image("example.", &format!("{SOA}@ 300 NS ns1\n"));
     let query = question(9, "example.", 251);
-    let opening = Opening { id: 9, flags: 0, question: &query[12..], edns: None, session: None };
+    let opening =
+        Opening { id: 9, flags: 0, question: &query[12..], edns: None, expire: None, session: None };
     let found = answers(&messages(&soa_alone(&image, opening).unwrap()));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].1, &found[0].3[found[0].3.len() - 20..][..4]), (RrType::SOA, &[0, 0, 0, 7][..]));
@@ -137,7 +139,8 @@ fn whoever_takes_no_more_ends_it() {
     (0..20_000).for_each(|number| text += &format!("n{number} 300 TXT some text of some length\n"));
     let (_directory, image) = image("example.", &text);
     let query = question(1, "example.", 252);
-    let opening = Opening { id: 1, flags: 0, question: &query[12..], edns: None, session: None };
+    let opening =
+        Opening { id: 1, flags: 0, question: &query[12..], edns: None, expire: None, session: None };
     let mut calls = 0;
     let outcome = axfr(&image, opening, &mut |_, _| {
         calls += 1;

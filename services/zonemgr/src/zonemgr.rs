@@ -38,6 +38,7 @@ pub struct Zonemgr {
     state: Mutex<Option<StateFile>>,
     state_path: PathBuf,
     list_path: PathBuf,
+    expiries_path: PathBuf,
     /// The store of secondary zones, where catalogs are read.
     store_path: PathBuf,
     bus: OnceLock<CurrentBus>,
@@ -110,6 +111,7 @@ impl Zonemgr {
             state: Mutex::new(state),
             state_path,
             list_path: directory.join(tenon_image::unavailable::UNAVAILABLE),
+            expiries_path: directory.join(tenon_image::expiries::EXPIRIES),
             store_path: store.to_owned(),
             bus: OnceLock::new(),
             has_xfrin: AtomicBool::new(false),

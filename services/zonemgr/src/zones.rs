@@ -61,6 +61,8 @@ pub struct Zones {
     dirty: HashSet<Name>,
     news: Vec<ZoneEvent>,
     list: ListChange,
+    /// Zones may expire at other times than was written down.
+    expiries_changed: bool,
     /// No line about a refused NOTIFY is logged before this.
     next_refusal_line: u64,
     statistics: Arc<Statistics>,
@@ -110,6 +112,7 @@ impl Zones {
             dirty: HashSet::new(),
             news: Vec::new(),
             list: ListChange::Urgent,
+            expiries_changed: true,
             next_refusal_line: 0,
             statistics,
         }
@@ -216,6 +219,14 @@ impl Zones {
         std::mem::take(&mut self.list)
     }
 
+    /// When zones with data expire, in canonical order, if that changed since the last call.
+    pub fn take_expiries(&mut self) -> Option<Vec<(Name, u64)>> {
+        let expires = |(name, zone): (&Name, &Zone)| Some((name.clone(), self.expires(zone)?));
+        let expiries = self.expiries_changed.then(|| self.zones.iter().filter_map(expires).collect());
+        self.expiries_changed = false;
+        expiries
+    }
+
     /// Has the list of unavailable zones written (again).
     pub fn change_list(&mut self, change: ListChange) {
         self.list = self.list.max(change);
@@ -253,6 +264,7 @@ impl Zones {
     /// Has every row written again: the times in them mean something else.
     pub fn rewrite_all(&mut self) {
         self.dirty.extend(self.zones.keys().cloned());
+        self.expiries_changed = true;
         self.memberships.rewrite_all();
         self.change_list(ListChange::Urgent);
     }
@@ -310,6 +322,7 @@ impl Zones {
     /// Puts a zone where its times say, unless it is being looked at.
     fn place(&mut self, name: &Name) {
         let Some(zone) = self.zones.get(name) else { return };
+        self.expiries_changed = true;
         if zone.run.is_none() {
             self.due.set(name, zone.next);
         }
@@ -320,6 +333,7 @@ impl Zones {
     }
 
     fn forget(&mut self, name: &Name) {
+        self.expiries_changed = true;
         self.zones.remove(name);
         self.due.remove(name);
         self.expiries.remove(name);

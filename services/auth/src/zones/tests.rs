@@ -13,7 +13,14 @@ mod compiled;
 use compiled::{image, publish, zone};
 
 fn open(directory: &Path) -> Arc<Zones> {
-    Zones::open(directory, AnswerSettings::default(), AuthSettings::default().access(), Arc::default()).0
+    Zones::open(
+        directory,
+        &directory.join("EXPIRIES"),
+        AnswerSettings::default(),
+        AuthSettings::default().access(),
+        Arc::default(),
+    )
+    .0
 }
 
 fn served(zones: &Zones, origin: &str) -> (u32, ZoneState) {
@@ -114,6 +121,22 @@ fn settings_change_without_touching_the_catalog() {
 }
 
 #[test]
+fn how_long_secondary_zones_last_is_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let zones = open(directory.path());
+    let file = directory.path().join("EXPIRIES");
+    let zone: tenon_wire::Name = "example.".parse().unwrap();
+    let told = || zones.publisher().load().answer.expiries.of(zone.as_ref());
+    assert_eq!(told(), None);
+    tenon_image::expiries::write(&file, [(&zone, u64::MAX)].into_iter()).unwrap();
+    zones.reconcile();
+    assert!(told().is_some());
+    // New settings do not forget it.
+    zones.set_answer(AnswerSettings::default(), AuthSettings::default().access(), Arc::default());
+    assert!(told().is_some());
+}
+
+#[test]
 fn the_inspector_takes_damage_out_of_service() {
     let directory = tempfile::tempdir().unwrap();
     let old = image(directory.path(), "example.", 1, [192, 0, 2, 1]);
@@ -128,6 +151,7 @@ fn the_inspector_takes_damage_out_of_service() {
         .unwrap();
     let (zones, hints) = Zones::open(
         directory.path(),
+        &directory.path().join("EXPIRIES"),
         AnswerSettings::default(),
         AuthSettings::default().access(),
         Arc::default(),

@@ -137,7 +137,7 @@ impl Taker {
             counted = sent;
             Ok(())
         };
-        let opening = opening(&query, transfer.session.as_ref());
+        let opening = opening(&query, || self.expire(image), transfer.session.as_ref());
         let outcome = match difference {
             Some(difference) => ixfr(image, opening, difference, &mut sink),
             None => axfr(image, opening, &mut sink),

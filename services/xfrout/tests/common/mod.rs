@@ -61,7 +61,12 @@ pub(crate) fn compile(directory: &Path, file: &str, origin: &str, serial: u32, t
 
 /// The stores of a scratch directory.
 pub(crate) fn stores(directory: &Path) -> Stores {
-    Stores { primary: directory.join("primary.sqlite"), secondary: directory.join("secondary.sqlite") }
+    let expiries = std::sync::Arc::new(tenon_image::ExpiryFile::new(&directory.join("EXPIRIES")));
+    Stores {
+        primary: directory.join("primary.sqlite"),
+        secondary: directory.join("secondary.sqlite"),
+        expiries,
+    }
 }
 
 /// Stores a version of a zone and publishes its image; `SERIAL` in the text stands for its serial.

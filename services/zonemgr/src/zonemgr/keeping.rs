@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tenon_image::unavailable;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::{Zonemgr, held, open_state};
 use crate::messages;
@@ -16,6 +16,10 @@ use crate::zones::ListChange;
 const WRITE_EVERY: Duration = Duration::from_millis(250);
 /// Changes of the list that nobody waits for are written at most this often, in turns of [`LOOK_EVERY`].
 const LAZY_TURNS: u32 = 20;
+/// When zones expire is written at most this often, and more seldom with many zones: what is written is all of it.
+const EXPIRIES_EVERY: Duration = Duration::from_secs(2);
+/// For each zone that much more seldom.
+const EXPIRIES_EACH: Duration = Duration::from_millis(1);
 /// How often to look whether there is anything to write.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -25,6 +29,7 @@ impl Zonemgr {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         let mut written = tokio::time::Instant::now();
         let mut lazy = LAZY_TURNS;
+        let mut told = None::<tokio::time::Instant>;
         loop {
             let is_heard = tokio::select! {
                 _ = ticks.tick() => false,
@@ -40,6 +45,12 @@ impl Zonemgr {
             } else {
                 self.zones().change_list(change);
             }
+            let zones = u32::try_from(self.zones().len()).unwrap_or(u32::MAX);
+            let pause = EXPIRIES_EVERY.saturating_add(EXPIRIES_EACH.saturating_mul(zones));
+            if told.is_none_or(|told| told.elapsed() >= pause) {
+                self.in_background(Self::write_expiries).await;
+                told = Some(tokio::time::Instant::now());
+            }
             // A NOTIFY was answered already: it is written down at once, with all that came meanwhile.
             if (is_heard || written.elapsed() >= WRITE_EVERY) && self.zones().is_dirty() {
                 self.in_background(Self::write_state).await;
@@ -52,6 +63,15 @@ impl Zonemgr {
         let this = Arc::clone(self);
         // It ends with the process, or is done.
         let _ended = tokio::task::spawn_blocking(move || work(&this)).await;
+    }
+
+    /// A hint for who is asked (RFC 7314): nobody is harmed by an older one.
+    fn write_expiries(&self) {
+        let Some(expiries) = self.zones().take_expiries() else { return };
+        let zones = expiries.iter().map(|(name, expires)| (name, self.clock.to_wall(*expires)));
+        if let Err(error) = tenon_image::expiries::write(&self.expiries_path, zones) {
+            debug!("cannot write when zones expire: {error}; trying again when that changes");
+        }
     }
 
     fn write_list(&self) {
