@@ -210,7 +210,7 @@ fn a_secondary_zone_has_the_time_left_here_and_not_that_of_its_soa() {
     let directory = tempfile::tempdir().unwrap();
     let file = tenon_image::ExpiryFile::new(&directory.path().join("EXPIRIES"));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
-    for (expires, left) in [(u64::try_from(now).unwrap() + 1000_900_000, 900..=1000), (1, 0..=0)] {
+    for (expires, left) in [(u64::try_from(now).unwrap() + 1_000_900_000, 900..=1000), (1, 0..=0)] {
         let name = "Example.".parse().unwrap();
         tenon_image::expiries::write(&directory.path().join("EXPIRIES"), [(&name, expires)].into_iter())
             .unwrap();
