@@ -1,7 +1,10 @@
 //! `bindctl config`: the settings, through tenon-cfgmgr.
 
+pub(crate) mod element;
+mod value;
+
 use serde_json::{Value, json};
-use tenon_bus::{BusError, Cfgmgr1, Change, CommitOutcome};
+use tenon_bus::{Cfgmgr1, Change, CommitOutcome};
 
 use crate::command_line::ConfigCommand;
 use crate::failure::Failure;
@@ -12,10 +15,24 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
     let cfgmgr = Cfgmgr1::new(&session.bus().await?);
     let output = session.output;
     match command {
-        ConfigCommand::Show { path, candidate } => show(output, &path, cfgmgr.get(&path, candidate).await?),
-        ConfigCommand::Set { path, value } => set(output, &cfgmgr, &path, &value).await,
+        ConfigCommand::Show { path, candidate } => {
+            let path = value::path(&path);
+            show(output, &path, cfgmgr.get(&path, candidate).await?)
+        }
+        ConfigCommand::Set { path, value } => {
+            value::set(&cfgmgr, &value::path(&path), &value).await?;
+            edited(output, &cfgmgr).await
+        }
         ConfigCommand::Unset { path } => {
-            cfgmgr.unset(&path).await?;
+            cfgmgr.unset(&value::path(&path)).await?;
+            edited(output, &cfgmgr).await
+        }
+        ConfigCommand::Add { path, element } => {
+            element::add(&cfgmgr, &value::path(&path), element.as_deref()).await?;
+            edited(output, &cfgmgr).await
+        }
+        ConfigCommand::Remove { path, element } => {
+            element::remove(&cfgmgr, &value::path(&path), element.as_deref()).await?;
             edited(output, &cfgmgr).await
         }
         ConfigCommand::Diff { from: None, .. } => diff(output, &cfgmgr.diff().await?),
@@ -45,7 +62,7 @@ fn show(output: Output, path: &str, value: Value) -> Result<(), Failure> {
         return Ok(output.document(&value)?);
     }
     let mut rows = Vec::new();
-    flatten(path.trim_matches('/'), &value, &mut rows);
+    flatten(path, &value, &mut rows);
     let rows = rows.into_iter().map(|(path, value)| vec![cell(path), cell(value)]).collect();
     Ok(output.table(&["OPTION", "VALUE"], rows)?)
 }
@@ -66,22 +83,6 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
         }
         value => rows.push((path.to_owned(), value.to_string())),
     }
-}
-
-/// A value is JSON where it reads as such, and plain text otherwise; text that happens to read as a number or a flag is
-/// tried as text as well before it is refused.
-async fn set(output: Output, cfgmgr: &Cfgmgr1, path: &str, text: &str) -> Result<(), Failure> {
-    let plain = Value::String(text.to_owned());
-    let value = serde_json::from_str(text).unwrap_or_else(|_| plain.clone());
-    match cfgmgr.set(path, &value).await {
-        Err(BusError::InvalidValue(reason)) if value != plain => {
-            if cfgmgr.set(path, &plain).await.is_err() {
-                return Err(BusError::InvalidValue(reason).into());
-            }
-        }
-        outcome => outcome?,
-    }
-    edited(output, cfgmgr).await
 }
 
 /// Shows what there is to commit after an edit.

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::command_line::{CommandLine, Generate};
+use crate::completion;
 
 const NAME: &str = "bindctl";
 
@@ -52,12 +52,9 @@ bindctl \-\-json stats show auth
 
 pub(crate) fn generate(what: Generate) -> io::Result<()> {
     let mut text = Vec::new();
-    let mut command = CommandLine::command();
     match what {
-        Generate::Man => manual(command, &mut text)?,
-        Generate::Bash => clap_complete::generate(Shell::Bash, &mut command, NAME, &mut text),
-        Generate::Zsh => clap_complete::generate(Shell::Zsh, &mut command, NAME, &mut text),
-        Generate::Fish => clap_complete::generate(Shell::Fish, &mut command, NAME, &mut text),
+        Generate::Man => manual(CommandLine::command(), &mut text)?,
+        shell => text.extend_from_slice(completion::script(shell).unwrap_or_default().as_bytes()),
     }
     io::stdout().write_all(&text)
 }

@@ -8,6 +8,7 @@
 mod account;
 mod backup;
 pub mod command_line;
+pub mod completion;
 mod config;
 mod explain;
 mod failure;
@@ -15,6 +16,7 @@ mod generate;
 mod key;
 mod log;
 mod output;
+mod pages;
 mod record;
 mod remote;
 mod report;

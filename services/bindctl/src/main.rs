@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use tenon_bindctl::completion;
 
 fn main() -> ExitCode {
+    if let Some(words) = completion::asked(std::env::args()) {
+        completion::answer(&words);
+        return ExitCode::SUCCESS;
+    }
     tenon_bindctl::run(tenon_bindctl::command_line::CommandLine::parse())
 }

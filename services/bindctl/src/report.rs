@@ -11,13 +11,12 @@ use tenon_bus::{Bus, Cfgmgr1, Zonec1};
 
 use crate::failure::Failure;
 use crate::output::date;
+use crate::pages::{self, PAGE};
 use crate::session::Session;
 use crate::{stats, status};
 
 /// Generations told of.
 const HISTORY: u32 = 20;
-/// Zones asked for at once.
-const PAGE: u32 = 1000;
 /// Zones in trouble that are named.
 const TROUBLE: usize = 20;
 /// Lines of the journal told of.
@@ -126,20 +125,16 @@ async fn history(bus: &Bus) -> Value {
 /// How many zones are in each state, and those that have trouble by name, as far as they are told of.
 async fn zones(bus: &Bus) -> Value {
     let zonec = Zonec1::new(bus);
-    let (mut states, mut trouble, mut after) = (BTreeMap::<String, u64>::new(), Vec::new(), String::new());
-    loop {
-        let page = match zonec.list_zones(&after, PAGE).await {
-            Ok(page) => page,
-            Err(error) => return error.to_string().into(),
-        };
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.name);
-        for zone in page {
-            *states.entry(format!("{} {}", zone.storage, zone.state)).or_default() += 1;
-            if zone.state == "failed" && trouble.len() < TROUBLE {
-                trouble.push(zone.name);
-            }
+    let (mut states, mut trouble) = (BTreeMap::<String, u64>::new(), Vec::new());
+    let fetch = async |after: &str| zonec.list_zones(after, PAGE).await;
+    let listed = pages::each("", usize::MAX, fetch, |zone| {
+        *states.entry(format!("{} {}", zone.storage, zone.state)).or_default() += 1;
+        if zone.state == "failed" && trouble.len() < TROUBLE {
+            trouble.push(zone.name);
         }
+    });
+    if let Err(error) = listed.await {
+        return error.to_string().into();
     }
     json!({"states": states, "failed": trouble})
 }

@@ -1,6 +1,6 @@
 //! The shell: commands line by line, with history and completion on a terminal.
 
-mod completion;
+mod helper;
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -12,10 +12,11 @@ use rustyline::{CompletionType, Config, Editor};
 use tokio::runtime::Runtime;
 
 use crate::command_line::CommandLine;
+use crate::completion::Completion;
 use crate::execute;
 use crate::failure::{Failure, tell};
 use crate::session::Session;
-use completion::Completion;
+use helper::ShellHelper;
 
 const PROMPT: &str = "bindctl> ";
 /// Most lines that the history remembers.
@@ -31,8 +32,9 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
         .and_then(|config| config.history_ignore_dups(true))
         .map_err(failed)?
         .build();
-    let mut editor: Editor<Completion<'_>, FileHistory> = Editor::with_config(config).map_err(failed)?;
-    editor.set_helper(Some(Completion::new(runtime)));
+    let mut editor: Editor<ShellHelper<'_>, FileHistory> = Editor::with_config(config).map_err(failed)?;
+    let bus = runtime.block_on(session.try_bus());
+    editor.set_helper(Some(ShellHelper(Completion::new(runtime, bus))));
     let history = history_file();
     if let Some(path) = &history {
         // The first time there is none.

@@ -17,10 +17,8 @@ use tenon_wire::Name;
 use crate::command_line::ZoneCommand;
 use crate::failure::Failure;
 use crate::output::{Cell, Tone, cell, date, toned};
+use crate::pages::{self, PAGE};
 use crate::session::{Session, auth_instances};
-
-/// Zones asked for at once.
-const PAGE: u32 = 1000;
 
 /// A zone in a list.
 #[derive(Debug, Default, Serialize)]
@@ -102,7 +100,7 @@ async fn list(session: &mut Session, after: &str, limit: usize) -> Result<(), Fa
     let bus = session.bus().await?;
     let after = if after.is_empty() { String::new() } else { zone_name(after)? };
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let mut zones: BTreeMap<Name, ListedZone> = BTreeMap::new();
+    let mut zones = Zones::new();
     let zonec = list_stored(&bus, &after, limit, &mut zones).await;
     match list_secondary(&bus, &after, limit, &mut zones).await {
         Ok(()) | Err(BusError::ServiceUnknown(_)) => {}
@@ -137,59 +135,32 @@ async fn list(session: &mut Session, after: &str, limit: usize) -> Result<(), Fa
     Ok(output.table(&["ZONE", "STORED", "COMPILED", "ANSWERED", "STATE"], rows)?)
 }
 
-async fn list_stored(
-    bus: &Bus,
-    after: &str,
-    limit: usize,
-    zones: &mut BTreeMap<Name, ListedZone>,
-) -> Result<(), BusError> {
+/// The zones of a list, by name.
+type Zones = BTreeMap<Name, ListedZone>;
+
+async fn list_stored(bus: &Bus, after: &str, limit: usize, zones: &mut Zones) -> Result<(), BusError> {
     let zonec = Zonec1::new(bus);
-    let mut after = after.to_owned();
-    while zones.len() < limit {
-        let page = zonec.list_zones(&after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.name);
-        for zone in page {
-            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
-            let compiled =
-                (zone.compiled_serial != 0 || zone.state == "ready").then_some(zone.compiled_serial);
-            let listed = ListedZone {
-                name: zone.name,
-                storage: Some(zone.storage),
-                stored_serial: Some(zone.stored_serial),
-                compiled_serial: compiled,
-                state: Some(zone.state),
-                ..ListedZone::default()
-            };
-            zones.insert(name, listed);
-        }
-    }
-    Ok(())
+    let fetch = async |after: &str| zonec.list_zones(after, PAGE).await;
+    pages::each(after, limit, fetch, |zone| {
+        let is_compiled = zone.compiled_serial != 0 || zone.state == "ready";
+        let Some(listed) = listed(zones, &zone.name) else { return };
+        listed.storage = Some(zone.storage);
+        listed.stored_serial = Some(zone.stored_serial);
+        listed.compiled_serial = is_compiled.then_some(zone.compiled_serial);
+        listed.state = Some(zone.state);
+    })
+    .await
 }
 
-async fn list_secondary(
-    bus: &Bus,
-    after: &str,
-    limit: usize,
-    zones: &mut BTreeMap<Name, ListedZone>,
-) -> Result<(), BusError> {
+async fn list_secondary(bus: &Bus, after: &str, limit: usize, zones: &mut Zones) -> Result<(), BusError> {
     let zonemgr = Zonemgr1::new(bus);
-    let mut after = after.to_owned();
-    let mut seen = 0;
-    while seen < limit {
-        let page = zonemgr.list_zones(&after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.name);
-        seen = seen.saturating_add(page.len());
-        for zone in page {
-            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
-            let listed = zones
-                .entry(name)
-                .or_insert_with(|| ListedZone { name: zone.name.clone(), ..ListedZone::default() });
+    let fetch = async |after: &str| zonemgr.list_zones(after, PAGE).await;
+    pages::each(after, limit, fetch, |zone| {
+        if let Some(listed) = listed(zones, &zone.name) {
             listed.secondary = Some(zone);
         }
-    }
-    Ok(())
+    })
+    .await
 }
 
 async fn list_answered(
@@ -197,24 +168,21 @@ async fn list_answered(
     number: u32,
     after: &str,
     limit: usize,
-    zones: &mut BTreeMap<Name, ListedZone>,
+    zones: &mut Zones,
 ) -> Result<(), BusError> {
-    let mut after = after.to_owned();
-    let mut seen = 0;
-    while seen < limit {
-        let page = auth.list_zones(&after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.name);
-        seen = seen.saturating_add(page.len());
-        for zone in page {
-            let Ok(name) = Name::from_text(&zone.name, None) else { continue };
-            let listed = zones
-                .entry(name)
-                .or_insert_with(|| ListedZone { name: zone.name.clone(), ..ListedZone::default() });
+    let fetch = async |after: &str| auth.list_zones(after, PAGE).await;
+    pages::each(after, limit, fetch, |zone| {
+        if let Some(listed) = listed(zones, &zone.name) {
             listed.answered.insert(number, AnsweredZone { serial: zone.serial, state: zone.state });
         }
-    }
-    Ok(())
+    })
+    .await
+}
+
+/// The entry of a zone, whoever told of it first.
+fn listed<'z>(zones: &'z mut Zones, name: &str) -> Option<&'z mut ListedZone> {
+    let key = Name::from_text(name, None).ok()?;
+    Some(zones.entry(key).or_insert_with(|| ListedZone { name: name.to_owned(), ..ListedZone::default() }))
 }
 
 fn list_row(zone: &ListedZone, instances: usize) -> Vec<Cell> {

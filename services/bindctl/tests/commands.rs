@@ -1,112 +1,17 @@
-//! bindctl as a process of its own, against the real configuration manager on a private bus.
+//! Commands of bindctl, each a process of its own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail like tests
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod common;
 
+use common::Bench;
 use serde_json::{Value, json};
-use tenon_private_bus::PrivateBus;
-
-/// Nothing here takes long; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Bench {
-    bus: PrivateBus,
-    cfgmgr: Option<Child>,
-}
-
-struct Outcome {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Outcome {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
-    }
-}
-
-fn cfgmgr_program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr");
-    assert!(path.exists(), "{} is not built; run `cargo test -p tenon-bindctl` as a whole", path.display());
-    path
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { bus: PrivateBus::start().unwrap(), cfgmgr: None }
-    }
-
-    fn with_cfgmgr() -> Self {
-        let mut bench = Self::new();
-        let place = |name: &str| bench.bus.directory().join(name);
-        let cfgmgr = Command::new(cfgmgr_program())
-            .arg("--config-dir")
-            .arg(place("config"))
-            .arg("--schema-dir")
-            .arg(place("schema"))
-            .env("DBUS_SYSTEM_BUS_ADDRESS", bench.bus.address())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        bench.cfgmgr = Some(cfgmgr);
-        let began = Instant::now();
-        while bench.run(&["config", "show"]).status != 0 {
-            assert!(began.elapsed() < PATIENCE, "tenon-cfgmgr does not come");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        bench
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bindctl"));
-        command
-            .arg("--state-dir")
-            .arg(self.bus.directory())
-            .args(arguments)
-            .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        self.finish(self.command(arguments).spawn().unwrap())
-    }
-
-    fn script(&self, text: &str) -> Outcome {
-        let mut process = self.command(&[]).stdin(Stdio::piped()).spawn().unwrap();
-        process.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        self.finish(process)
-    }
-
-    fn finish(&self, process: Child) -> Outcome {
-        let output = process.wait_with_output().unwrap();
-        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
-        Outcome { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        if let Some(mut cfgmgr) = self.cfgmgr.take() {
-            let _ = cfgmgr.kill();
-            let _ = cfgmgr.wait();
-        }
-    }
-}
 
 #[test]
 fn settings_are_shown_edited_committed_and_remembered() {
     let bench = Bench::with_cfgmgr();
     let shown = bench.run(&["config", "show"]);
-    assert!(shown.out.contains("cfgmgr/keep_generations   100\n"), "{}", shown.out);
+    assert!(shown.out.contains("cfgmgr/keep_generations        100\n"), "{}", shown.out);
     assert_eq!(bench.run(&["--json", "config", "show", "cfgmgr/keep_generations"]).json(), json!(100));
 
     let set = bench.run(&["config", "set", "cfgmgr/keep_generations", "7"]);
@@ -309,4 +214,36 @@ fn pages_and_completions_are_generated() {
         assert_eq!(made.status, 0);
         assert!(made.out.contains(part), "{what}: {}", made.out);
     }
+}
+
+#[test]
+fn elements_of_lists_are_added_and_removed() {
+    let bench = Bench::with_cfgmgr();
+    let loggers = || bench.run(&["--json", "config", "show", "--candidate", "logging/loggers"]).json();
+    let entry = |component: &str| json!({"component": component, "severity": "debug"});
+    for component in ["cfgmgr", "*"] {
+        let added = bench.run(&["config", "add", "logging/loggers", &entry(component).to_string()]);
+        assert_eq!(added.status, 0, "{}", added.err);
+        assert!(added.out.contains("bindctl config commit"), "{}", added.out);
+    }
+    assert_eq!(loggers(), json!([entry("cfgmgr"), entry("*")]));
+    // What has to be said is named.
+    let lacking = bench.run(&["config", "add", "logging/loggers"]);
+    assert!(lacking.status == 1 && lacking.err.contains("\"component\" is missing"), "{}", lacking.err);
+    for wrong in [
+        &["config", "add", "cfgmgr/keep_generations", "7"][..],
+        &["config", "add", "logging", "{}"],
+        &["config", "remove", "cfgmgr/keep_generations"],
+        &["config", "remove", "logging/loggers", "auth"],
+        &["config", "remove", "logging/loggers/7"],
+    ] {
+        let refused = bench.run(wrong);
+        assert_eq!(refused.status, 1, "{wrong:?}: {}", refused.out);
+    }
+    assert_eq!(loggers(), json!([entry("cfgmgr"), entry("*")]), "what was refused changed nothing");
+    bench.run(&["config", "set", "logging/loggers[1]/severity", "err"]);
+    assert_eq!(loggers()[1]["severity"], "err");
+    assert_eq!(bench.run(&["config", "remove", "logging/loggers", "cfgmgr"]).status, 0);
+    assert_eq!(bench.run(&["config", "remove", "logging/loggers/0"]).status, 0);
+    assert_eq!(loggers(), json!([]));
 }

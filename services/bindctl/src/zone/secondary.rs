@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tenon_bus::{Bus, BusError, Cfgmgr1, Edit, JobState, JobStatus, Xfrin1, Zonec1, Zonemgr1, names};
 
-use super::{PAGE, waiting, zone_name};
+use super::{waiting, zone_name};
 use crate::failure::Failure;
+use crate::pages::{self, PAGE};
 use crate::session::Session;
 
 /// The option that lists secondary zones.
@@ -210,13 +211,14 @@ async fn refuse_primary_zones(bus: &Bus, zones: &BTreeSet<String>) -> Result<(),
                 found.or(stored.ok().filter(|stored| stored.storage == "primary").map(|stored| stored.name));
         }
     } else {
-        let mut after = String::new();
-        while let Ok(page) = zonec.list_zones(&after, PAGE).await {
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.name);
-            let clash = page.into_iter().find(|zone| zone.storage == "primary" && zones.contains(&zone.name));
-            found = found.or(clash.map(|zone| zone.name));
-        }
+        let fetch = async |after: &str| zonec.list_zones(after, PAGE).await;
+        let listed = pages::each("", usize::MAX, fetch, |zone| {
+            if found.is_none() && zone.storage == "primary" && zones.contains(&zone.name) {
+                found = Some(zone.name);
+            }
+        });
+        // As above.
+        let _ = listed.await;
     }
     match found {
         None => Ok(()),

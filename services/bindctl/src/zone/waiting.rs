@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tenon_bus::{Auth1, Bus, BusError, Zonemgr1};
+use tenon_bus::{Auth1, AuthZone, Bus, BusError, Zonemgr1};
 
-use super::PAGE;
 use crate::failure::Failure;
+use crate::pages::{self, PAGE};
 use crate::session::{Session, auth_instances};
 
 /// How often services are asked how far they are, for one zone; for many less often.
@@ -69,19 +69,16 @@ async fn look(bus: &Bus, zones: &BTreeSet<String>) -> Result<Progress, BusError>
     let mut progress = Progress::default();
     let zonemgr = Zonemgr1::new(bus);
     let mut transferred: BTreeSet<String> = BTreeSet::new();
-    let mut after = String::new();
-    loop {
-        let page = zonemgr.list_zones(&after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.name);
-        for zone in page.into_iter().filter(|zone| zones.contains(&zone.name)) {
-            if zone.refreshed_usec > 0 {
-                transferred.insert(zone.name);
-            } else if progress.reasons.len() < NAMED {
-                progress.reasons.insert(zone.name, String::new());
-            }
+    let fetch = async |after: &str| zonemgr.list_zones(after, PAGE).await;
+    pages::each("", usize::MAX, fetch, |zone| {
+        if !zones.contains(&zone.name) {
+        } else if zone.refreshed_usec > 0 {
+            transferred.insert(zone.name);
+        } else if progress.reasons.len() < NAMED {
+            progress.reasons.insert(zone.name, String::new());
         }
-    }
+    })
+    .await?;
     for (zone, reason) in &mut progress.reasons {
         if let Ok(details) = zonemgr.get_zone(zone).await {
             *reason = details.reason;
@@ -106,13 +103,9 @@ async fn answered(bus: &Bus, mut zones: BTreeSet<String>) -> Result<usize, BusEr
                 }
             }
         } else {
-            let mut after = String::new();
-            loop {
-                let page = auth.list_zones(&after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after.clone_from(&last.name);
-                served.extend(page.into_iter().filter(|zone| is_answer(&zone.state)).map(|zone| zone.name));
-            }
+            let fetch = async |after: &str| auth.list_zones(after, PAGE).await;
+            let serve = |zone: AuthZone| served.extend(is_answer(&zone.state).then_some(zone.name));
+            pages::each("", usize::MAX, fetch, serve).await?;
         }
         zones.retain(|zone| served.contains(zone));
     }
