@@ -15,7 +15,10 @@ const PROGRAM: &str = "../libexec/tenon/tenon-cmdctl";
 
 pub(crate) fn run(session: &mut Session, command: AccountCommand) -> Result<(), Failure> {
     let output = session.output;
-    session.only_here("accounts are added, removed and listed")?;
+    session.only_here(
+        "accounts are added, removed and listed",
+        "who stole a password or token could give himself others, which nobody would revoke",
+    )?;
     match command {
         AccountCommand::Add { name, read_only, scope, days, password_stdin } => {
             let mut tool = tool(session);

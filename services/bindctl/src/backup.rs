@@ -32,7 +32,8 @@ fn told(session: &Session, path: &Path, contents: &Contents) -> Result<(), Failu
     }
     let (zones, generation) = (contents.zones.len(), contents.generation);
     Ok(output.line(&format!(
-        "{}: {zones} zones and the settings of generation {generation}; keys, certificates and accounts are not in it",
+        "{}: {zones} zones and the settings of generation {generation}; not in it: keys, certificates and accounts, and \
+         secondary zones, which come again from their primaries",
         path.display()
     ))?)
 }

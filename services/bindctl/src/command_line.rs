@@ -139,12 +139,14 @@ pub enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
-    /// Write the zones and the settings into one new file, a tar; without keys, certificates and accounts
+    /// Write the primary zones and the settings into one new file, a tar; without keys, certificates and accounts, which
+    /// are secrets, and without secondary zones, which come again from their primaries
     Backup {
         /// The file; it must not be there yet
         file: PathBuf,
     },
-    /// Restore settings and zones from a backup, after all of it was checked; zones that are not in it stay
+    /// Restore settings and zones from a backup, after all of it was checked; zones that are not in it stay. Keys that the
+    /// settings name must be there before: `bindctl key add`
     Restore {
         /// The backup
         file: PathBuf,

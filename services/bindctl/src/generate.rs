@@ -23,6 +23,18 @@ the command line is wrong
 .TP
 3
 the bus, or the service that would have to do it, cannot be reached
+.SH ANOTHER MACHINE
+With \-\-server all commands work on another machine, through its tenon\-cmdctl, as far as the account or token may; edits of
+settings are kept here until they are committed. Not from afar:
+.TP
+account
+who stole a password or token could give himself others, which nobody would revoke
+.TP
+key add, key remove
+secrets do not pass through the one process that strangers reach
+.PP
+A report from afar lacks the journal and the facts of the machine, which the door does not show. A backup holds neither keys nor
+accounts, whoever makes it, so that losing one loses no secret; restore keys with \fBkey add\fR before it.
 .SH ENVIRONMENT
 .TP
 NO_COLOR

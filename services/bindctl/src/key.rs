@@ -18,6 +18,12 @@ use crate::session::Session;
 const FILE_MAX: u64 = 4096;
 
 pub(crate) async fn run(session: &mut Session, command: KeyCommand) -> Result<(), Failure> {
+    if !matches!(command, KeyCommand::List) {
+        session.only_here(
+            "keys are added and removed",
+            "their secrets do not pass through tenon-cmdctl, the one process that strangers reach",
+        )?;
+    }
     let cfgmgr = Cfgmgr1::new(&session.bus().await?);
     let output = session.output;
     match command {

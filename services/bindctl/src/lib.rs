@@ -69,10 +69,7 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Log { command } => log::run(session, command).await,
         Command::Backup { file } => backup::make(session, &file).await,
         Command::Restore { file } => backup::restore(session, &file).await,
-        Command::Report => {
-            session.only_here("a report is made")?;
-            report::run(session).await
-        }
+        Command::Report => report::run(session).await,
         Command::Stats { command } => stats::run(session, command).await,
     }
 }

@@ -21,6 +21,8 @@ const HISTORY: u32 = 20;
 const TROUBLE: usize = 20;
 /// Lines of the journal told of.
 const LINES: &str = "200";
+/// What stands for the journal of another machine.
+const JOURNAL_AFAR: &str = "the REST door shows no journal; on the machine itself: journalctl --boot --unit 'tenon*' --priority warning";
 /// What stands for a secret.
 const LEFT_OUT: &str = "<left out>";
 /// Words in the names of options that hold secrets.
@@ -28,7 +30,8 @@ const SECRET: [&str; 4] = ["secret", "password", "token", "key"];
 
 pub(crate) async fn run(session: &mut Session) -> Result<(), Failure> {
     let mut parts = Map::new();
-    parts.insert("machine".into(), machine());
+    let is_afar = session.remote.is_some();
+    parts.insert("machine".into(), if is_afar { program().into() } else { machine() });
     parts.insert("status".into(), status::document(session).await);
     match session.try_bus().await {
         Ok(bus) => {
@@ -38,11 +41,13 @@ pub(crate) async fn run(session: &mut Session) -> Result<(), Failure> {
             parts.insert("statistics".into(), stats::document(&bus).await);
         }
         Err(error) => {
-            parts.insert("settings".into(), settings_file(session));
+            if !is_afar {
+                parts.insert("settings".into(), settings_file(session));
+            }
             parts.insert("bus".into(), error.to_string().into());
         }
     }
-    parts.insert("journal".into(), journal());
+    parts.insert("journal".into(), if is_afar { JOURNAL_AFAR.into() } else { journal() });
     let output = session.output;
     if output.json {
         return Ok(output.document(&Value::Object(parts))?);
@@ -72,6 +77,10 @@ fn text(part: &Value) -> String {
     }
 }
 
+fn program() -> String {
+    format!("tenon {}", env!("CARGO_PKG_VERSION"))
+}
+
 fn machine() -> Value {
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let release = file("/etc/os-release");
@@ -80,7 +89,7 @@ fn machine() -> Value {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let systemd = said("systemctl", &["--version"]);
     json!([
-        format!("tenon {}", env!("CARGO_PKG_VERSION")),
+        program(),
         format!("system {}", system.trim_matches('"')),
         format!("kernel {}", file("/proc/sys/kernel/osrelease").trim()),
         systemd.lines().next().unwrap_or("no systemd"),

@@ -25,13 +25,13 @@ impl Session {
         Self { output, state, remote, bus }
     }
 
-    /// Refuses what can be done on the machine itself only.
-    pub(crate) fn only_here(&self, what: &str) -> Result<(), Failure> {
+    /// Refuses what can be done on the machine itself only, and says why.
+    pub(crate) fn only_here(&self, what: &str, why: &str) -> Result<(), Failure> {
         if self.remote.is_none() {
             return Ok(());
         }
         Err(Failure::refused(
-            format!("{what} on the machine itself only"),
+            format!("{what} on the machine itself only: {why}"),
             "log in there, and leave out --server",
         ))
     }

@@ -1,7 +1,6 @@
 //! What an operator can set.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,35 +48,13 @@ pub struct CmdctlSettings {
     pub failures_per_minute: u32,
 }
 
-/// An address and port to answer HTTPS on.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListenOn {
-    /// The address.
-    pub address: IpAddr,
-    /// The port; those below 1024 would need a privilege that this service does not have.
-    #[serde(default = "ListenOn::default_port")]
-    #[schemars(range(min = 1024))]
-    pub port: u16,
-}
-
-impl ListenOn {
-    /// Beside the control ports of other name servers (8952 NSD, 8953 Unbound), so that they can run on the same host.
-    const fn default_port() -> u16 {
-        8951
-    }
-
-    /// Both together.
-    pub fn socket_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address, self.port)
-    }
-}
+/// Beside the control ports of other name servers (8952 NSD, 8953 Unbound), so that they can run on the same host.
+pub type ListenOn = tenon_service::ListenOn<8951>;
 
 impl Default for CmdctlSettings {
     fn default() -> Self {
-        let local = |address| ListenOn { address, port: ListenOn::default_port() };
         Self {
-            listen_on: vec![local(Ipv4Addr::LOCALHOST.into()), local(Ipv6Addr::LOCALHOST.into())],
+            listen_on: ListenOn::local(),
             certificate_file: "/var/lib/tenon/cmdctl/certificate.pem".into(),
             key_file: "/var/lib/tenon/cmdctl/key.pem".into(),
             connections: 64,
@@ -120,14 +97,7 @@ impl Settings for CmdctlSettings {
     const COMPONENT: &'static str = "cmdctl";
 
     fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
-        let mut known = BTreeSet::new();
-        self.listen_on.retain(|place| {
-            let new = known.insert(place.clone());
-            if !new {
-                notes.push(format!("listen_on: {} was there twice; once will do", place.socket_address()));
-            }
-            new
-        });
+        ListenOn::once(&mut self.listen_on, notes);
         for (option, path) in [("certificate_file", &self.certificate_file), ("key_file", &self.key_file)] {
             if !path.is_absolute() {
                 return Err(Refusal::new(option, format!("{} does not begin with a slash", path.display())));
@@ -148,6 +118,7 @@ impl Settings for CmdctlSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn defaults_stand_and_other_addresses_are_noted() {
@@ -156,7 +127,7 @@ mod tests {
         assert!(notes.is_empty());
         let everywhere = ListenOn { address: Ipv4Addr::UNSPECIFIED.into(), port: 8951 };
         let settings =
-            CmdctlSettings { listen_on: vec![everywhere.clone(), everywhere], ..CmdctlSettings::default() };
+            CmdctlSettings { listen_on: vec![everywhere, everywhere], ..CmdctlSettings::default() };
         assert_eq!(settings.check(&mut notes).unwrap().listen_on.len(), 1);
         assert_eq!(notes.len(), 2, "{notes:?}");
         let relative = CmdctlSettings { key_file: "key.pem".into(), ..CmdctlSettings::default() };

@@ -148,6 +148,13 @@ async fn who_may_not_is_told_so_and_wrong_doors_are_told() {
     assert!(refused.status == 1 && refused.err.contains("takes the scope commit"), "{}", refused.err);
     let local = bindctl(&bench, Some(&rita), &["account", "list"]).await;
     assert!(local.status == 1 && local.err.contains("on the machine itself only"), "{}", local.err);
+    let alice = token(&bench, "alice");
+    let key = bindctl(&bench, Some(&alice), &["key", "add", "a."]).await;
+    assert!(key.status == 1 && key.err.contains("the one process that strangers reach"), "{}", key.err);
+    assert_eq!(bindctl(&bench, Some(&alice), &["key", "list"]).await.status, 0);
+    let report = bindctl(&bench, Some(&rita), &["report"]).await;
+    assert!(report.out.contains("cmdctl/") || report.out.contains("\"cmdctl\""), "{}", report.out);
+    assert!(report.out.contains("the REST door shows no journal"), "{}", report.out);
     std::fs::write(&rita, "nonsense").unwrap();
     let refused = bindctl(&bench, Some(&rita), &["config", "show"]).await;
     assert!(refused.status == 1 && refused.err.contains("wrong password or token"), "{}", refused.err);

@@ -1,8 +1,5 @@
 //! What an operator can set.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_service::{Refusal, Settings};
@@ -19,37 +16,12 @@ pub struct StatsSettings {
     pub listen_on: Vec<ListenOn>,
 }
 
-/// An address and port to show counters on.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListenOn {
-    /// An address of the loopback interface: 127.0.0.0/8 or ::1.
-    pub address: IpAddr,
-    /// The port; those below 1024 would need a privilege that this service does not have.
-    #[serde(default = "ListenOn::default_port")]
-    #[schemars(range(min = 1024))]
-    pub port: u16,
-}
-
-impl ListenOn {
-    /// The port that monitoring systems know for the counters of a name server.
-    const fn default_port() -> u16 {
-        9153
-    }
-
-    /// Both together.
-    pub fn socket_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address, self.port)
-    }
-}
+/// The port that monitoring systems know for the counters of a name server.
+pub type ListenOn = tenon_service::ListenOn<9153>;
 
 impl Default for StatsSettings {
     fn default() -> Self {
-        let local = |address| ListenOn { address, port: ListenOn::default_port() };
-        Self {
-            poll_interval_s: 60,
-            listen_on: vec![local(Ipv4Addr::LOCALHOST.into()), local(Ipv6Addr::LOCALHOST.into())],
-        }
+        Self { poll_interval_s: 60, listen_on: ListenOn::local() }
     }
 }
 
@@ -57,14 +29,7 @@ impl Settings for StatsSettings {
     const COMPONENT: &'static str = "stats";
 
     fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
-        let mut known = BTreeSet::new();
-        self.listen_on.retain(|place| {
-            let new = known.insert(place.clone());
-            if !new {
-                notes.push(format!("listen_on: {} was there twice; once will do", place.socket_address()));
-            }
-            new
-        });
+        ListenOn::once(&mut self.listen_on, notes);
         for (index, ListenOn { address, .. }) in self.listen_on.iter().enumerate() {
             if !address.is_loopback() {
                 let reason = format!(

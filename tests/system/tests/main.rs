@@ -8,6 +8,7 @@ mod bus_absent;
 mod busctl;
 mod catalogs;
 mod chaos;
+mod control;
 mod crashes;
 mod door;
 mod encrypted;

@@ -47,6 +47,74 @@ const REST: [&str; 12] = [
     "bindctl log level zonec",
 ];
 
+const RECORDS: [&str; 12] = [
+    "bindctl record show example.com www",
+    "bindctl record add --yes example.com new 300 A 192.0.2.77",
+    "bindctl record set --yes example.com new A 192.0.2.78",
+    "bindctl record add --yes example.com new A 192.0.2.x",
+    "bindctl record add --yes example.net new A 192.0.2.7",
+    "bindctl record set --yes --if-serial 7 example.com new A 192.0.2.79",
+    "printf 'add x TXT \"one\"\\nadd y TXT \"two\"\\n' | bindctl record apply --yes example.com -",
+    "bindctl record show example.com x TXT",
+    "bindctl record delete --yes example.com new",
+    "bindctl record delete --yes example.com new",
+    "bindctl --json record show example.com y",
+    "bindctl zone write example.com | grep '^[xy][.]'",
+];
+
+const KEYS: [&str; 9] = [
+    "bindctl key list",
+    "echo c2VjcmV0IG9mIHRoaXJ0eS10d28gb2N0ZXRzIGhlcmU= | bindctl key add transfer.example.com --secret-file -",
+    "echo c2VjcmV0 | bindctl key add short.example.com --algorithm hmac-md5 --secret-file -",
+    "bindctl key add a..b",
+    r#"bindctl config set xfrout/transfer_acl '[{"action": "ACCEPT", "key": "transfer.example.com"}]' | tail -1"#,
+    "bindctl config commit",
+    "bindctl key list",
+    "bindctl key remove transfer.example.com",
+    "bindctl key remove short.example.com",
+];
+
+const EXPLANATIONS: [&str; 6] = [
+    "bindctl explain query www.example.com A",
+    "bindctl explain query nothing.example.com",
+    "bindctl explain query www.example.net",
+    "bindctl explain transfer example.com --peer 192.0.2.1",
+    "bindctl explain update example.com --peer 192.0.2.1 --transport udp",
+    "bindctl explain query-acl --peer 2001:db8::1 --transport tls",
+];
+
+const FILES: [&str; 12] = [
+    "bindctl backup /tmp/backup.tar",
+    "bindctl backup /tmp/backup.tar",
+    "bindctl zone remove example.org",
+    "bindctl restore /tmp/backup.tar",
+    "bindctl restore /dev/null",
+    "bindctl --json restore /tmp/backup.tar",
+    "bindctl report | grep ^==",
+    "bindctl stats show zonec | grep -o '^[a-z_]*' | head -4",
+    "bindctl stats show nobody",
+    "bindctl status | cut -d' ' -f1",
+    "bindctl zone load example.net /nowhere",
+    "bindctl zone write example.net",
+];
+
+const LISTS: [&str; 14] = [
+    r#"bindctl config add logging/loggers '{"component": "zonec", "severity": "debug"}'"#,
+    r#"bindctl config add logging/loggers '{"component": "*", "severity": "loud"}'"#,
+    "bindctl config add logging/loggers",
+    "bindctl config add auth/workers 2",
+    "bindctl config commit",
+    "bindctl log level zonec",
+    r#"bindctl config add auth/listen_on '{"address": "127.0.0.2"}'"#,
+    "bindctl config remove auth/listen_on 127.0.0.3",
+    "bindctl config remove auth/listen_on[0]",
+    "bindctl config remove auth/listen_on 127.0.0.2",
+    "bindctl config revert",
+    "bindctl config remove logging/loggers zonec",
+    r#"bindctl config set logging/loggers '[{"component": "zonc"}]' | tail -1; bindctl config commit"#,
+    r#"bindctl config set data_sources/master_files '[{"zone": "a.test", "file": "/nowhere"}]' | tail -1; bindctl config commit"#,
+];
+
 const SECONDARY: [&str; 13] = [
     "bindctl zone add a.test --primary 127.0.0.1@5301",
     "bindctl zone add a.test --primary 127.0.0.1@5301",
@@ -131,6 +199,21 @@ fn zones_accounts_and_logging() {
     let nobody =
         machine.run("setpriv --reuid nobody --regid nogroup --clear-groups bindctl log level zonec info");
     assert_eq!(nobody.status.code(), Some(1), "an ordinary user set how much is logged");
+}
+
+#[test]
+fn records_keys_explanations_files_and_lists() {
+    let machine = Machine::start();
+    load(&machine, "example.com", &zones::example(7));
+    load(&machine, "example.org", &zones::example(5).replace("example.com", "example.org"));
+    // What is explained is what is answered, and with the first version.
+    transcript(&machine, "bindctl.explain", &EXPLANATIONS);
+    transcript(&machine, "bindctl.record", &RECORDS);
+    machine.wait("dig +short +norec @127.0.0.1 example.com SOA | grep -q ' 11 '");
+    transcript(&machine, "bindctl.backup", &FILES);
+    transcript(&machine, "bindctl.lists", &LISTS);
+    machine.must("bindctl config revert");
+    transcript(&machine, "bindctl.key", &KEYS);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use tokio::time::Instant;
 
 use super::{Admitted, Api, out_of_scope};
 use crate::events::{Event, Follower};
@@ -57,14 +58,20 @@ pub(super) async fn follow(
 type Following = (Follower, Visitor);
 
 async fn next((mut follower, visitor): Following) -> Option<(Result<String, Infallible>, Following)> {
-    let text = loop {
-        match tokio::time::timeout(BEAT, follower.next()).await {
-            Ok(event) if shown(&event, &visitor) => break written(&event),
-            Ok(_) => {}
-            Err(_) => break ":\n\n".to_owned(),
-        }
-    };
+    let text = next_text(&mut follower, &visitor, BEAT).await;
     Some((Ok(text), (follower, visitor)))
+}
+
+/// The next event that the visitor may know, or a comment after a silence of `beat`; events of others are silence.
+async fn next_text(follower: &mut Follower, visitor: &Visitor, beat: Duration) -> String {
+    let until = Instant::now() + beat;
+    loop {
+        match tokio::time::timeout_at(until, follower.next()).await {
+            Ok(event) if shown(&event, visitor) => return written(&event),
+            Ok(_) => {}
+            Err(_) => return ":\n\n".to_owned(),
+        }
+    }
 }
 
 /// Everybody may know that something was missed; the rest only who may look at it.
@@ -74,4 +81,39 @@ fn shown(event: &Event, visitor: &Visitor) -> bool {
 
 fn written(event: &Event) -> String {
     format!("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.kind, event.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Events;
+    use serde_json::json;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    #[tokio::test]
+    async fn events_that_are_not_shown_do_not_keep_a_silent_client_waiting() {
+        let events = Events::new(1, std::sync::Arc::default());
+        let mut follower = events.follow(None).unwrap();
+        let visitor = Visitor {
+            account: "rita".to_owned(),
+            scopes: vec!["read:a.example".parse().unwrap()],
+            token_scopes: None,
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let others = async {
+            loop {
+                events.tell("zone_changed", Some("b.example.".into()), json!({}));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let told = tokio::select! {
+            told = next_text(&mut follower, &visitor, Duration::from_millis(50)) => told,
+            () = others => String::new(),
+            () = tokio::time::sleep(Duration::from_secs(20)) => "nothing was said".to_owned(),
+        };
+        assert_eq!(told, ":\n\n");
+        events.tell("zone_changed", Some("a.example.".into()), json!({"serial": 7}));
+        let told = next_text(&mut follower, &visitor, Duration::from_secs(20)).await;
+        assert!(told.contains("event: zone_changed\ndata: {\"serial\":7}"), "{told}");
+    }
 }
