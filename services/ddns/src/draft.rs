@@ -1,7 +1,7 @@
 //! A zone while it is being changed: what the store has, what transactions before in the same commit made of it, and
 //! what the one under way makes of that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use tenon_datasrc::{DataSource, Error, ZoneChange, ZoneEntry};
 use tenon_wire::rdata::Soa;
@@ -21,14 +21,14 @@ pub struct WorkingZone<'s> {
     /// Names as they are after the transactions before.
     nodes: HashMap<Name, Node>,
     /// What is not as in the store.
-    changed: BTreeSet<(Name, RrType)>,
+    changed: HashMap<Name, BTreeSet<RrType>>,
 }
 
 /// What one transaction does. Dropped it leaves the zone as it was.
 pub struct Draft<'z, 's> {
     zone: &'z mut WorkingZone<'s>,
     /// Names that it touched.
-    touched: BTreeMap<Name, Node>,
+    touched: HashMap<Name, Node>,
 }
 
 /// An RRset before and after a transaction.
@@ -51,7 +51,7 @@ impl<'s> WorkingZone<'s> {
     pub fn begin(source: &'s dyn DataSource, origin: NameRef<'_>) -> Result<Self, Error> {
         let change = source.change(origin)?;
         let entry = change.before().clone();
-        Ok(Self { source, change, entry, nodes: HashMap::new(), changed: BTreeSet::new() })
+        Ok(Self { source, change, entry, nodes: HashMap::new(), changed: HashMap::new() })
     }
 
     /// Name of the zone.
@@ -70,12 +70,9 @@ impl<'s> WorkingZone<'s> {
     pub fn draft(&mut self) -> Draft<'_, 's> {
         if self.nodes.len() > MOST_KEPT {
             let changed = &self.changed;
-            let is_needed = |name: &Name| {
-                changed.range((name.clone(), RrType(0))..).next().is_some_and(|(owner, _)| owner == name)
-            };
-            self.nodes.retain(|name, _| is_needed(name));
+            self.nodes.retain(|name, _| changed.contains_key(name));
         }
-        Draft { zone: self, touched: BTreeMap::new() }
+        Draft { zone: self, touched: HashMap::new() }
     }
 
     /// Makes all that was accepted the current version, on the disk now or after [`DataSource::sync`].
@@ -83,13 +80,15 @@ impl<'s> WorkingZone<'s> {
     /// # Errors
     /// Those of the store.
     pub fn commit(mut self, synced: bool) -> Result<ZoneEntry, Error> {
-        for (owner, rrtype) in &self.changed {
+        let changed =
+            self.changed.iter().flat_map(|(owner, types)| types.iter().map(move |rrtype| (owner, *rrtype)));
+        for (owner, rrtype) in changed {
             let Some(node) = self.nodes.get(owner) else { continue };
-            match node.get(*rrtype) {
-                Some(set) => self.change.set(set.to_rrset(*rrtype).as_ref())?,
+            match node.get(rrtype) {
+                Some(set) => self.change.set(set.to_rrset(rrtype).as_ref())?,
                 None => self.change.set(RrsetRef {
                     owner: owner.as_ref(),
-                    rrtype: *rrtype,
+                    rrtype,
                     ttl: 0,
                     rdatas: RdataList::from_packed(&[]),
                 })?,
@@ -169,10 +168,12 @@ impl Draft<'_, '_> {
     /// Names that were touched, in canonical order.
     #[must_use]
     pub fn touched(&self) -> Vec<Name> {
-        self.touched.keys().cloned().collect()
+        let mut names: Vec<Name> = self.touched.keys().cloned().collect();
+        names.sort_unstable();
+        names
     }
 
-    /// What differs from before the transaction.
+    /// What differs from before the transaction, in no order.
     pub fn differences(&self) -> impl Iterator<Item = Difference<'_>> {
         self.touched.iter().flat_map(|(owner, after)| {
             let before = self.zone.nodes.get(owner);
@@ -190,7 +191,9 @@ impl Draft<'_, '_> {
         let changed: Vec<_> =
             self.differences().map(|difference| (difference.owner.clone(), difference.rrtype)).collect();
         let Self { zone, touched } = self;
-        zone.changed.extend(changed);
+        for (owner, rrtype) in changed {
+            zone.changed.entry(owner).or_default().insert(rrtype);
+        }
         zone.nodes.extend(touched);
     }
 }

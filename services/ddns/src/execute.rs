@@ -100,7 +100,11 @@ fn expect(node: &Node, owner: NameRef<'_>, rrtype: RrType, rdata: &[u8]) -> Resu
 
 /// Counts what differs and, when wanted, writes it down.
 fn account(draft: &Draft<'_, '_>, wants_differences: bool, applied: &mut Applied) {
-    for Difference { owner, rrtype, before, after } in draft.differences() {
+    let mut differences: Vec<_> = draft.differences().collect();
+    if wants_differences {
+        differences.sort_by_key(|difference| (difference.owner, difference.rrtype));
+    }
+    for Difference { owner, rrtype, before, after } in differences {
         let same_ttl = before.map(|set| set.ttl) == after.map(|set| set.ttl);
         let stays = |other: Option<&RecordSet>, rdata: &[u8]| {
             same_ttl && other.is_some_and(|set| set.has(rrtype, rdata))

@@ -267,6 +267,8 @@ fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     // Checkpoints are made between transactions and by those who wrote much; a small commit never pays for them.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
+    // Statements are planned once; without this, those that could use a partial index are planned for every value anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if !read_only {
         connection.pragma_update(None, "journal_size_limit", LOG_KEPT_OCTETS)?;
     }
