@@ -53,7 +53,19 @@ pub trait DataSource: Send + Sync {
         visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
-    /// Shows the RRsets of one name of that version to `visit`, types by number; none when it has no records.
+    /// Shows the RRsets of names of that version to `visit`, name by name, types by number; of a name that has no records
+    /// none.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn rrsets_of(
+        &self,
+        entry: &ZoneEntry,
+        owners: &[NameRef<'_>],
+        visit: &mut dyn FnMut(RrsetRef<'_>),
+    ) -> Result<(), Error>;
+
+    /// As [`Self::rrsets_of`] one name.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -62,7 +74,9 @@ pub trait DataSource: Send + Sync {
         entry: &ZoneEntry,
         owner: NameRef<'_>,
         visit: &mut dyn FnMut(RrsetRef<'_>),
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.rrsets_of(entry, &[owner], visit)
+    }
 
     /// Whether that version has records below `owner`, which is at or below the apex.
     ///

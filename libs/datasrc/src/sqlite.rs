@@ -137,13 +137,13 @@ impl DataSource for SqliteSource {
         reading::version(&self.store, entry, visit)
     }
 
-    fn rrsets_at(
+    fn rrsets_of(
         &self,
         entry: &ZoneEntry,
-        owner: NameRef<'_>,
+        owners: &[NameRef<'_>],
         visit: &mut dyn FnMut(RrsetRef<'_>),
     ) -> Result<(), Error> {
-        reading::rrsets_at(&self.store, entry, owner, visit)
+        reading::rrsets_of(&self.store, entry, owners, visit)
     }
 
     fn has_names_below(&self, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error> {

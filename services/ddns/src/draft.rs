@@ -97,12 +97,18 @@ impl<'s> WorkingZone<'s> {
         if synced { self.change.commit() } else { self.change.commit_unsynced() }
     }
 
-    fn load(&mut self, owner: &Name) -> Result<(), Error> {
-        if !self.nodes.contains_key(owner) {
-            let mut node = Node::default();
-            self.source.rrsets_at(&self.entry, owner.as_ref(), &mut |rrset| node.insert(rrset))?;
-            self.nodes.insert(owner.clone(), node);
+    fn load<'n>(&mut self, owners: impl IntoIterator<Item = &'n Name>) -> Result<(), Error> {
+        let unknown: BTreeSet<&Name> =
+            owners.into_iter().filter(|owner| !self.nodes.contains_key(*owner)).collect();
+        if unknown.is_empty() {
+            return Ok(());
         }
+        let names: Vec<NameRef<'_>> = unknown.iter().map(|owner| owner.as_ref()).collect();
+        let mut found: HashMap<Name, Node> =
+            unknown.iter().map(|&owner| (owner.clone(), Node::default())).collect();
+        let mut take = |rrset: RrsetRef<'_>| found.entry(rrset.owner.to_name()).or_default().insert(rrset);
+        self.source.rrsets_of(&self.entry, &names, &mut take)?;
+        self.nodes.extend(found);
         Ok(())
     }
 }
@@ -114,6 +120,15 @@ impl Draft<'_, '_> {
         self.zone.origin()
     }
 
+    /// Reads what there is at these names at once, which costs less than one name after the other.
+    ///
+    /// # Errors
+    /// Those of reading the store.
+    pub fn read_ahead<'n>(&mut self, owners: impl IntoIterator<Item = &'n Name>) -> Result<(), Error> {
+        let origin = self.origin().clone();
+        self.zone.load(owners.into_iter().filter(|owner| owner.as_ref().is_at_or_below(origin.as_ref())))
+    }
+
     /// The records of a name of the zone.
     ///
     /// # Errors
@@ -122,7 +137,7 @@ impl Draft<'_, '_> {
         if self.touched.contains_key(owner) {
             return Ok(self.touched.entry(owner.clone()).or_default());
         }
-        self.zone.load(owner)?;
+        self.zone.load([owner])?;
         Ok(self.zone.nodes.entry(owner.clone()).or_default())
     }
 

@@ -32,6 +32,7 @@ pub fn execute(
     prerequisites::check(&mut draft, &prerequisites)?;
     match steps {
         Steps::Message(records) => {
+            draft.read_ahead(records.iter().map(|record| &record.owner))?;
             let origin = draft.origin().clone();
             for step in update::scan(&origin, records)? {
                 update::apply(&mut draft, step)?;

@@ -94,24 +94,27 @@ pub(super) fn version(
     }
 }
 
-pub(super) fn rrsets_at(
+pub(super) fn rrsets_of(
     store: &Store,
     entry: &ZoneEntry,
-    owner: NameRef<'_>,
+    owners: &[NameRef<'_>],
     visit: &mut dyn FnMut(RrsetRef<'_>),
 ) -> Result<(), Error> {
-    let key = key_below(entry, owner);
-    let mut cursor = Cursor::behind(entry.version, &key, -1);
     let mut rows = Rows::default();
     let found = store.read_at_once(|connection| {
-        while let Found::Row(row) = next_row(&mut cursor, connection)? {
-            if row.key != key {
-                return Ok(Found::None);
+        for owner in owners {
+            let key = key_below(entry, *owner);
+            let mut cursor = Cursor::behind(entry.version, &key, -1);
+            loop {
+                match next_row(&mut cursor, connection)? {
+                    Found::Row(row) if row.key == key => rows.push(row),
+                    Found::Gone => return Ok(Found::Gone),
+                    Found::Row(_) | Found::None => break,
+                }
+                cursor.step();
             }
-            rows.push(row);
-            cursor.step();
         }
-        next_row(&mut cursor, connection).map(|found| if found == Found::Gone { found } else { Found::None })
+        Ok(Found::None)
     })?;
     if found == Found::Gone {
         return Err(gone(entry));
