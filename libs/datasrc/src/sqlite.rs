@@ -77,7 +77,7 @@ pub struct JournalLimits {
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { records: 500_000, steps: 1000 }
+        Self { records: 500_000, steps: 10_000 }
     }
 }
 

@@ -38,9 +38,12 @@ pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     if format < 2 {
         transaction.execute_batch(include_str!("upgrade2.sql"))?;
     }
-    if format < FORMAT {
+    if format < 3 {
         transaction.execute_batch(include_str!("upgrade3.sql"))?;
         transaction.execute_batch(include_str!("records.sql"))?;
+    }
+    if format < FORMAT {
+        transaction.execute_batch(include_str!("upgrade4.sql"))?;
     }
     Ok(())
 }

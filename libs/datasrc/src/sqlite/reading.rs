@@ -275,35 +275,41 @@ fn steps_from(
             .prepare_cached(&format!("{ENTRY} AND sort_key = ?1"))?
             .query_row([sort_key::of(origin)], entry)
             .optional()?;
-        Ok((found, all_steps(connection, origin)?))
+        let steps = match &found {
+            Some((_, entry)) => newest_steps(connection, origin, entry.serial, serial)?,
+            None => Vec::new(),
+        };
+        Ok((found, steps))
     })?;
     let Some((name, entry)) = found else { return Ok(None) };
-    let entry = named(store, &name, entry)?;
-    // Newest first: each must lead to the serial from which the one behind it starts.
-    let mut wanted = entry.serial;
-    let mut taken = 0;
-    for step in &steps {
-        if step.to_serial != wanted || wanted == serial {
-            break;
-        }
-        wanted = step.from_serial;
-        taken += 1;
-    }
-    steps.truncate(if wanted == serial { taken } else { 0 });
     steps.reverse();
-    Ok(Some((entry, steps)))
+    Ok(Some((named(store, &name, entry)?, steps)))
 }
 
-fn all_steps(connection: &Connection, origin: NameRef<'_>) -> rusqlite::Result<Vec<Step>> {
-    connection
-        .prepare_cached(
-            "SELECT version, from_serial, to_serial FROM journal_steps WHERE state = 'ready'
-             AND zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) ORDER BY version DESC",
-        )?
-        .query_map([sort_key::of(origin)], |row| {
-            Ok(Step { version: row.get(0)?, from_serial: row.get(1)?, to_serial: row.get(2)? })
-        })?
-        .collect()
+/// The steps from the current serial back to that one, newest first; empty when they do not lead there.
+fn newest_steps(
+    connection: &Connection,
+    origin: NameRef<'_>,
+    current: u32,
+    serial: u32,
+) -> rusqlite::Result<Vec<Step>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, from_serial, to_serial FROM journal_steps WHERE state = 'ready'
+         AND zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) ORDER BY version DESC",
+    )?;
+    let (mut found, mut steps) = (statement.query([sort_key::of(origin)])?, Vec::new());
+    // Each must lead to the serial from which the one behind it starts.
+    let mut wanted = current;
+    while wanted != serial {
+        let Some(row) = found.next()? else { return Ok(Vec::new()) };
+        let step = Step { version: row.get(0)?, from_serial: row.get(1)?, to_serial: row.get(2)? };
+        if step.to_serial != wanted {
+            return Ok(Vec::new());
+        }
+        wanted = step.from_serial;
+        steps.push(step);
+    }
+    Ok(steps)
 }
 
 fn show_step(

@@ -65,9 +65,13 @@ CREATE TABLE journal_steps (
     to_serial INTEGER NOT NULL,
     records INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('writing', 'ready', 'dropped')),
-    version_before INTEGER NOT NULL DEFAULT 0
+    version_before INTEGER NOT NULL DEFAULT 0,
+    -- Of a ready step: its number in the journal of the zone, and the records in all steps up to this one.
+    number INTEGER NOT NULL DEFAULT 0,
+    records_so_far INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX journal_steps_of_zone ON journal_steps (zone_id, version);
+CREATE INDEX ready_journal_steps ON journal_steps (zone_id, version) WHERE state = 'ready';
 
 -- part 0 is what was deleted, 1 what was added; number 0 is the SOA.
 CREATE TABLE journal (

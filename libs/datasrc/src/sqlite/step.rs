@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Transaction;
+use rusqlite::{OptionalExtension, Transaction};
 use tenon_wire::RrType;
 use tenon_zone::RdataList;
 
@@ -170,28 +170,65 @@ impl Outcome {
         limits: JournalLimits,
     ) -> Result<(), WriteError> {
         match self {
-            Self::Same => return Ok(()),
+            Self::Same => {}
             Self::Recorded => {
-                transaction
-                    .prepare_cached("UPDATE journal_steps SET state = 'ready' WHERE version = ?1")?
-                    .execute([version])?;
+                make_ready(transaction, zone_id, version)?;
+                drop_beyond(transaction, zone_id, limits)?;
             }
             Self::NotRecorded => {
                 drop_all(transaction, zone_id)?;
             }
         }
-        transaction
-            .prepare_cached(
-                "UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1 AND state = 'ready' AND version <= (
-                     SELECT max(version) FROM (
-                         SELECT version, sum(records) OVER newest_first AS total, row_number() OVER newest_first AS place
-                         FROM journal_steps WHERE zone_id = ?1 AND state = 'ready'
-                         WINDOW newest_first AS (ORDER BY version DESC))
-                     WHERE total > ?2 OR place > ?3)",
-            )?
-            .execute((zone_id, limits.records, limits.steps))?;
         Ok(())
     }
+}
+
+/// Makes a step the last one of the zone's journal.
+fn make_ready(transaction: &Transaction<'_>, zone_id: i64, version: u64) -> rusqlite::Result<()> {
+    let (number, records): (u64, u64) = last_ready(transaction, zone_id)?.unwrap_or_default();
+    transaction
+        .prepare_cached(
+            "UPDATE journal_steps SET state = 'ready', number = ?2 + 1, records_so_far = ?3 + records WHERE version = ?1",
+        )?
+        .execute((version, number, records))?;
+    Ok(())
+}
+
+/// Number of the last step and records of the journal up to there.
+fn last_ready(transaction: &Transaction<'_>, zone_id: i64) -> rusqlite::Result<Option<(u64, u64)>> {
+    transaction
+        .prepare_cached(
+            "SELECT number, records_so_far FROM journal_steps WHERE zone_id = ?1 AND state = 'ready'
+             ORDER BY version DESC LIMIT 1",
+        )?
+        .query_row([zone_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// Drops the oldest steps until the rest is within the limits; costs what is dropped, not what there is.
+fn drop_beyond(transaction: &Transaction<'_>, zone_id: i64, limits: JournalLimits) -> rusqlite::Result<()> {
+    let Some((last, all_records)) = last_ready(transaction, zone_id)? else { return Ok(()) };
+    let mut oldest = transaction.prepare_cached(
+        "SELECT version, number, records_so_far - records FROM journal_steps
+         WHERE zone_id = ?1 AND state = 'ready' ORDER BY version",
+    )?;
+    let (mut rows, mut beyond) = (oldest.query([zone_id])?, None);
+    while let Some(row) = rows.next()? {
+        let (version, number, records_before): (u64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if last.saturating_sub(number) < limits.steps
+            && all_records.saturating_sub(records_before) <= limits.records
+        {
+            break;
+        }
+        beyond = Some(version);
+    }
+    let Some(beyond) = beyond else { return Ok(()) };
+    transaction
+        .prepare_cached(
+            "UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1 AND state = 'ready' AND version <= ?2",
+        )?
+        .execute((zone_id, beyond))?;
+    Ok(())
 }
 
 /// Ends the journal of a zone.

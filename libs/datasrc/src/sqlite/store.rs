@@ -17,7 +17,7 @@ use crate::Error;
 /// Marks the file as a store of zones (`file` and `PRAGMA application_id` show it): "Tnzn".
 pub(super) const APPLICATION_ID: i64 = 0x546e_7a6e;
 /// Format of the schema, in `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// How long to wait for a program that writes without taking turns (a person's `sqlite3`, say).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +25,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_OCTETS: usize = 4 << 20;
 /// A log longer than this is moved into the database while nobody else may write, else it would never start afresh.
 const LONG_LOG_PAGES: i32 = 16_384;
+/// Statements that stay prepared; more than there are.
+const STATEMENTS_KEPT: usize = 64;
 /// After a burst the log file is cut back to this size.
 const LOG_KEPT_OCTETS: i64 = 16 << 20;
 
@@ -267,6 +269,7 @@ fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     // Checkpoints are made between transactions and by those who wrote much; a small commit never pays for them.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // Statements are planned once; without this, those that could use a partial index are planned for every value anew.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if !read_only {

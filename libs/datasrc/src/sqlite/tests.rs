@@ -167,6 +167,9 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP VIEW records; DROP TABLE blocks; DROP INDEX versions_of_base; DROP INDEX dead_rrsets;
+         DROP INDEX ready_journal_steps;
+         ALTER TABLE journal_steps DROP COLUMN number;
+         ALTER TABLE journal_steps DROP COLUMN records_so_far;
          ALTER TABLE journal_steps DROP COLUMN version_before;
          ALTER TABLE versions DROP COLUMN base;
          ALTER TABLE rrsets RENAME TO rrsets_2;
@@ -185,6 +188,37 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     assert_eq!(count(&source, "SELECT count(*) FROM records WHERE type = 'A'"), 3);
     let after = commit(&source, &name("example."), 2, 4).unwrap();
     assert_eq!(source.changed_names(&after, entry.version, 9).unwrap().unwrap().len(), 2);
+}
+
+#[test]
+fn a_journal_of_the_third_format_is_counted_anew() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    for (zone, serials) in [("example.", 1..=6), ("other.", 1..=4)] {
+        for serial in serials {
+            commit(&source, &name(zone), serial, 5).unwrap();
+        }
+    }
+    drop(source);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP INDEX ready_journal_steps;
+         ALTER TABLE journal_steps DROP COLUMN number;
+         ALTER TABLE journal_steps DROP COLUMN records_so_far;
+         PRAGMA user_version = 3;",
+    )
+    .unwrap();
+    drop(old);
+    let limits = JournalLimits { records: 100, steps: 3 };
+    let source = SqliteSource::open(&path, Access::ReadWrite).unwrap().with_journal_limits(limits);
+    let numbers = "SELECT group_concat(number || ':' || records_so_far, ' ') FROM
+        (SELECT * FROM journal_steps ORDER BY zone_id, version)";
+    let counted: String =
+        source.store.read(|connection| connection.query_row(numbers, [], |row| row.get(0))).unwrap();
+    assert_eq!(counted, "1:2 2:4 3:6 4:8 5:10 1:2 2:4 3:6");
+    commit(&source, &name("example."), 7, 5).unwrap();
+    let ready = "SELECT count(*) FROM journal_steps WHERE state = 'ready'";
+    assert_eq!(count(&source, ready), 3 + 3, "three of the first zone, and of the second one all");
 }
 
 #[test]
