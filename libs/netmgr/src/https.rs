@@ -7,6 +7,7 @@
 
 mod connection;
 mod exchange;
+mod frames;
 mod request;
 mod watched;
 

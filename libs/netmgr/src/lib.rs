@@ -44,6 +44,6 @@ mod worker;
 pub use counters::{CounterInfo, CounterKind};
 pub use handler::{Handle, Handler, RelayFailure, Transport, Verdict};
 pub use inherited::{InheritedSocket, Listener, Protocol, SocketError, SocketKind, sort_sockets};
-pub use network::{Network, NetworkError, Pulse, ServedSocket};
+pub use network::{Failure, Network, NetworkError, Pulse, ServedSocket};
 pub use settings::Settings;
 pub use tls::{ClientCertificates, Identity, IdentityError};

@@ -1,5 +1,7 @@
 //! All workers as one thing: started, changed, read and stopped together.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +20,7 @@ use crate::quic;
 use crate::quota::Quota;
 use crate::settings::{Limits, Settings};
 use crate::tls::{Current, Identity};
-use crate::worker::{self, Common, Share};
+use crate::worker::{self, Common, Share, Unable};
 
 /// More than this is a mistake.
 const WORKERS_MAX: usize = 1024;
@@ -53,14 +55,50 @@ pub enum NetworkError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// A worker did not come up.
-    #[error("network worker {worker} cannot start: {source}")]
-    Worker {
-        /// Its number, from 0.
-        worker: usize,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    /// Workers did not come up.
+    #[error("{}", told(.0))]
+    Workers(Vec<Failure>),
+}
+
+/// One thing that kept a worker from coming up.
+#[derive(Debug)]
+pub struct Failure {
+    /// The worker's number, from 0.
+    pub worker: usize,
+    /// Name and address of the socket that it cannot serve; none when it is the worker itself.
+    pub socket: Option<(String, SocketAddr)>,
+    /// What the kernel said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, socket, source } = self;
+        match socket {
+            Some((name, local)) => {
+                write!(out, "network worker {worker} cannot serve socket {name:?} on {local}: {source}")
+            }
+            None => write!(out, "network worker {worker} cannot start: {source}"),
+        }
+    }
+}
+
+/// All of them, since what fails for one worker may fail for others in another way.
+fn told(failures: &[Failure]) -> String {
+    failures.iter().map(Failure::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Failure {
+    fn of(worker: usize, unable: Unable) -> Vec<Self> {
+        let one = |socket, source| Self { worker, socket, source };
+        match unable {
+            Unable::Loop(error) => vec![one(None, error)],
+            Unable::Lost => vec![one(None, io::Error::other("its thread ended"))],
+            Unable::Sockets(failed) => {
+                failed.into_iter().map(|(name, local, error)| one(Some((name, local)), error)).collect()
+            }
+        }
+    }
 }
 
 /// A socket that the network serves, for people.
@@ -90,10 +128,12 @@ pub struct Network {
 
 impl Network {
     /// Starts one worker per core (or as many as set) over the given sockets; `factory` makes the handler of each, on
-    /// its thread. Without an `identity` connections over TLS are closed at once. Returns when all of them serve.
+    /// its thread. Without an `identity` connections over TLS are closed at once. All listeners on all workers are one
+    /// operation with one result: it returns when all of them serve.
     ///
     /// # Errors
-    /// The first thing that went wrong; nothing runs then.
+    /// Sockets or workers failed; all that did are named. Nothing runs then, the sockets are as they were, and whoever
+    /// bound them has them still.
     pub fn start<H, F>(
         sockets: Vec<InheritedSocket>,
         settings: &Settings,
@@ -129,12 +169,14 @@ impl Network {
         for (number, shares) in share_out(listeners, count)?.into_iter().enumerate() {
             network.spawn(number, shares, Arc::clone(&factory), started.clone())?;
         }
-        for _ in 0..count {
-            let lost = || (0, Err(io::Error::other("its thread ended")));
-            let (worker, outcome) = outcomes.recv().unwrap_or_else(|_| lost());
-            outcome.map_err(|source| NetworkError::Worker { worker, source })?;
-        }
-        Ok(network)
+        drop(started);
+        let mut outcomes: BTreeMap<usize, _> = outcomes.iter().take(count).collect();
+        let unable = (0..count).filter_map(|worker| {
+            let outcome = outcomes.remove(&worker).unwrap_or(Err(Unable::Lost));
+            outcome.err().map(|unable| Failure::of(worker, unable))
+        });
+        let failures: Vec<_> = unable.flatten().collect();
+        if failures.is_empty() { Ok(network) } else { Err(NetworkError::Workers(failures)) }
     }
 
     fn spawn<H, F>(
@@ -142,7 +184,7 @@ impl Network {
         number: usize,
         shares: Vec<Share>,
         factory: Arc<F>,
-        started: mpsc::Sender<(usize, io::Result<()>)>,
+        started: mpsc::Sender<(usize, Result<(), Unable>)>,
     ) -> Result<(), NetworkError>
     where
         H: Handler + 'static,
@@ -153,12 +195,13 @@ impl Network {
         let own = Arc::clone(&counters);
         let body = move || {
             let handler = factory(number);
-            // The receiver is gone when another worker failed first; then there is nobody to tell.
-            let tell = |outcome| drop(started.send((number, outcome)));
+            // It takes the sender along, so that a worker that serves keeps nobody waiting for one that fell.
+            let tell = move |outcome| drop(started.send((number, outcome)));
             worker::run(shares, handler, own, common, tell);
         };
         let thread = std::thread::Builder::new().name(format!("net-{number}")).spawn(body);
-        let thread = thread.map_err(|source| NetworkError::Worker { worker: number, source })?;
+        let thread =
+            thread.map_err(|error| NetworkError::Workers(Failure::of(number, Unable::Loop(error))))?;
         self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
         self.workers.push(counters);
         Ok(())
@@ -301,7 +344,7 @@ fn share_out(listeners: Vec<Listener>, workers: usize) -> Result<Vec<Vec<Share>>
                 source,
             })?;
             let Listener { kind, local, proxied, .. } = *listener;
-            list.push(Share { kind, local, proxied, fd });
+            list.push(Share { name: listener.name.clone(), kind, local, proxied, fd });
         }
         shares.push(list);
     }

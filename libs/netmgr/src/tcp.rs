@@ -3,6 +3,7 @@
 mod buffer;
 mod connection;
 mod framing;
+mod gathered;
 mod listener;
 mod relay;
 

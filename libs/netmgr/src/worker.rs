@@ -60,11 +60,24 @@ pub(crate) struct Worker<H> {
 
 /// A socket as handed to a worker.
 pub(crate) struct Share {
+    /// The name it was passed under.
+    pub(crate) name: String,
     pub(crate) kind: SocketKind,
     pub(crate) local: SocketAddr,
     /// Only proxies come to it.
     pub(crate) proxied: bool,
     pub(crate) fd: OwnedFd,
+}
+
+/// Why a worker did not come up.
+#[derive(Debug)]
+pub(crate) enum Unable {
+    /// It has no event loop.
+    Loop(io::Error),
+    /// It cannot serve these sockets: their names and addresses, and what the kernel said.
+    Sockets(Vec<(String, SocketAddr, io::Error)>),
+    /// It ended in the middle.
+    Lost,
 }
 
 /// Runs one worker until it is stopped. `started` is called once, with the outcome of the start.
@@ -73,12 +86,12 @@ pub(crate) fn run<H: Handler + 'static>(
     handler: H,
     counters: Arc<WorkerCounters>,
     common: Arc<Common>,
-    started: impl FnOnce(io::Result<()>),
+    started: impl FnOnce(Result<(), Unable>),
 ) {
     let _alarm = Alarm(Arc::clone(&common));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
         Ok(runtime) => runtime,
-        Err(error) => return started(Err(error)),
+        Err(error) => return started(Err(Unable::Loop(error))),
     };
     let worker = Rc::new(Worker {
         handler: RefCell::new(handler),
@@ -117,30 +130,47 @@ impl Drop for Alarm {
 }
 
 impl<H: Handler + 'static> Worker<H> {
-    fn take_up(self: &Rc<Self>, shares: Vec<Share>, tasks: &mut JoinSet<()>) -> io::Result<()> {
-        for Share { kind, local, proxied, fd } in shares {
-            match kind {
-                SocketKind::Udp => {
-                    let counters = self.counters.udp(&local);
-                    let socket = udp::Socket::new(fd, local, proxied);
-                    let socket = socket.inspect_err(|_| counters.openfail.add(1))?;
-                    counters.open.add(1);
-                    counters.active.add(1);
-                    tasks.spawn_local(udp::serve(Rc::clone(self), socket));
-                }
-                SocketKind::Tcp => self.listen(fd, local, Transport::Tcp, proxied, tasks)?,
-                SocketKind::Tls => self.listen(fd, local, Transport::Tls, proxied, tasks)?,
-                SocketKind::Https => self.listen(fd, local, Transport::Https, proxied, tasks)?,
-                SocketKind::Quic => {
-                    let counters = self.counters.quic(&local);
-                    let endpoint = quic::Endpoint::new(fd, local);
-                    let endpoint = endpoint.inspect_err(|_| counters.openfail.add(1))?;
-                    counters.open.add(1);
-                    tasks.spawn_local(quic::serve(Rc::clone(self), endpoint));
-                }
+    /// Serves all of the sockets, or tells those that it cannot serve.
+    fn take_up(self: &Rc<Self>, shares: Vec<Share>, tasks: &mut JoinSet<()>) -> Result<(), Unable> {
+        let mut failed = Vec::new();
+        for Share { name, kind, local, proxied, fd } in shares {
+            if let Err(error) = self.take_one_up(kind, local, proxied, fd, tasks) {
+                failed.push((name, local, error));
             }
         }
-        Ok(())
+        if failed.is_empty() { Ok(()) } else { Err(Unable::Sockets(failed)) }
+    }
+
+    fn take_one_up(
+        self: &Rc<Self>,
+        kind: SocketKind,
+        local: SocketAddr,
+        proxied: bool,
+        fd: OwnedFd,
+        tasks: &mut JoinSet<()>,
+    ) -> io::Result<()> {
+        match kind {
+            SocketKind::Udp => {
+                let counters = self.counters.udp(&local);
+                let socket = udp::Socket::new(fd, local, proxied);
+                let socket = socket.inspect_err(|_| counters.openfail.add(1))?;
+                counters.open.add(1);
+                counters.active.add(1);
+                tasks.spawn_local(udp::serve(Rc::clone(self), socket));
+                Ok(())
+            }
+            SocketKind::Tcp => self.listen(fd, local, Transport::Tcp, proxied, tasks),
+            SocketKind::Tls => self.listen(fd, local, Transport::Tls, proxied, tasks),
+            SocketKind::Https => self.listen(fd, local, Transport::Https, proxied, tasks),
+            SocketKind::Quic => {
+                let counters = self.counters.quic(&local);
+                let endpoint = quic::Endpoint::new(fd, local);
+                let endpoint = endpoint.inspect_err(|_| counters.openfail.add(1))?;
+                counters.open.add(1);
+                tasks.spawn_local(quic::serve(Rc::clone(self), endpoint));
+                Ok(())
+            }
+        }
     }
 
     fn listen(

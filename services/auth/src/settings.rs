@@ -1,7 +1,11 @@
 //! What can be set for auth: `auth/...` in the committed settings.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+mod effects;
+mod listen_on;
+#[cfg(test)]
+mod tests;
+mod tls_clients;
+
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -10,26 +14,13 @@ use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_service::{Refusal, Settings};
 
+pub use listen_on::{ListenOn, ListenTransport};
+pub use tls_clients::TlsClients;
+
 use crate::tap::TapSettings;
-use crate::zones::Access;
-
-/// The port of DNS (RFC 1035 section 4.2).
-const DNS: u16 = 53;
-
-/// The port of DNS over TLS (RFC 7858 section 3.1).
-const DNS_OVER_TLS: u16 = 853;
-
-/// The port of DNS over QUIC (RFC 9250 section 4.1.1), of datagrams.
-const DNS_OVER_QUIC: u16 = 853;
-
-/// The port of HTTPS (RFC 8484 section 8.1 leaves it to the URI).
-const HTTPS: u16 = 443;
 
 /// Octets of `https_path`.
 const PATH_MAX: usize = 255;
-
-/// Most addresses that `listen_on` may hold.
-const ADDRESSES_MAX: usize = 256;
 
 /// Octets of a name of this server that leave room for an answer.
 const NSID_MAX: usize = 128;
@@ -168,112 +159,15 @@ pub struct AuthSettings {
     pub hand_over_timeout_ms: u32,
 }
 
-/// An address and port to answer on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "WrittenListenOn")]
-pub struct ListenOn {
-    /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
-    pub address: IpAddr,
-    /// The port.
-    pub port: u16,
-    /// How queries come; UDP and TCP when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<ListenTransport>,
-    /// Only proxies come, and say for whom they speak (PROXY protocol, version 2).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub proxy: bool,
-}
-
-/// How queries come to an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ListenTransport {
-    /// Datagrams only.
-    Udp,
-    /// Plain streams only.
-    Tcp,
-    /// Streams in TLS, with the certificate in /var/lib/tenon/auth.
-    Tls,
-    /// HTTP/2 in TLS, with the same certificate.
-    Https,
-    /// QUIC, with the same certificate.
-    Quic,
-}
-
-/// What is made of certificates of clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsClients {
-    /// Clients are not asked for one.
-    #[default]
-    Ignored,
-    /// A client may show one; a bad one ends its connection.
-    Optional,
-    /// A client has to show one.
-    Required,
-}
-
-/// As people write it.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct WrittenListenOn {
-    /// An IPv4 or IPv6 address. 0.0.0.0 and :: stand for all addresses of the family.
-    address: IpAddr,
-    /// The port; when absent 853 for TLS and QUIC, 443 for HTTPS, otherwise 53.
-    #[serde(default)]
-    #[schemars(range(min = 1))]
-    port: Option<u16>,
-    /// How queries come: `udp`, `tcp`, or with the certificate in /var/lib/tenon/auth `tls`, `https` or `quic`; UDP and TCP
-    /// when absent.
-    #[serde(default)]
-    transport: Option<ListenTransport>,
-    /// Only the proxies that proxy_acl accepts come, and say for whom they speak (PROXY protocol, version 2).
-    #[serde(default)]
-    proxy: bool,
-}
-
-impl From<WrittenListenOn> for ListenOn {
-    fn from(WrittenListenOn { address, port, transport, proxy }: WrittenListenOn) -> Self {
-        let usual = match transport {
-            None | Some(ListenTransport::Udp | ListenTransport::Tcp) => DNS,
-            Some(ListenTransport::Tls) => DNS_OVER_TLS,
-            Some(ListenTransport::Https) => HTTPS,
-            Some(ListenTransport::Quic) => DNS_OVER_QUIC,
-        };
-        Self { address, port: port.unwrap_or(usual), transport, proxy }
-    }
-}
-
-impl ListenOn {
-    /// Whether datagrams come, and whether streams do.
-    const fn takes(&self) -> [bool; 2] {
-        match self.transport {
-            None => [true, true],
-            Some(ListenTransport::Udp | ListenTransport::Quic) => [true, false],
-            Some(ListenTransport::Tcp | ListenTransport::Tls | ListenTransport::Https) => [false, true],
-        }
-    }
-
-    fn collides_with(&self, other: &Self) -> bool {
-        let ([datagrams, streams], [others_datagrams, others_streams]) = (self.takes(), other.takes());
-        (self.address, self.port) == (other.address, other.port)
-            && (datagrams && others_datagrams || streams && others_streams)
-    }
-}
-
 impl Default for AuthSettings {
     fn default() -> Self {
-        let local = |address| ListenOn { address, port: DNS, transport: None, proxy: false };
         let network = tenon_netmgr::Settings::default();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let number = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
         let small = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
         let answer = AnswerSettings::default();
         Self {
-            listen_on: vec![
-                local(std::net::Ipv4Addr::LOCALHOST.into()),
-                local(std::net::Ipv6Addr::LOCALHOST.into()),
-            ],
+            listen_on: ListenOn::this_machine().to_vec(),
             workers: 0,
             instances: 1,
             udp_sockets: 0,
@@ -318,10 +212,6 @@ impl Settings for AuthSettings {
     const COMPONENT: &'static str = "auth";
 
     fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
-        if self.listen_on.is_empty() {
-            let reason = "without an address nothing would be answered; to stop answering stop tenon.target";
-            return Err(Refusal::new("listen_on", reason));
-        }
         let texts = [
             ("nsid", &self.nsid, NSID_MAX),
             ("version", &self.version, STRING_MAX),
@@ -335,41 +225,7 @@ impl Settings for AuthSettings {
             }
         }
         check_path(&self.https_path)?;
-        let mut known = BTreeSet::new();
-        self.listen_on.retain(|place| {
-            let new = known.insert(place.clone());
-            if !new {
-                let ListenOn { address, port, .. } = place;
-                notes.push(format!("listen_on: {address} port {port} was there twice; once will do"));
-            }
-            new
-        });
-        if self.listen_on.len() > ADDRESSES_MAX {
-            return Err(Refusal::new("listen_on", format!("at most {ADDRESSES_MAX} addresses")));
-        }
-        for (index, ListenOn { address, proxy, transport, .. }) in self.listen_on.iter().enumerate() {
-            if address.is_multicast() {
-                let option = format!("listen_on/{index}/address");
-                return Err(Refusal::new(option, "a multicast address; queries are asked of one server"));
-            }
-            if *proxy && *transport == Some(ListenTransport::Quic) {
-                let reason = "what a proxy says before a datagram has no place in QUIC";
-                return Err(Refusal::new(format!("listen_on/{index}/proxy"), reason));
-            }
-        }
-        if self.listen_on.iter().any(|place| place.proxy) && self.proxy_acl.rules().is_empty() {
-            notes.push(
-                "listen_on: nobody is answered on addresses with `proxy` until proxy_acl accepts somebody"
-                    .to_owned(),
-            );
-        }
-        for (index, place) in self.listen_on.iter().enumerate() {
-            if self.listen_on.iter().take(index).any(|earlier| place.collides_with(earlier)) {
-                let ListenOn { address, port, .. } = place;
-                let reason = format!("{address} port {port} stands there already in another way");
-                return Err(Refusal::new(format!("listen_on/{index}"), reason));
-            }
-        }
+        listen_on::check(&mut self.listen_on, &self.proxy_acl, notes)?;
         Ok(self)
     }
 }
@@ -383,160 +239,4 @@ fn check_path(path: &str) -> Result<(), Refusal> {
     let reason =
         "begins with a slash, is at most 255 octets, and has no characters that a path has to escape";
     Err(Refusal::new("https_path", reason))
-}
-
-impl AuthSettings {
-    /// What the workers' answers depend on, less the secrets of cookies, which are no setting.
-    #[must_use]
-    pub fn answer(&self) -> AnswerSettings {
-        AnswerSettings {
-            udp_payload_size: self.udp_payload_size,
-            minimal_responses: self.minimal_responses,
-            minimal_any: self.minimal_any,
-            tcp_keepalive: u16::try_from(self.tcp_advertised_timeout_ms / 100).unwrap_or(u16::MAX),
-            cookie_secrets: None,
-            require_cookies: self.require_cookies,
-            nsid: self.nsid.clone(),
-            version: self.version.clone(),
-            identity: self.identity.clone(),
-            authors: self.authors.clone(),
-            ..AnswerSettings::default()
-        }
-    }
-
-    /// Who may do what beyond asking.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        Access {
-            query_acl: (self.query_acl != AccessList::everybody()).then(|| self.query_acl.clone()),
-            notify_acl: self.notify_acl.clone(),
-            notices_per_second: self.notices_per_second,
-            proxy_acl: self.proxy_acl.clone(),
-        }
-    }
-
-    /// What the network depends on.
-    #[must_use]
-    pub fn network(&self) -> tenon_netmgr::Settings {
-        let milliseconds = |value: u32| Duration::from_millis(value.into());
-        tenon_netmgr::Settings {
-            workers: self.workers.into(),
-            tcp_clients: self.tcp_clients.into(),
-            tcp_initial_timeout: milliseconds(self.tcp_initial_timeout_ms),
-            tcp_clients_per_network: self.tcp_clients_per_network.into(),
-            tcp_idle_timeout: milliseconds(self.tcp_idle_timeout_ms),
-            tcp_keepalive_timeout: milliseconds(self.tcp_keepalive_timeout_ms),
-            tcp_write_timeout: milliseconds(self.tcp_write_timeout_ms),
-            https_path: self.https_path.clone(),
-            https_streams: self.https_streams.into(),
-            https_header_octets: self.https_header_octets.into(),
-            https_body_octets: self.https_body_octets.into(),
-            quic_streams: self.quic_streams.into(),
-            quic_unproven: self.quic_unproven.into(),
-            useless_requests: self.useless_requests.into(),
-            relays_per_connection: self.hand_overs_per_connection.into(),
-            relays_per_worker: self.hand_overs_per_worker.into(),
-            datagram_relays_per_worker: self.hand_overs_of_datagrams.into(),
-            relay_timeout: milliseconds(self.hand_over_timeout_ms),
-            ..tenon_netmgr::Settings::default()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-    use tenon_service::document::check;
-
-    fn checked(document: serde_json::Value) -> Result<(AuthSettings, Vec<String>), String> {
-        let accepted = check::<AuthSettings>(&document).map_err(|refusal| refusal.to_string())?;
-        Ok((accepted.settings, accepted.notes))
-    }
-
-    #[test]
-    fn the_defaults_are_accepted_as_they_are() {
-        let (settings, notes) = checked(json!({})).unwrap();
-        assert_eq!((settings, notes.len()), (AuthSettings::default(), 0));
-        assert_eq!(AuthSettings::default().tcp_clients, 150);
-    }
-
-    #[test]
-    fn clients_are_told_a_timeout_in_tenths_of_a_second() {
-        let (settings, _) = checked(json!({"tcp_advertised_timeout_ms": 12_345})).unwrap();
-        assert_eq!(settings.answer().tcp_keepalive, 123);
-    }
-
-    #[test]
-    fn doubled_addresses_are_amended() {
-        let place = json!({"address": "192.0.2.1"});
-        let (settings, notes) = checked(json!({"listen_on": [place, place]})).unwrap();
-        let address = "192.0.2.1".parse().unwrap();
-        assert_eq!(settings.listen_on, [ListenOn { address, port: 53, transport: None, proxy: false }]);
-        assert_eq!(notes.len(), 1);
-    }
-
-    #[test]
-    fn a_transport_has_its_port_and_may_share_an_address() {
-        let place = |transport: &str| json!({"address": "192.0.2.1", "transport": transport});
-        let (settings, _) =
-            checked(json!({"listen_on": [place("udp"), place("tcp"), place("tls"), place("https"), place("quic"), {"address": "::1"}]}))
-                .unwrap();
-        let written = serde_json::to_value(&settings.listen_on).unwrap();
-        assert_eq!(
-            written,
-            json!([
-                {"address": "192.0.2.1", "port": 53, "transport": "udp"},
-                {"address": "192.0.2.1", "port": 53, "transport": "tcp"},
-                {"address": "192.0.2.1", "port": 853, "transport": "tls"},
-                {"address": "192.0.2.1", "port": 443, "transport": "https"},
-                {"address": "192.0.2.1", "port": 853, "transport": "quic"},
-                {"address": "::1", "port": 53},
-            ])
-        );
-        let proxied = json!({"listen_on": [{"address": "::1", "port": 9, "proxy": true}]});
-        let (settings, notes) = checked(proxied.clone()).unwrap();
-        assert_eq!(
-            (serde_json::to_value(&settings.listen_on).unwrap(), notes.len()),
-            (proxied["listen_on"].clone(), 1)
-        );
-        for other in
-            [json!({"address": "192.0.2.1"}), json!({"address": "192.0.2.1", "port": 53, "transport": "tls"})]
-        {
-            let refusal = checked(json!({"listen_on": [place("tcp"), other]})).unwrap_err();
-            assert!(refusal.contains("listen_on/1"), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn what_will_not_do_is_refused_by_name() {
-        for (document, option) in [
-            (json!({"listen_on": []}), "listen_on"),
-            (json!({"listen_on": [{"address": "224.0.0.1"}]}), "listen_on/0/address"),
-            (json!({"listen_on": [{"address": "example.com"}]}), "listen_on"),
-            (json!({"listen_on": [{"address": "::1", "port": 0}]}), "port"),
-            (json!({"listen_on": [{"address": "::1", "transport": "carrier pigeon"}]}), "transport"),
-            (json!({"listen_on": [{"address": "::1", "wings": 2}]}), "wings"),
-            (json!({"udp_payload_size": 511}), "udp_payload_size"),
-            (json!({"tcp_clients": 0}), "tcp_clients"),
-            (json!({"version": "x".repeat(256)}), "version"),
-            (json!({"identity": "ä".repeat(128)}), "identity"),
-            (json!({"nsid": "x".repeat(129)}), "nsid"),
-            (json!({"tcp_idle_timeout_ms": 1}), "tcp_idle_timeout_ms"),
-            (json!({"notify_acl": [{"action": "ACCEPT", "from": "example.com"}]}), "notify_acl"),
-            (
-                json!({"listen_on": [{"address": "::1", "transport": "quic", "proxy": true}]}),
-                "listen_on/0/proxy",
-            ),
-            (json!({"https_path": "dns-query"}), "https_path"),
-            (json!({"https_path": "/dns query"}), "https_path"),
-            (json!({"https_streams": 0}), "https_streams"),
-            (json!({"tls_clients": "some"}), "tls_clients"),
-            (json!({"hand_overs_per_connection": 0}), "hand_overs_per_connection"),
-            (json!({"no_such_thing": 1}), "no_such_thing"),
-        ] {
-            let refusal = checked(document.clone()).unwrap_err();
-            assert!(refusal.contains(option), "{document}: {refusal}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use listenfd::ListenFd;
 use tenon_netmgr::{InheritedSocket, Protocol};
@@ -52,9 +53,13 @@ fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// How long a process that cannot serve stays before it ends: its unit starts the next at once, which will find the same.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Tells why there is nothing to serve, as the program's last words.
 #[must_use]
 pub fn unusable(reason: &str) -> ExitCode {
     error!(message_id = messages::SOCKETS_UNUSABLE, reason = %reason, "cannot answer queries: {reason}");
+    std::thread::sleep(PAUSE);
     ExitCode::FAILURE
 }

@@ -99,54 +99,40 @@ impl Troubles {
 impl Trouble {
     fn log(&self, others: u64) {
         let Self { kind, peer, key, reason } = self;
-        match kind {
-            Kind::NotTaken => warn!(
-                message_id = messages::REQUEST_NOT_TAKEN,
-                peer = %peer,
-                reason = %reason,
-                others,
-                "a zone transfer to or an update of {peer} was answered SERVFAIL: {reason} ({others} like it before, not shown)"
+        let (message_id, text) = match kind {
+            Kind::NotTaken => (
+                messages::REQUEST_NOT_TAKEN,
+                format!("a zone transfer to or an update of {peer} was answered SERVFAIL: {reason}"),
             ),
-            Kind::TransferBroken => warn!(
-                message_id = messages::TRANSFER_BROKEN,
-                peer = %peer,
-                reason = %reason,
-                others,
-                "a zone transfer to {peer} did not become whole: {reason} ({others} like it before, not shown)"
+            Kind::TransferBroken => (
+                messages::TRANSFER_BROKEN,
+                format!("a zone transfer to {peer} did not become whole: {reason}"),
             ),
-            Kind::NoticeNotTaken => warn!(
-                message_id = messages::NOTICE_NOT_TAKEN,
-                peer = %peer,
-                reason = %reason,
-                others,
-                "a notice from {peer} got no answer: {reason} ({others} like it before, not shown)"
+            Kind::NoticeNotTaken => {
+                (messages::NOTICE_NOT_TAKEN, format!("a notice from {peer} got no answer: {reason}"))
+            }
+            Kind::NoticeRefused => {
+                (messages::NOTICE_REFUSED, format!("a notice from {peer} was refused by {reason}"))
+            }
+            Kind::QueryRefused => {
+                (messages::QUERY_REFUSED, format!("a query of {peer} was refused by {reason}"))
+            }
+            Kind::BadSignature => (
+                messages::BAD_SIGNATURE,
+                format!("the signature of a message of {peer} with key {key:?} was not taken: {reason}"),
             ),
-            Kind::NoticeRefused => warn!(
-                message_id = messages::NOTICE_REFUSED,
-                peer = %peer,
-                key = %key,
-                acl_rule = %reason,
-                others,
-                "a notice from {peer} was refused by {reason} ({others} like it before, not shown)"
-            ),
-            Kind::QueryRefused => warn!(
-                message_id = messages::QUERY_REFUSED,
-                peer = %peer,
-                key = %key,
-                acl_rule = %reason,
-                others,
-                "a query of {peer} was refused by {reason} ({others} like it before, not shown)"
-            ),
-            Kind::BadSignature => warn!(
-                message_id = messages::BAD_SIGNATURE,
-                peer = %peer,
-                key = %key,
-                reason = %reason,
-                others,
-                "the signature of a message of {peer} with key {key:?} was not taken: {reason} ({others} like it before, \
-                 not shown)"
-            ),
-        }
+        };
+        let is_rule = matches!(kind, Kind::NoticeRefused | Kind::QueryRefused);
+        let names_key = is_rule || *kind == Kind::BadSignature;
+        warn!(
+            message_id,
+            peer = %peer,
+            key = names_key.then_some(key.as_str()),
+            acl_rule = is_rule.then_some(reason.as_str()),
+            reason = (!is_rule).then_some(reason.as_str()),
+            others,
+            "{text} ({others} like it before, not shown)"
+        );
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use common::zones::{image, publish, zone};
-use common::{House, PATIENCE, ask, client};
+use common::{House, PATIENCE, ask, client, question};
 use serde_json::json;
 use tenon_bus::{Auth1, AuthState, Bus, BusError, Config1, Stats1, ZoneEvent, names};
 use tenon_image::Manifest;
@@ -170,4 +172,64 @@ async fn settings_change_while_running_and_queries_are_counted() {
     }
     assert_eq!((counters["udp4_received"], counters["zones"]), (11, 1));
     assert_eq!(stats.describe().await.unwrap().len(), counters.len());
+}
+
+/// The next answer on a stream.
+fn receive(stream: &mut TcpStream) -> Vec<u8> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message).unwrap();
+    message
+}
+
+#[tokio::test]
+async fn timeouts_of_connections_change_while_they_are_open() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 1);
+    publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let config = Config1::new(&bus, NAME);
+    // Until the end of the test nothing would happen by itself: all of them are 30 seconds.
+    let open = || {
+        let stream = TcpStream::connect(house.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let plain = question(1, "www.example.", 1);
+    let mut asking = question(2, "www.example.", 1);
+    asking[11] = 1;
+    asking.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 11, 0, 0]);
+    let ask = |stream: &mut TcpStream, query: &[u8]| {
+        let length = u16::try_from(query.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length, query].concat()).unwrap();
+        receive(stream)
+    };
+    // The last octets of an answer are what clients that ask are told, in tenths of a second (RFC 7828).
+    let told = |answer: Vec<u8>| answer[answer.len() - 6..].to_vec();
+    let (mut mute, mut idle, mut kept) = (open(), open(), open());
+    ask(&mut idle, &plain);
+    assert_eq!(told(ask(&mut kept, &asking)), [0, 11, 0, 2, 1, 44]);
+
+    let mut settings = json!({"tcp_advertised_timeout_ms": 1200});
+    let mut generation = 1;
+    for (option, stream) in
+        [("tcp_initial_timeout_ms", &mut mute), ("tcp_idle_timeout_ms", &mut idle), ("", &mut kept)]
+    {
+        generation += 1;
+        if !option.is_empty() {
+            settings[option] = json!(250);
+        }
+        config.apply(generation, &settings, PATIENCE).await.unwrap();
+        if option.is_empty() {
+            assert_eq!(told(ask(stream, &asking)), [0, 11, 0, 2, 0, 12]);
+            settings["tcp_keepalive_timeout_ms"] = json!(250);
+            config.apply(9, &settings, PATIENCE).await.unwrap();
+        }
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "{option}");
+    }
+    let counters = Stats1::new(&bus, NAME).counters().await.unwrap();
+    assert_eq!((counters["tcp4_initialtimeout"], counters["tcp4_idletimeout"]), (1, 2));
 }

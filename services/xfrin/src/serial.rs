@@ -77,7 +77,7 @@ pub enum UdpSilence {
 pub enum TcpError {
     /// No connection.
     #[error("no connection: {0}")]
-    Connect(io::Error),
+    Connect(#[from] ConnectError),
     /// The connection broke.
     #[error("it broke off: {0}")]
     Broke(io::Error),
@@ -216,12 +216,10 @@ async fn over_tls(
     statistics: &Statistics,
 ) -> Result<Version, SerialError> {
     count(&statistics.soa_queries_tcp);
-    let patience = settings.connect_timeout();
     let (message, mut check) = asked.signed().map_err(SerialError::Signature)?;
-    let answer = match tokio::time::timeout(patience, connect(upstream, statistics)).await {
-        Err(_) => Err(TcpError::Late(patience)),
-        Ok(Err(error)) => Err(TcpError::Connect(error)),
-        Ok(Ok(stream)) => {
+    let answer = match connect(upstream, settings, statistics).await {
+        Err(error) => Err(TcpError::Connect(error)),
+        Ok(stream) => {
             let (settings, proof) = (settings.clone(), proof.clone());
             let asking = move || ask_over_tls(stream, &proof, &settings, &message);
             let broke = |error: tokio::task::JoinError| TcpError::Broke(io::Error::other(error));
@@ -275,14 +273,9 @@ async fn over_tcp(
     statistics: &Statistics,
 ) -> Result<Version, Failed> {
     count(&statistics.soa_queries_tcp);
-    let patience = settings.connect_timeout();
     let signed = asked.signed().map_err(|error| Failed::Answer(SerialError::Signature(error)))?;
     let (message, mut check) = signed;
-    let asking = ask_over_tcp(upstream, asked, &message, statistics);
-    let answer = match tokio::time::timeout(patience, asking).await {
-        Ok(answer) => answer.map_err(Failed::Tcp)?,
-        Err(_) => return Err(Failed::Tcp(TcpError::Late(patience))),
-    };
+    let answer = ask_over_tcp(upstream, asked, &message, settings, statistics).await.map_err(Failed::Tcp)?;
     checked(check.as_mut(), &answer).map_err(Failed::Answer)?;
     match read(asked, &answer, true).map_err(Failed::Answer)? {
         Said::Soa(soa) => Ok(soa),
@@ -290,13 +283,16 @@ async fn over_tcp(
     }
 }
 
+/// Takes `connect_timeout_s` twice at most.
 async fn ask_over_tcp(
     upstream: &Upstream,
     asked: &Asked<'_>,
     message: &[u8],
+    settings: &XfrinSettings,
     statistics: &Statistics,
 ) -> Result<Vec<u8>, TcpError> {
-    let mut stream = connect(upstream, statistics).await.map_err(TcpError::Connect)?;
+    let patience = settings.connect_timeout();
+    let mut stream = connect(upstream, settings, statistics).await?;
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
     let outcome = async {
         stream.write_all(&[&length[..], message].concat()).await?;
@@ -305,19 +301,43 @@ async fn ask_over_tcp(
         stream.read_exact(&mut answer).await?;
         Ok(answer)
     };
-    let answer = outcome.await.map_err(TcpError::Broke);
+    let outcome = tokio::time::timeout(patience, outcome).await;
+    let answer = outcome.map_err(|_| TcpError::Late(patience)).and_then(|read| read.map_err(TcpError::Broke));
     count(&statistics.tcp_closed);
     let answer = answer?;
     asked.answer(&answer, false).map_err(TcpError::NoAnswer)?;
     Ok(answer)
 }
 
-/// Connects, and counts it.
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The system says so.
+    #[error(transparent)]
+    Refused(#[from] io::Error),
+    /// Nobody said anything in time.
+    #[error("none within {} s (`xfrin/connect_timeout_s`)", .0.as_secs())]
+    Late(Duration),
+}
+
+/// Connects within `connect_timeout_s`, and counts it.
 ///
 /// # Errors
-/// What the system says.
-pub async fn connect(upstream: &Upstream, statistics: &Statistics) -> io::Result<TcpStream> {
-    let stream = upstream.connect().await;
+/// What the system says, or that nobody answered.
+pub async fn connect(
+    upstream: &Upstream,
+    settings: &XfrinSettings,
+    statistics: &Statistics,
+) -> Result<TcpStream, ConnectError> {
+    let patience = settings.connect_timeout();
+    let connected = tokio::time::timeout(patience, upstream.connect()).await;
+    let stream = match connected {
+        Ok(stream) => stream.map_err(ConnectError::Refused),
+        Err(_) => {
+            count(&statistics.connect_timeouts);
+            Err(ConnectError::Late(patience))
+        }
+    };
     let primary = upstream.primary;
     let (connected, failed) = (
         by_family(primary.0, &statistics.tcp_connected_ipv4, &statistics.tcp_connected_ipv6),

@@ -52,6 +52,7 @@ counters! {
     tcp_connected_ipv6 Counter "Connections made over IPv6.",
     tcp_connect_failed_ipv4 Counter "Connections that could not be made over IPv4.",
     tcp_connect_failed_ipv6 Counter "Connections that could not be made over IPv6.",
+    connect_timeouts Counter "Connections given up at connect_timeout_s; part of those that could not be made.",
     tls_connected Counter "Connections over TLS on which the primary proved who it is.",
     tls_failed Counter "Connections that came to no agreement over TLS.",
     tcp_closed Counter "Connections closed.",

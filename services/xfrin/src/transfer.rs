@@ -16,7 +16,7 @@ use tenon_wire::{Name, RrType};
 use crate::connection::{Connection, ConnectionError, Link, Patience, prepare};
 use crate::incoming::{Came, Incoming, IncomingError, Limits, Received};
 use crate::primary::{Asked, NoAnswer};
-use crate::serial::Version;
+use crate::serial::{ConnectError, Version};
 use crate::settings::XfrinSettings;
 use crate::statistics::{Going, Statistics, add, count};
 use crate::store::{Checked, Store, StoreError};
@@ -83,13 +83,10 @@ pub enum Brought {
 pub enum TransferError {
     /// No connection.
     #[error("no connection: {0}")]
-    Connect(io::Error),
+    Connect(ConnectError),
     /// It was not asked.
     #[error("not asked, as it did not answer about another zone just before")]
     PassedOver,
-    /// No connection in time.
-    #[error("no connection within {} s (`xfrin/connect_timeout_s`)", .0.as_secs())]
-    ConnectLate(Duration),
     /// The connection failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
@@ -172,7 +169,7 @@ impl Transfer {
 
     /// The stream itself, or what TLS makes of it.
     fn link(&self, stream: std::net::TcpStream, patience: Patience) -> Result<Box<dyn Link>, TransferError> {
-        prepare(&stream, patience).map_err(TransferError::Connect)?;
+        prepare(&stream, patience).map_err(|error| TransferError::Connect(error.into()))?;
         let Some(proof) = &self.proof else { return Ok(Box::new(stream)) };
         let agreed = tls::begin(stream, proof, &self.settings);
         let statistics = &self.statistics;
@@ -311,7 +308,6 @@ impl TransferError {
             Self::Store(StoreError::Store(_)) => count(&statistics.store_failed),
             Self::Store(StoreError::Cancelled | StoreError::Check | StoreError::NotAsDifference(_))
             | Self::Connect(_)
-            | Self::ConnectLate(_)
             | Self::Tls(_)
             | Self::PassedOver
             | Self::Thread(_)

@@ -123,6 +123,28 @@ async fn a_silent_primary_is_found_out_by_one_of_those_that_wait_and_asked_again
 }
 
 #[tokio::test]
+async fn how_long_a_connection_to_a_primary_may_take_changes_while_running() {
+    let bench =
+        Bench::start(json!({"connect_timeout_s": 120, "query_tries": 1, "query_timeout_ms": 50})).await;
+    // With its queue full the kernel says nothing to who wants to connect.
+    let primary = tokio::net::TcpSocket::new_v4().unwrap();
+    primary.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let primary = primary.listen(0).unwrap();
+    let address = primary.local_addr().unwrap();
+    let full = |address| TcpStream::connect_timeout(address, Duration::from_millis(200));
+    let _held: Vec<_> = (0..3).map_while(|_| full(&address).ok()).collect();
+    let config = Config1::new(&bench.bus, XFRIN);
+    let settings = json!({"connect_timeout_s": 1, "query_tries": 1, "query_timeout_ms": 50});
+    config.apply(2, &settings, PATIENCE).await.unwrap();
+    let status = bench.refresh("example.", &[address]).await;
+    assert!(status.reason().contains("none within 1 s (`xfrin/connect_timeout_s`)"), "{}", status.reason());
+    let counters = bench.counters().await;
+    let of = |name: &str| counters[name];
+    assert!(of("connect_timeouts") > 0, "{counters:?}");
+    assert_eq!(of("connect_timeouts"), of("tcp_connect_failed_ipv4"), "{counters:?}");
+}
+
+#[tokio::test]
 async fn serials_wrap() {
     let bench = Bench::start(json!({})).await;
     let old = Primary::honest(u32::MAX, 3);

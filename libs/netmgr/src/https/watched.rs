@@ -1,4 +1,4 @@
-//! A stream that remembers since when its peer has not taken all that was written.
+//! A stream that remembers since when its peer has not taken all that was written, and writes each response by itself.
 
 use std::cell::Cell;
 use std::io;
@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
 
 /// Since when something waits for the peer to take it.
 #[derive(Debug, Default)]
@@ -28,12 +30,13 @@ impl Stuck {
 pub(super) struct Watched<S> {
     stream: S,
     stuck: Rc<Stuck>,
+    frames: Frames,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S) -> (Self, Rc<Stuck>) {
         let stuck = Rc::new(Stuck::default());
-        (Self { stream, stuck: Rc::clone(&stuck) }, stuck)
+        (Self { stream, stuck: Rc::clone(&stuck), frames: Frames::default() }, stuck)
     }
 }
 
@@ -53,9 +56,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let octets = octets.get(..self.frames.one_response(octets)).unwrap_or_default();
         let outcome = Pin::new(&mut self.stream).poll_write(context, octets);
-        if outcome.is_pending() {
-            self.stuck.wait();
+        match outcome {
+            Poll::Ready(Ok(written)) => self.frames.written(octets.get(..written).unwrap_or_default()),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.stuck.wait(),
         }
         outcome
     }

@@ -14,8 +14,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::connection;
+use super::gathered::Gathered;
 use crate::handler::{Handle, Handler, Transport};
 use crate::https;
 use crate::proxy::Header;
@@ -150,29 +152,44 @@ fn go_on<H: Handler + 'static>(mut arrived: Arrived<H>, stream: TcpStream) {
         // Who is over the share of his network is parted with, not kept waiting: he would keep others waiting, too.
         return worker.counters.tcp(&handle.local).networkfull.add(1);
     }
-    if handle.transport.is_encrypted() {
-        tokio::task::spawn_local(encrypt(arrived, stream));
-    } else {
-        serve(arrived, stream);
+    match handle.transport {
+        Transport::Https => {
+            tokio::task::spawn_local(async move {
+                if let Some((arrived, mut stream)) = encrypt(arrived, Gathered::new(stream)).await {
+                    stream.get_mut().0.gather();
+                    tokio::task::spawn_local(serve_https(arrived, stream));
+                }
+            });
+        }
+        Transport::Tls => {
+            tokio::task::spawn_local(async move {
+                if let Some((arrived, stream)) = encrypt(arrived, stream).await {
+                    tokio::task::spawn_local(serve(arrived, stream));
+                }
+            });
+        }
+        Transport::Tcp | Transport::Udp | Transport::Quic => {
+            tokio::task::spawn_local(serve(arrived, stream));
+        }
     }
 }
 
-fn serve<S, H>(Arrived { worker, handle, permit, open }: Arrived<H>, stream: S)
+async fn serve<S, H>(Arrived { worker, handle, permit, open }: Arrived<H>, stream: S)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    connection::serve(worker, stream, handle, permit).await;
+    drop(open);
+}
+
+async fn serve_https<S, H>(Arrived { worker, handle, permit, open }: Arrived<H>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
     H: Handler + 'static,
 {
-    if handle.transport == Transport::Https {
-        tokio::task::spawn_local(async move {
-            https::serve(worker, stream, handle, permit).await;
-            drop(open);
-        });
-    } else {
-        tokio::task::spawn_local(async move {
-            connection::serve(worker, stream, handle, permit).await;
-            drop(open);
-        });
-    }
+    https::serve(worker, stream, handle, permit).await;
+    drop(open);
 }
 
 /// Hears from a proxy for whom it speaks, in the time that a connection has for its first message, and goes on with that.
@@ -192,20 +209,26 @@ async fn introduce<H: Handler + 'static>(mut arrived: Arrived<H>, mut stream: Tc
     go_on(arrived, stream);
 }
 
-/// Agrees on a session, in the time that a connection has for its first message, and serves what comes through it.
-async fn encrypt<H: Handler + 'static>(mut arrived: Arrived<H>, stream: TcpStream) {
+/// Agrees on a session, in the time that a connection has for its first message; none when it did not come to that.
+async fn encrypt<S, H>(mut arrived: Arrived<H>, stream: S) -> Option<(Arrived<H>, TlsStream<S>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let Arrived { worker, handle, .. } = &mut arrived;
     let counters = worker.counters.tcp(&handle.local);
     let Some(identity) = worker.common.identity.get() else {
         counters.tlsnoidentity.add(1);
-        return;
+        return None;
     };
     let config = if handle.transport == Transport::Https { &identity.https } else { &identity.tls };
     let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
     let stream = match tokio::time::timeout(worker.common.limits.initial(), handshake).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(_)) => return counters.tlsfail.add(1),
-        Err(_) => return counters.tlstimeout.add(1),
+        failed => {
+            let counter = if failed.is_ok() { &counters.tlsfail } else { &counters.tlstimeout };
+            counter.add(1);
+            return None;
+        }
     };
     counters.tlshandshake.add(1);
     let session = stream.get_ref().1;
@@ -215,5 +238,5 @@ async fn encrypt<H: Handler + 'static>(mut arrived: Arrived<H>, stream: TcpStrea
     let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
     counters.tlsresumed.add(usize::from(resumed));
     counters.tlsclient.add(usize::from(session.peer_certificates().is_some()));
-    serve(arrived, stream);
+    Some((arrived, stream))
 }

@@ -156,7 +156,7 @@ impl Xfrin {
             Err(error) => {
                 error.count(&self.statistics, true);
                 let reason = error.to_string();
-                if matches!(error, TransferError::Connect(_) | TransferError::ConnectLate(_)) {
+                if matches!(error, TransferError::Connect(_)) {
                     self.silences.note(primary);
                 }
                 self.tell_failure(order, primary, &reason);
@@ -295,13 +295,10 @@ impl Xfrin {
             by_family(primary.0, &statistics.axfr_requests_ipv4, &statistics.axfr_requests_ipv6)
         });
         let stream = tokio::select! {
-            connected = serial::connect(upstream, &self.statistics) => connected.map_err(TransferError::Connect)?,
-            () = tokio::time::sleep(settings.connect_timeout()) => {
-                return Err(TransferError::ConnectLate(settings.connect_timeout()));
-            }
+            connected = serial::connect(upstream, &settings, &self.statistics) => connected.map_err(TransferError::Connect)?,
             () = job.cancelled() => return Err(cancelled()),
         };
-        let stream = stream.into_std().map_err(TransferError::Connect)?;
+        let stream = stream.into_std().map_err(|error| TransferError::Connect(error.into()))?;
         let transfer = Transfer {
             zone: order.zone.clone(),
             newer_than,
