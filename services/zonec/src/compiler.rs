@@ -1,5 +1,7 @@
 //! Turns stored zone versions into one image file.
 
+mod ahead;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,10 +9,12 @@ use std::path::Path;
 use tenon_datasrc::{DataSource, ZoneEntry};
 use tenon_image::{BuildError, ChangedZone, ImageBuilder, ImageFile};
 use tenon_wire::{Name, NameRef};
-use tenon_zone::Rrset;
+use tenon_zone::{Rrset, RrsetRef};
 
 /// RRsets between two signs of life.
 const BEAT_EVERY: u32 = 4096;
+/// RRsets from which on a zone is read by a thread of its own.
+const WORTH_A_THREAD: u64 = 20_000;
 
 /// Why no image file came of it.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +117,7 @@ fn add_zone(
     builder.begin_zone(zone.origin.as_ref(), zone.serial, zone.version).map_err(told)?;
     let mut refused = None;
     let mut count: u32 = 0;
-    let read = source.read(zone, &mut |rrset| {
+    let mut add = |rrset: RrsetRef<'_>| {
         count = count.wrapping_add(1);
         if count.is_multiple_of(BEAT_EVERY) {
             beat();
@@ -125,7 +129,12 @@ fn add_zone(
                 ControlFlow::Break(())
             }
         }
-    });
+    };
+    let read = if zone.rrsets < WORTH_A_THREAD {
+        source.read(zone, &mut add)
+    } else {
+        ahead::read(source, zone, &mut add)
+    };
     if let Some(error) = refused {
         return Err(told(error));
     }

@@ -61,7 +61,7 @@ pub(super) fn compile(
         origin: origin.as_ref(),
         rrtype,
         position: 0,
-        earlier: HashMap::new(),
+        earlier: Suffixes::default(),
         block: Block {
             records: 0,
             fixups: Vec::new(),
@@ -87,8 +87,33 @@ struct Writer<'a> {
     /// Where in the RRset as written the next octet lies.
     position: usize,
     /// Suffixes written before, case kept, and where.
-    earlier: HashMap<&'a [u8], usize>,
+    earlier: Suffixes<'a>,
     block: Block,
+}
+
+/// Suffixes of names and where they were written first. A list is quicker for the few that most RRsets have.
+#[derive(Default)]
+struct Suffixes<'a> {
+    few: Vec<(&'a [u8], usize)>,
+    many: HashMap<&'a [u8], usize>,
+}
+
+impl<'a> Suffixes<'a> {
+    const FEW: usize = 24;
+
+    fn get(&self, suffix: &[u8]) -> Option<usize> {
+        let found = self.few.iter().find(|(known, _)| *known == suffix).map(|(_, position)| *position);
+        if found.is_some() || self.many.is_empty() { found } else { self.many.get(suffix).copied() }
+    }
+
+    /// Notes a suffix that is not known yet.
+    fn insert(&mut self, suffix: &'a [u8], position: usize) {
+        if self.few.len() < Self::FEW {
+            self.few.push((suffix, position));
+        } else {
+            self.many.insert(suffix, position);
+        }
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -161,7 +186,7 @@ impl<'a> Writer<'a> {
                 return;
             }
             if self.position <= MAX_TARGET {
-                self.earlier.entry(suffix.octets()).or_insert(self.position);
+                self.earlier.insert(suffix.octets(), self.position);
             }
             let Some(parent) = suffix.parent() else { return };
             self.put(&suffix.octets()[..suffix.octets().len() - parent.octets().len()]);
@@ -175,7 +200,7 @@ impl<'a> Writer<'a> {
         if self.owner.is_at_or_below(suffix) && !suffix.is_wildcard() {
             return Some(OWNER_SUFFIX | suffix.label_count() as u16);
         }
-        self.earlier.get(suffix.octets()).map(|&position| position as u16)
+        self.earlier.get(suffix.octets()).map(|position| position as u16)
     }
 
     fn put(&mut self, octets: &[u8]) {

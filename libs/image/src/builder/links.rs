@@ -21,10 +21,28 @@ pub(super) struct Link {
     pub(super) also: RrType,
 }
 
+/// Links from which on they are resolved by two threads.
+const WORTH_A_THREAD: usize = 50_000;
+
 /// The references of all links; 0 where there is nothing.
 pub(super) fn resolve(view: &PartView<'_>, links: &[Link], names: &[u8]) -> Vec<u32> {
-    let mut key = KeyedName::default();
-    links.iter().map(|link| resolve_one(view, link, names, &mut key).unwrap_or(0)).collect()
+    let all = |links: &[Link]| -> Vec<u32> {
+        let mut key = KeyedName::default();
+        links.iter().map(|link| resolve_one(view, link, names, &mut key).unwrap_or(0)).collect()
+    };
+    if links.len() < WORTH_A_THREAD {
+        return all(links);
+    }
+    let (first, second) = links.split_at(links.len() / 2);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| all(second));
+        let mut resolved = all(first);
+        match other.join() {
+            Ok(rest) => resolved.extend(rest),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        resolved
+    })
 }
 
 fn resolve_one(view: &PartView<'_>, link: &Link, names: &[u8], key: &mut KeyedName) -> Option<u32> {

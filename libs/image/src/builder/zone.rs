@@ -114,6 +114,7 @@ impl ZoneBuilder {
     fn turn_to(&mut self, owner: NameRef<'_>, rrtype: RrType) -> Result<&mut Pending, BuildError> {
         let same = match &self.pending {
             None => false,
+            Some(pending) if pending.owner.octets() == owner.octets() => true,
             Some(pending) => match pending.owner.as_ref().cmp(&owner) {
                 Ordering::Equal => true,
                 Ordering::Less => false,

@@ -4,7 +4,7 @@
 //! names, but a hash of each, up to a bound. Two names with one hash could at worst hide or cause a warning.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use tenon_wire::{Name, NameRef, RrType};
 
@@ -25,12 +25,30 @@ const WILDCARD: u8 = 8;
 #[derive(Default)]
 pub(super) struct References {
     hasher: RandomState,
-    known: HashMap<u64, u8>,
+    known: HashMap<u64, u8, BuildHasherDefault<Hashed>>,
     /// The first reference to each name, by type of the record.
     wanted: HashMap<(u64, RrType), Reference>,
     is_partial: bool,
     /// At which delegation we are, and its name servers at or below itself with whether they have an address.
     glue: Vec<Glue>,
+}
+
+/// Hashes what is a hash already, made with a secret.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        self.0 = octets.iter().fold(self.0, |hash, octet| hash.rotate_left(8) ^ u64::from(*octet));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 struct Reference {
