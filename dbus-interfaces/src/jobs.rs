@@ -172,6 +172,12 @@ impl Jobs1 {
         self.peer.call("Cancel", &(job,)).await
     }
 
+    /// The ends of all jobs from now on, of other services too: numbers alone do not tell them apart. Not over a relay, where
+    /// signals do not come.
+    pub async fn endings(&self) -> Result<JobEvents, BusError> {
+        Ok(JobEvents { feed: Feed::start(self.bus.direct()?, rule().build()?, read).await? })
+    }
+
     /// Waits until a job has ended, however long that takes. Fails with [`BusError::NoSuchJob`] when the service does not
     /// know it (any more), [`BusError::ServiceUnknown`] when the service is gone, and as [`BusError::is_bus_down`] when
     /// the connection broke: then the same job can be waited for on another connection.

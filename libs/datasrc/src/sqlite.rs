@@ -111,6 +111,12 @@ impl SqliteSource {
         self
     }
 
+    /// Whether the path still leads to the file that was opened; another one must be opened anew.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.store.check_identity().is_ok()
+    }
+
     /// Makes all commits so far durable.
     ///
     /// # Errors

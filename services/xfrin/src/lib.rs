@@ -28,6 +28,7 @@
 pub mod connection;
 pub mod incoming;
 pub mod messages;
+pub mod pool;
 pub mod primary;
 pub mod quota;
 pub mod report;

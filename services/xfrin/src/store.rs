@@ -13,6 +13,7 @@ use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{Problem, Severity, ZoneChecker};
 
 use crate::incoming::Difference;
+use crate::pool::{Pool, Pooled};
 use crate::shared_sync::SharedSync;
 
 /// Below that many records, a second thread costs more than it saves.
@@ -72,11 +73,12 @@ pub struct Checked {
     told: Vec<String>,
 }
 
-/// The place of the store. Each use opens it anew, so that one that was replaced or repaired is used at once.
+/// The place of the store. One that was replaced is used at once.
 #[derive(Clone, Debug)]
 pub struct Store {
     path: PathBuf,
     sync: Arc<SharedSync>,
+    pool: Arc<Pool>,
 }
 
 /// A stored zone.
@@ -91,19 +93,23 @@ pub struct StoredZone {
 impl Store {
     /// The store at this path, which is made when it is first used.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), sync: Arc::default() }
+        Self { path: path.to_owned(), sync: Arc::default(), pool: Arc::default() }
     }
 
-    /// Opens the store, made if it is not there yet.
+    /// Opens the store, made if it is not there yet, or takes it as somebody else left it open.
     ///
     /// # Errors
     /// Those of opening.
-    pub fn open(&self) -> Result<SqliteSource, Error> {
-        match SqliteSource::open(&self.path, Access::ReadWrite) {
+    pub fn open(&self) -> Result<Pooled, Error> {
+        if let Some(source) = self.pool.take() {
+            return Ok(Pooled::new(source, &self.pool));
+        }
+        let opened = match SqliteSource::open(&self.path, Access::ReadWrite) {
             // Making one takes a turn among the writers, which those who only look need not wait for.
             Err(Error::NoStore { .. }) => SqliteSource::open(&self.path, Access::Create),
             opened => opened,
-        }
+        };
+        opened.map(|source| Pooled::new(Arc::new(source), &self.pool))
     }
 
     /// The database file.
@@ -161,7 +167,7 @@ impl Store {
         let source = self.open()?;
         if records.count() < WORTH_A_THREAD {
             let checked = check(records, &AtomicBool::new(false), stop).passed()?;
-            let writer = bulk::write(&source, records, &mut |_| flow(stop()))?;
+            let writer = bulk::write(&*source, records, &mut |_| flow(stop()))?;
             let writer = writer.ok_or(StoreError::Cancelled)?;
             // A small zone's cost is the wait for the disk: it is shared.
             let entry = writer.commit_unsynced()?;
@@ -172,7 +178,7 @@ impl Store {
         let stop_checking = || stop() || failed.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
             let checking = scope.spawn(|| check(records, &hopeless, &stop_checking));
-            let writer = bulk::write(&source, records, &mut |written| {
+            let writer = bulk::write(&*source, records, &mut |written| {
                 progress(written);
                 flow(stop() || hopeless.load(Ordering::Relaxed))
             });
@@ -206,7 +212,7 @@ impl Store {
         if change.before().serial != difference.from_serial {
             return Err(StoreError::NotAsDifference("the stored version changed meanwhile"));
         }
-        let mut edit = Edit::new(&source, change.before().clone());
+        let mut edit = Edit::new(&*source, change.before().clone());
         for (number, record) in difference.changes().enumerate() {
             if (number as u64).is_multiple_of(LOOK_EVERY) && stop() {
                 return Err(StoreError::Cancelled);

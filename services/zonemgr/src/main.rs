@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             BusEvent::PeerAppeared(name) => told.peer_appeared(&name),
             BusEvent::PeerGone(name) => told.peer_gone(&name),
             BusEvent::Disconnected => told.peer_gone(XFRIN),
-            BusEvent::Connected(_) => {}
+            BusEvent::Connected(bus) => told.connected(bus),
         })
         .run(|running| async move {
             tokio::join!(door::run(Arc::clone(&zonemgr), door), Arc::clone(&zonemgr).run(running.bus));

@@ -2,6 +2,7 @@
 
 pub mod bus;
 mod cataloguing;
+mod endings;
 mod keeping;
 mod looking;
 mod removing;
@@ -44,6 +45,8 @@ pub struct Zonemgr {
     bus: OnceLock<CurrentBus>,
     /// tenon-xfrin is on the bus.
     has_xfrin: AtomicBool,
+    /// The ends of its jobs.
+    endings: endings::Endings,
     /// Counts how often tenon-xfrin went away.
     xfrin_lives: tokio::sync::watch::Sender<u64>,
     /// There is something new to do.
@@ -115,6 +118,7 @@ impl Zonemgr {
             store_path: store.to_owned(),
             bus: OnceLock::new(),
             has_xfrin: AtomicBool::new(false),
+            endings: endings::Endings::default(),
             xfrin_lives: tokio::sync::watch::Sender::new(0),
             woken: Notify::new(),
             heard: Notify::new(),
@@ -203,6 +207,16 @@ impl Zonemgr {
         }
         self.wake();
         verdict
+    }
+
+    /// There is a bus: hears what it has to say for as long as it lasts.
+    pub fn connected(self: &Arc<Self>, bus: tenon_bus::Bus) {
+        let this = Arc::clone(self);
+        drop(tokio::spawn(async move {
+            if let Err(error) = this.endings.listen(&bus).await {
+                warn!("the ends of transfers cannot be heard: {error}; they are asked for");
+            }
+        }));
     }
 
     /// A bus name of Tenon has an owner, perhaps a new one.

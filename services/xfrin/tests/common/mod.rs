@@ -154,7 +154,10 @@ impl Bench {
         loop {
             let mut command = Command::new("sqlite3");
             command.args(["-readonly", "-cmd", ".timeout 5000"]).arg(&path);
-            let output = command.arg("SELECT count(DISTINCT base) FROM rrsets").output().unwrap();
+            let output = command
+                .arg("SELECT count(*) FROM (SELECT base FROM rrsets UNION SELECT base FROM blocks)")
+                .output()
+                .unwrap();
             // Just after a kill the log may have to be recovered by somebody who may write.
             if let Ok(versions) = String::from_utf8_lossy(&output.stdout).trim().parse() {
                 return versions;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tenon_bus::{Bus, BusError, JobState, JobStatus, Xfrin1};
+use tenon_bus::{Bus, BusError, JobState, Xfrin1};
 use tenon_wire::Name;
 
 use super::Zonemgr;
@@ -12,6 +12,9 @@ use crate::settings::Primary;
 use crate::timing::SoaTimes;
 use crate::zone::Stored;
 use crate::zones::{Asked, Look, Outcome};
+
+/// How often the end of a job is asked for that was not heard.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a look that was asked for is not made.
 #[derive(Debug, thiserror::Error)]
@@ -82,23 +85,39 @@ impl Zonemgr {
     /// Waits for the end of a look.
     async fn follow(self: Arc<Self>, bus: Bus, look: Look, job: u64) {
         let mut lives = self.xfrin_lives.subscribe();
-        let xfrin = Xfrin1::new(&bus);
         let limit = Duration::from_secs(self.zones().transfer_limit_s());
-        let gone = || Outcome::Interrupted("tenon-xfrin ended before it was done".to_owned());
         let outcome = tokio::select! {
-            ended = xfrin.jobs().wait(job) => match ended {
-                Ok(status) => outcome(&status),
-                Err(BusError::NoSuchJob(_)) => gone(),
-                Err(error) => Outcome::Interrupted(absence(&error)),
-            },
+            outcome = self.outcome(&bus, &look.zone, job) => outcome,
             _ = lives.changed() => gone(),
             () = tokio::time::sleep(limit) => {
                 // Whatever comes of it: it is not waited for any longer.
-                let _ = xfrin.jobs().cancel(job).await;
+                let _ = Xfrin1::new(&bus).jobs().cancel(job).await;
                 Outcome::Failed(format!("not over after {} s, given up", limit.as_secs()))
             }
         };
+        self.endings.forget(job);
         self.end(&look, outcome);
+    }
+
+    /// What came of a job: as the signal says, and asked for now and then, since signals are hints.
+    async fn outcome(&self, bus: &Bus, zone: &Name, job: u64) -> Outcome {
+        let xfrin = Xfrin1::new(bus);
+        loop {
+            tokio::select! {
+                ending = self.endings.of(job, zone) => {
+                    if let Ok((state, details)) = ending {
+                        return outcome(state, &details);
+                    }
+                }
+                () = tokio::time::sleep(ASK_EVERY) => {}
+            }
+            match xfrin.jobs().get(job).await {
+                Ok(status) if status.state.is_end() => return outcome(status.state, &status.details),
+                Ok(_) => {}
+                Err(BusError::NoSuchJob(_)) => return gone(),
+                Err(error) => return Outcome::Interrupted(absence(&error)),
+            }
+        }
     }
 
     fn end(&self, look: &Look, outcome: Outcome) {
@@ -115,13 +134,16 @@ fn absence(error: &BusError) -> String {
     }
 }
 
-fn outcome(status: &JobStatus) -> Outcome {
-    match status.state {
+fn gone() -> Outcome {
+    Outcome::Interrupted("tenon-xfrin ended before it was done".to_owned())
+}
+
+fn outcome(state: JobState, details: &Map<String, Value>) -> Outcome {
+    match state {
         JobState::Done => {}
         JobState::Cancelled => return Outcome::Failed("cancelled on request".to_owned()),
-        _ => return Outcome::Failed(reason(status)),
+        _ => return Outcome::Failed(reason(details)),
     }
-    let details = &status.details;
     let primary = details.get("primary").and_then(Value::as_str).unwrap_or_default().to_owned();
     let expires_in = details.get("expires_in").and_then(Value::as_u64);
     let expires_in = expires_in.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
@@ -132,8 +154,8 @@ fn outcome(status: &JobStatus) -> Outcome {
     }
 }
 
-fn reason(status: &JobStatus) -> String {
-    let reason = status.reason();
+fn reason(details: &Map<String, Value>) -> String {
+    let reason = details.get("reason").and_then(Value::as_str).unwrap_or_default();
     if reason.is_empty() { "tenon-xfrin does not say why".to_owned() } else { reason.to_owned() }
 }
 
