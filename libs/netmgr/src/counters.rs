@@ -295,4 +295,15 @@ mod tests {
         let set: Vec<_> = pairs.into_iter().filter(|(_, value)| *value != 0).collect();
         assert_eq!(set, [("udp6_oversize", 3), ("tcp4_accept", 4)]);
     }
+
+    #[test]
+    fn the_table_for_who_comes_from_bind_names_counters_that_there_are() {
+        let table = include_str!("../../../docs/sockets.md");
+        let of_auth = |name: &&str| ["udp4_", "tcp4_"].iter().any(|family| name.starts_with(family));
+        let named: Vec<_> = table.split('`').filter(of_auth).filter(|name| !name.ends_with("...")).collect();
+        assert!(named.len() > 15, "{named:?}");
+        for name in named.into_iter().filter(|name| *name != "tcp4_clients") {
+            assert!(WorkerCounters::info().any(|info| info.name == name), "{name}");
+        }
+    }
 }

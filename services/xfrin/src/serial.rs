@@ -191,12 +191,14 @@ async fn ask_over_udp(
         Ok(signed) => signed,
         Err(error) => return Ok(Err(SerialError::Signature(error))),
     };
-    let socket = upstream.udp().await?;
+    let socket = upstream.udp().await.inspect_err(|_| count(&statistics.bind_failed))?;
+    let failed = |_: &io::Error| count(&statistics.udp_failed);
+    socket.connect(upstream.primary.0).await.inspect_err(failed)?;
     count(by_family(upstream.primary.0, &statistics.soa_queries_ipv4, &statistics.soa_queries_ipv6));
-    socket.send(&message).await?;
+    socket.send(&message).await.inspect_err(failed)?;
     let mut buffer = vec![0; 4096];
     for _ in 0..MOST_DATAGRAMS {
-        let length = socket.recv(&mut buffer).await?;
+        let length = socket.recv(&mut buffer).await.inspect_err(failed)?;
         let answer = buffer.get(..length).unwrap_or_default();
         match asked.answer(answer, false) {
             Ok(_) => return Ok(checked(check.as_mut(), answer).map(|()| answer.to_vec())),
@@ -330,7 +332,11 @@ pub async fn connect(
     statistics: &Statistics,
 ) -> Result<TcpStream, ConnectError> {
     let patience = settings.connect_timeout();
-    let connected = tokio::time::timeout(patience, upstream.connect()).await;
+    let connecting = async {
+        let socket = upstream.tcp().inspect_err(|_| count(&statistics.bind_failed))?;
+        socket.connect(upstream.primary.0).await
+    };
+    let connected = tokio::time::timeout(patience, connecting).await;
     let stream = match connected {
         Ok(stream) => stream.map_err(ConnectError::Refused),
         Err(_) => {

@@ -48,6 +48,8 @@ counters! {
     records_received Counter "Records received, those of transfers that failed too.",
     octets_received Counter "Octets received in transfers.",
     messages_received Counter "Messages received in transfers.",
+    bind_failed Counter "Sockets for primaries that could not be opened or have their source address.",
+    udp_failed Counter "Errors of connecting, sending and receiving over UDP, such as of primaries where nobody listens.",
     tcp_connected_ipv4 Counter "Connections made over IPv4.",
     tcp_connected_ipv6 Counter "Connections made over IPv6.",
     tcp_connect_failed_ipv4 Counter "Connections that could not be made over IPv4.",

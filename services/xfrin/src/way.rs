@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use data_encoding::BASE64;
 use rustls::pki_types::ServerName;
 use tenon_wire::Name;
-use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, UdpSocket};
 
 use crate::primary::{Primary, PrimaryError};
 
@@ -114,20 +114,20 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// Connects over TCP.
+    /// A TCP socket with the source address, to be connected to the primary.
     ///
     /// # Errors
     /// What the system says.
-    pub async fn connect(&self) -> io::Result<TcpStream> {
+    pub fn tcp(&self) -> io::Result<TcpSocket> {
         let socket = if self.primary.0.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if let Some(source) = self.way.source {
             socket.bind((source, 0).into())?;
         }
-        socket.connect(self.primary.0).await
+        Ok(socket)
     }
 
-    /// A UDP socket of its own that is connected to the primary: with a port of its own, which who would forge an answer
-    /// must guess too.
+    /// A UDP socket with the source address, to be connected to the primary: with a port of its own, which who would
+    /// forge an answer must guess too.
     ///
     /// # Errors
     /// What the system says.
@@ -136,9 +136,7 @@ impl Upstream {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let socket = UdpSocket::bind((self.way.source.unwrap_or(any), 0)).await?;
-        socket.connect(self.primary.0).await?;
-        Ok(socket)
+        UdpSocket::bind((self.way.source.unwrap_or(any), 0)).await
     }
 }
 
