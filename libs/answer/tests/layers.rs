@@ -189,8 +189,9 @@ struct After<'a>(&'a [Rrset]);
 impl ChangedZone for After<'_> {
     type Error = BuildError;
 
-    fn rrsets_at(&mut self, owner: NameRef<'_>) -> Result<Vec<Rrset>, BuildError> {
-        Ok(self.0.iter().filter(|rrset| rrset.owner.as_ref() == owner).cloned().collect())
+    fn rrsets_of(&mut self, owners: &[NameRef<'_>]) -> Result<Vec<Vec<Rrset>>, BuildError> {
+        let of = |owner| self.0.iter().filter(|rrset| rrset.owner.as_ref() == owner).cloned().collect();
+        Ok(owners.iter().copied().map(of).collect())
     }
 
     fn has_names_below(&mut self, owner: NameRef<'_>) -> Result<bool, BuildError> {

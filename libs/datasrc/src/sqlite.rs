@@ -32,6 +32,7 @@ mod cursor;
 mod difference;
 mod fault;
 mod lock_file;
+mod points;
 mod reading;
 mod rows;
 mod step;

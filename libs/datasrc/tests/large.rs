@@ -90,6 +90,21 @@ fn look_up(source: &SqliteSource, entry: &ZoneEntry, model: &Model, dice: &mut D
         let is_below = behind.next().is_some_and(|next| next.as_ref().is_at_or_below(owner.as_ref()));
         assert_eq!(source.has_names_below(entry, owner.as_ref()).unwrap(), is_below, "{owner}");
     }
+    look_up_many(source, entry, model, dice);
+}
+
+/// Names in order, which share what is read, and some out of it.
+fn look_up_many(source: &SqliteSource, entry: &ZoneEntry, model: &Model, dice: &mut Dice) {
+    let every = 1 + dice.below(100) as usize;
+    let mut owners: Vec<&Name> = model.keys().map(|(owner, _)| owner).step_by(every).collect();
+    owners.dedup();
+    let middle = owners.len() / 2;
+    owners.rotate_left(middle);
+    let names: Vec<_> = owners.iter().map(|owner| owner.as_ref()).collect();
+    let mut found = Vec::new();
+    source.rrsets_of(entry, &names, &mut |rrset| found.push(rrset.to_rrset())).unwrap();
+    let of = |owner: &&Name| model.range(((*owner).clone(), 0)..=((*owner).clone(), u16::MAX));
+    assert!(found.iter().eq(owners.iter().flat_map(of).map(|(_, rrset)| rrset)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod ahead;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -89,10 +89,14 @@ struct Version<'a> {
 impl ChangedZone for Version<'_> {
     type Error = CompileError;
 
-    fn rrsets_at(&mut self, owner: NameRef<'_>) -> Result<Vec<Rrset>, CompileError> {
-        let mut rrsets = Vec::new();
-        let read = self.source.rrsets_at(self.zone, owner, &mut |rrset| rrsets.push(rrset.to_rrset()));
-        read.map(|()| rrsets).map_err(|error| store_error(&self.zone.origin, error))
+    fn rrsets_of(&mut self, owners: &[NameRef<'_>]) -> Result<Vec<Vec<Rrset>>, CompileError> {
+        let mut found: HashMap<Name, Vec<Rrset>> = HashMap::new();
+        let mut take = |rrset: RrsetRef<'_>| {
+            found.entry(rrset.owner.to_name()).or_default().push(rrset.to_rrset());
+        };
+        let read = self.source.rrsets_of(self.zone, owners, &mut take);
+        read.map_err(|error| store_error(&self.zone.origin, error))?;
+        Ok(owners.iter().map(|owner| found.remove(&owner.to_name()).unwrap_or_default()).collect())
     }
 
     fn has_names_below(&mut self, owner: NameRef<'_>) -> Result<bool, CompileError> {

@@ -117,17 +117,43 @@ fn split(octets: &[u8]) -> Option<(Row<'_>, &[u8])> {
     Some((row, rest))
 }
 
-/// The RRset of a base at a place, as it was written with the base.
-pub(super) fn find(
-    connection: &Connection,
-    base: u64,
-    key: &[u8],
-    rrtype: u16,
-) -> rusqlite::Result<Option<Rows>> {
-    let Some(block) = Stored::behind(connection, base, key, i32::from(rrtype) - 1)? else { return Ok(None) };
-    Ok(block.rows().find(|row| row.place() == (key, rrtype)).map(|row| {
-        let mut rows = Rows::default();
-        rows.push(row);
-        rows
-    }))
+/// Blocks of one base for those who look at one place behind the other: the block that was read last is at hand.
+#[derive(Default, Debug)]
+pub(super) struct Neighbours(Option<Stored>);
+
+impl Neighbours {
+    /// As [`Stored::behind`].
+    pub(super) fn behind(
+        &mut self,
+        connection: &Connection,
+        base: u64,
+        key: &[u8],
+        rrtype: i32,
+    ) -> rusqlite::Result<Option<&Stored>> {
+        let is_it = |block: &Stored| {
+            let first = block.rows().next().map(|row| (row.key, i32::from(row.rrtype)));
+            first.is_some_and(|first| first <= (key, rrtype))
+                && (block.key.as_slice(), i32::from(block.rrtype)) > (key, rrtype)
+        };
+        if !self.0.as_ref().is_some_and(is_it) {
+            self.0 = Stored::behind(connection, base, key, rrtype)?;
+        }
+        Ok(self.0.as_ref())
+    }
+
+    /// The RRset of a base at a place, as it was written with the base.
+    pub(super) fn find(
+        &mut self,
+        connection: &Connection,
+        base: u64,
+        key: &[u8],
+        rrtype: u16,
+    ) -> rusqlite::Result<Option<Rows>> {
+        let Some(block) = self.behind(connection, base, key, i32::from(rrtype) - 1)? else { return Ok(None) };
+        Ok(block.rows().find(|row| row.place() == (key, rrtype)).map(|row| {
+            let mut rows = Rows::default();
+            rows.push(row);
+            rows
+        }))
+    }
 }

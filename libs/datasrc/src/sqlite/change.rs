@@ -7,12 +7,13 @@ use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
+use super::block::Neighbours;
 use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
 use super::writer::{flip, lock_zone, now_usec, soa_serial};
-use super::{JournalLimits, block, clearing, cursor, reading};
+use super::{JournalLimits, clearing, cursor, reading};
 use crate::{Error, ZoneChange, ZoneEntry};
 
 /// See [`ZoneChange`].
@@ -75,10 +76,10 @@ impl<'a> Change<'a> {
             most_records: if is_newer(serial, self.before.serial) { self.limits.records } else { 0 },
         };
         let mut entry = ZoneEntry { version, serial, committed_usec: now_usec(), ..self.before.clone() };
-        let mut recorder = StepRecorder::new(&step);
+        let (mut recorder, mut blocks) = (StepRecorder::new(&step), Neighbours::default());
         for rows in self.rrsets.values() {
             if let Some(row) = rows.last() {
-                replace(transaction, place, &row, &mut entry, &mut recorder)?;
+                replace(transaction, place, &mut blocks, &row, &mut entry, &mut recorder)?;
             }
             if recorder.is_full() && !recorder.is_too_much() {
                 recorder.record(transaction)?;
@@ -140,11 +141,12 @@ impl ZoneChange for Change<'_> {
 fn replace(
     transaction: &Transaction<'_>,
     place: Place,
+    blocks: &mut Neighbours,
     new: &Row<'_>,
     entry: &mut ZoneEntry,
     recorder: &mut StepRecorder<'_>,
 ) -> Result<(), WriteError> {
-    let found = find(transaction, place.base, new)?;
+    let found = find(transaction, place.base, blocks, new)?;
     let old = found.as_ref().and_then(|found| found.rows.last());
     let new = Some(*new).filter(|row| !row.rdatas.is_empty());
     if old == new {
@@ -177,14 +179,19 @@ struct Found {
 }
 
 /// The RRset at the place of `new`.
-fn find(transaction: &Transaction<'_>, base: u64, new: &Row<'_>) -> rusqlite::Result<Option<Found>> {
+fn find(
+    transaction: &Transaction<'_>,
+    base: u64,
+    blocks: &mut Neighbours,
+    new: &Row<'_>,
+) -> rusqlite::Result<Option<Found>> {
     let mut statement = transaction.prepare_cached(
         "SELECT born, owner, ttl, rdatas, died IS NULL FROM rrsets
          WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND (died IS NULL OR born = 0) ORDER BY born DESC LIMIT 1",
     )?;
     let mut found = statement.query((base, new.key, new.rrtype))?;
     let Some(row) = found.next()? else {
-        let rows = block::find(transaction, base, new.key, new.rrtype)?;
+        let rows = blocks.find(transaction, base, new.key, new.rrtype)?;
         return Ok(rows.map(|rows| Found { rows, born: None }));
     };
     if !row.get::<_, bool>(4)? {

@@ -10,6 +10,7 @@ use tenon_zone::{RdataList, RrsetRef};
 use super::clearing::lease_path;
 use super::cursor::{Cursor, Fetched, base_of};
 use super::lock_file::LockFile;
+use super::points::Points;
 use super::rows::{self, Rows};
 use super::store::Store;
 use crate::{Error, JournalCoverage, JournalEvent, Lease, ZoneEntry, sort_key};
@@ -100,25 +101,15 @@ pub(super) fn rrsets_of(
     owners: &[NameRef<'_>],
     visit: &mut dyn FnMut(RrsetRef<'_>),
 ) -> Result<(), Error> {
-    let mut rows = Rows::default();
     let found = store.read_at_once(|connection| {
+        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
+        let (mut points, mut rows) = (Points::new(connection, base, entry.version), Rows::default());
         for owner in owners {
-            let key = key_below(entry, *owner);
-            let mut cursor = Cursor::behind(entry.version, &key, -1);
-            loop {
-                match next_row(&mut cursor, connection)? {
-                    Found::Row(row) if row.key == key => rows.push(row),
-                    Found::Gone => return Ok(Found::Gone),
-                    Found::Row(_) | Found::None => break,
-                }
-                cursor.step();
-            }
+            points.read(&key_below(entry, *owner), &mut rows)?;
         }
-        Ok(Found::None)
+        Ok(Some(rows))
     })?;
-    if found == Found::Gone {
-        return Err(gone(entry));
-    }
+    let rows = found.ok_or_else(|| gone(entry))?;
     for row in (0..rows.len()).filter_map(|index| rows.get(index)) {
         row.with_rrset(entry.origin.as_ref(), &mut *visit).ok_or_else(|| no_name(store, entry, row.owner))?;
     }

@@ -76,6 +76,11 @@ impl Rows {
         })
     }
 
+    /// Places of all, in their order.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&[u8], u16)> {
+        (0..self.len()).filter_map(|index| self.get(index)).map(|row| (row.key, row.rrtype))
+    }
+
     pub(super) fn last(&self) -> Option<Row<'_>> {
         self.get(self.len().checked_sub(1)?)
     }

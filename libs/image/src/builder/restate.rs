@@ -7,16 +7,19 @@ use tenon_zone::Rrset;
 
 use super::{BuildError, ImageBuilder};
 
+/// Names whose records are in memory at once.
+const READ_TOGETHER: usize = 512;
+
 /// The version of a zone that a layer leads to, asked name by name.
 pub trait ChangedZone {
     /// Why it cannot be asked.
     type Error: From<BuildError>;
 
-    /// The RRsets of a name, types ascending; none when it has no records.
+    /// The RRsets of each of these names, types ascending; none of a name that has no records.
     ///
     /// # Errors
     /// Those of whatever holds the zone.
-    fn rrsets_at(&mut self, owner: NameRef<'_>) -> Result<Vec<Rrset>, Self::Error>;
+    fn rrsets_of(&mut self, owners: &[NameRef<'_>]) -> Result<Vec<Vec<Rrset>>, Self::Error>;
 
     /// Whether there are records below a name.
     ///
@@ -38,13 +41,16 @@ impl ImageBuilder {
         owners: impl IntoIterator<Item = Name>,
         zone: &mut Z,
     ) -> Result<(), Z::Error> {
-        for (name, has_changed) in affected(origin, owners) {
-            let rrsets = zone.rrsets_at(name.as_ref())?;
-            if rrsets.is_empty() {
-                let exists = zone.has_names_below(name.as_ref())?;
-                self.remove(name.as_ref(), exists)?;
-            } else if has_changed {
-                rrsets.iter().try_for_each(|rrset| self.add(rrset.as_ref()))?;
+        let affected: Vec<(Name, bool)> = affected(origin, owners).into_iter().collect();
+        for together in affected.chunks(READ_TOGETHER) {
+            let names: Vec<NameRef<'_>> = together.iter().map(|(name, _)| name.as_ref()).collect();
+            for ((name, has_changed), rrsets) in together.iter().zip(zone.rrsets_of(&names)?) {
+                if rrsets.is_empty() {
+                    let exists = zone.has_names_below(name.as_ref())?;
+                    self.remove(name.as_ref(), exists)?;
+                } else if *has_changed {
+                    rrsets.iter().try_for_each(|rrset| self.add(rrset.as_ref()))?;
+                }
             }
         }
         Ok(())
