@@ -73,6 +73,9 @@ pub struct ServerOptions {
     /// Read the account's password from a file
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// Show a certificate that the server's settings vouch for (cmdctl/client_ca_file); a file with it and its key, PEM
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     /// The server's certificate, or one that vouches for it, PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,

@@ -3,6 +3,7 @@
 //! So each command is the same code for here and there, and says the same. What differs is in this folder: the edits of
 //! settings that are not committed yet are kept here (`remote/edits.rs`), since there they would be nobody's.
 
+mod credentials;
 mod edits;
 mod https;
 
@@ -37,7 +38,8 @@ impl Remote {
     pub(crate) fn of(options: &ServerOptions) -> Result<Option<Self>, Failure> {
         let Some(url) = &options.server else { return Ok(None) };
         let door = Arc::new(Door::new(url, options)?);
-        let account = options.account.clone().unwrap_or_else(|| "token".to_owned());
+        let other = if options.token_file.is_some() { "token" } else { "certificate" };
+        let account = options.account.clone().unwrap_or_else(|| other.to_owned());
         let relay = DoorRelay { door: door.clone(), edits: Arc::new(Mutex::new(Edits::of(url, &account))) };
         Ok(Some(Self { door, bus: Bus::relayed(Arc::new(relay)) }))
     }

@@ -10,6 +10,7 @@ use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
 use crate::accounts::AccountsFile;
 use crate::api::{Api, Places};
 use crate::certificate::{Certificate, CertificateError, Files};
+use crate::client_authority::ClientAuthority;
 use crate::events::Events;
 use crate::gate::Gate;
 use crate::messages;
@@ -27,6 +28,7 @@ const TOLD: Told =
 pub struct Door {
     listeners: Listeners,
     certificate: Arc<Certificate>,
+    authority: Arc<ClientAuthority>,
     gate: Arc<Gate>,
     api: Api,
     events: Events,
@@ -53,17 +55,27 @@ impl Door {
         let gate = Gate::new(accounts, settings.failures_per_minute, statistics.clone());
         let gate = Arc::new(gate.map_err(|_| DoorError::Random)?);
         let certificate = Arc::new(Certificate::new(files(settings)));
+        let authority = Arc::new(ClientAuthority::new(certificate.clone(), settings.client_ca_file.clone())?);
         let events = Events::new(settings.event_clients, statistics.clone());
         let api = Api::new(places, events.clone(), statistics.clone());
         let server = Server::new(
             api.clone().router(),
             gate.clone(),
-            certificate.clone(),
+            authority.clone(),
             Arc::new(settings.clone()),
             statistics.clone(),
-        )?;
+        );
         let listeners = Listeners::new(&settings.addresses(), TOLD);
-        Ok(Self { listeners, certificate, gate, api, events, server: Arc::new(server), statistics })
+        Ok(Self {
+            listeners,
+            certificate,
+            authority,
+            gate,
+            api,
+            events,
+            server: Arc::new(server),
+            statistics,
+        })
     }
 
     /// Answers, for ever.
@@ -77,6 +89,7 @@ impl Door {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.listeners.faults();
         faults.extend(self.certificate.fault());
+        faults.extend(self.authority.fault());
         faults.extend(self.gate.accounts().err().map(|reason| format!("accounts: {reason}")));
         faults
     }
@@ -92,7 +105,11 @@ impl Component for Door {
         if !self.certificate.has(&wanted) {
             Certificate::check(&wanted).map_err(unusable)?;
         }
+        if let Some(file) = &settings.client_ca_file {
+            ClientAuthority::check(file).map_err(|reason| Refusal::new("client_ca_file", reason))?;
+        }
         self.listeners.replace(&settings.addresses())?;
+        self.authority.set_file(settings.client_ca_file.clone());
         self.certificate.set_files(wanted).map_err(unusable)?;
         self.events.set_most_clients(settings.event_clients);
         self.gate.set_failures(settings.failures_per_minute);

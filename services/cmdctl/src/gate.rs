@@ -1,4 +1,4 @@
-//! Who is asking: accounts by password or token.
+//! Who is asking: accounts by password, token or certificate.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -109,18 +109,23 @@ impl Gate {
         self.per_minute.store(per_minute, Ordering::Relaxed);
     }
 
-    /// Lets somebody in by the value of the header field `Authorization`.
-    pub async fn admit(&self, peer: IpAddr, authorization: Option<&str>) -> Result<Visitor, Denied> {
-        let Some((scheme, credentials)) = authorization.and_then(|value| value.split_once(' ')) else {
-            return Err(Denied::Missing);
-        };
-        let credentials = credentials.trim();
-        let admitted = if scheme.eq_ignore_ascii_case("bearer") {
-            self.by_token(credentials)
-        } else if scheme.eq_ignore_ascii_case("basic") {
-            self.by_password(peer, credentials).await.map(|account| (account, None))
-        } else {
-            return Err(Denied::Missing);
+    /// Lets somebody in by the value of the header field `Authorization`; without one by the name that his certificate was
+    /// vouched to be of.
+    pub async fn admit(
+        &self,
+        peer: IpAddr,
+        authorization: Option<&str>,
+        vouched: Option<&str>,
+    ) -> Result<Visitor, Denied> {
+        let admitted = match (authorization.map(|value| value.split_once(' ')), vouched) {
+            (Some(Some((scheme, token))), _) if scheme.eq_ignore_ascii_case("bearer") => {
+                self.by_token(token.trim())
+            }
+            (Some(Some((scheme, secret))), _) if scheme.eq_ignore_ascii_case("basic") => {
+                self.by_password(peer, secret.trim()).await.map(|account| (account, None))
+            }
+            (None, Some(name)) => self.by_certificate(peer, name).map(|account| (account, None)),
+            _ => return Err(Denied::Missing),
         };
         match admitted {
             Ok((Account { name: account, scopes, .. }, token_scopes)) => {
@@ -140,6 +145,21 @@ impl Gate {
         let accounts = self.accounts.now().map_err(Denied::Broken)?;
         let found = accounts.with_token(token, now_usec());
         found.map(|(account, token)| (account.clone(), token.scopes.clone())).ok_or(Denied::Wrong)
+    }
+
+    /// TLS has found the certificate good; whether its name is that of an account is all there is to see.
+    fn by_certificate(&self, peer: IpAddr, name: &str) -> Result<Account, Denied> {
+        let accounts = self.accounts.now().map_err(Denied::Broken)?;
+        let account = accounts.named(name).filter(|account| account.is_good(now_usec()));
+        account.cloned().ok_or_else(|| {
+            warn!(
+                message_id = messages::NOT_ADMITTED,
+                peer = %peer,
+                account = %name,
+                "a good certificate of {name:?} from {peer}, and there is no such account"
+            );
+            Denied::Wrong
+        })
     }
 
     async fn by_password(&self, peer: IpAddr, credentials: &str) -> Result<Account, Denied> {
@@ -244,7 +264,7 @@ mod tests {
     async fn passwords_and_tokens_let_in_and_nothing_else_does() {
         let scratch = tempfile::tempdir().unwrap();
         let gate = gate(&scratch);
-        let admit = async |value: &str| gate.admit(PEER, Some(value)).await;
+        let admit = async |value: &str| gate.admit(PEER, Some(value), None).await;
         assert_eq!(admit(&basic("alice", "open sesame")).await.unwrap().account, "alice");
         assert_eq!(admit("bearer token").await.unwrap().scopes, [Scope::all(Verb::Read)]);
         for wrong in
@@ -255,7 +275,17 @@ mod tests {
         for missing in ["", "Basic", "Digest x"] {
             assert_eq!(admit(missing).await, Err(Denied::Missing), "{missing}");
         }
-        assert_eq!(gate.admit(PEER, None).await, Err(Denied::Missing));
+        assert_eq!(gate.admit(PEER, None, None).await, Err(Denied::Missing));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_lets_in_whom_it_names_and_a_password_goes_before_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let gate = gate(&scratch);
+        assert_eq!(gate.admit(PEER, None, Some("alice")).await.unwrap().account, "alice");
+        assert_eq!(gate.admit(PEER, None, Some("bob")).await, Err(Denied::Wrong));
+        assert_eq!(gate.admit(PEER, Some("Bearer x"), Some("alice")).await, Err(Denied::Wrong));
+        assert_eq!(gate.admit(PEER, Some("Digest x"), Some("alice")).await, Err(Denied::Missing));
     }
 
     #[tokio::test]
@@ -263,13 +293,13 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let gate = gate(&scratch);
         let right = basic("alice", "open sesame");
-        gate.admit(PEER, Some(&right)).await.unwrap();
+        gate.admit(PEER, Some(&right), None).await.unwrap();
         for _ in 0..3 {
-            assert_eq!(gate.admit(PEER, Some(&basic("alice", "x"))).await, Err(Denied::Wrong));
+            assert_eq!(gate.admit(PEER, Some(&basic("alice", "x")), None).await, Err(Denied::Wrong));
         }
-        assert!(matches!(gate.admit(PEER, Some(&basic("alice", "x"))).await, Err(Denied::Limited(_))));
-        gate.admit(PEER, Some(&right)).await.unwrap();
-        gate.admit(PEER, Some("Bearer token")).await.unwrap();
+        assert!(matches!(gate.admit(PEER, Some(&basic("alice", "x")), None).await, Err(Denied::Limited(_))));
+        gate.admit(PEER, Some(&right), None).await.unwrap();
+        gate.admit(PEER, Some("Bearer token"), None).await.unwrap();
         assert_eq!(gate.statistics.authentications_limited.load(Ordering::Relaxed), 1);
         // A changed password is not known any more, and has to be looked at.
         let path = scratch.path().join("accounts.json");
@@ -277,7 +307,7 @@ mod tests {
         accounts.remove("alice").unwrap();
         accounts.add("alice", "another", Vec::new(), 0).unwrap();
         accounts.write(&path).unwrap();
-        assert!(matches!(gate.admit(PEER, Some(&right)).await, Err(Denied::Limited(_))));
+        assert!(matches!(gate.admit(PEER, Some(&right), None).await, Err(Denied::Limited(_))));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod api;
 pub mod attempts;
 pub mod audit;
 pub mod certificate;
+pub mod client_authority;
 pub mod door;
 pub mod events;
 pub mod gate;

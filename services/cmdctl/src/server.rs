@@ -17,17 +17,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 use tracing::debug;
 
-use crate::certificate::Certificate;
+use crate::client_authority::{self, ClientAuthority};
 use crate::gate::Gate;
 use crate::lent::Lent;
 use crate::problem::Problem;
@@ -47,7 +44,7 @@ const PING: Duration = Duration::from_secs(20);
 pub struct Server {
     router: Router,
     gate: Arc<Gate>,
-    tls: TlsAcceptor,
+    authority: Arc<ClientAuthority>,
     settings: Mutex<Arc<CmdctlSettings>>,
     /// Told when a connection ended or more are allowed.
     room: Notify,
@@ -55,21 +52,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of these pages. Fails when the cryptographic provider knows no version of TLS that is wanted.
+    /// A server of these pages.
     pub fn new(
         router: Router,
         gate: Arc<Gate>,
-        certificate: Arc<Certificate>,
+        authority: Arc<ClientAuthority>,
         settings: Arc<CmdctlSettings>,
         statistics: Arc<Statistics>,
-    ) -> Result<Self, rustls::Error> {
-        let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_no_client_auth()
-            .with_cert_resolver(certificate);
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let tls = TlsAcceptor::from(Arc::new(tls));
-        Ok(Self { router, gate, tls, settings: Mutex::new(settings), room: Notify::new(), statistics })
+    ) -> Self {
+        Self { router, gate, authority, settings: Mutex::new(settings), room: Notify::new(), statistics }
     }
 
     /// Bounds connections and requests by these settings from now on.
@@ -119,7 +110,7 @@ impl Server {
         count(&self.statistics.connections);
         let settings = self.settings();
         let _ = stream.set_nodelay(true);
-        match timeout(settings.read_limit(), self.tls.accept(stream)).await {
+        match timeout(settings.read_limit(), self.authority.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => self.converse(stream, peer, &settings).await,
             Ok(Err(_)) | Err(_) => count(&self.statistics.handshakes_failed),
         }
@@ -132,14 +123,17 @@ impl Server {
         peer: SocketAddr,
         settings: &CmdctlSettings,
     ) {
-        let second = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let session = stream.get_ref().1;
+        let second = session.alpn_protocol() == Some(b"h2");
+        let vouched = session.peer_certificates().and_then(<[_]>::first).and_then(client_authority::name_of);
+        let vouched: Option<Arc<str>> = vouched.map(Into::into);
         let (server, busy) = (self.clone(), Arc::new(AtomicUsize::new(0)));
         let answering = busy.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (server, answering) = (server.clone(), answering.clone());
+            let (server, answering, vouched) = (server.clone(), answering.clone(), vouched.clone());
             async move {
                 answering.fetch_add(1, Ordering::Relaxed);
-                let response = server.answer(request, peer).await;
+                let response = server.answer(request, peer, vouched.as_deref()).await;
                 answering.fetch_sub(1, Ordering::Relaxed);
                 Ok::<_, Infallible>(response)
             }
@@ -196,13 +190,13 @@ impl Server {
         timeout(patience, connection).await.unwrap_or(Ok(()))
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, vouched: Option<&str>) -> Response {
         count(&self.statistics.requests);
         let limit = self.settings().request_limit();
         let (head, body) = request.into_parts();
         let mut body = Lent::new(body);
         let request = Request::from_parts(head, Body::new(body.clone()));
-        let mut response = match timeout(limit, self.admitted(request, peer)).await {
+        let mut response = match timeout(limit, self.admitted(request, peer, vouched)).await {
             Ok(response) => response,
             Err(_) => {
                 count(&self.statistics.requests_timed_out);
@@ -220,9 +214,14 @@ impl Server {
         response.map(|answer| body.kept_by(answer))
     }
 
-    async fn admitted(&self, mut request: Request<Body>, peer: SocketAddr) -> Response {
+    async fn admitted(
+        &self,
+        mut request: Request<Body>,
+        peer: SocketAddr,
+        vouched: Option<&str>,
+    ) -> Response {
         let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let visitor = match self.gate.admit(peer.ip().to_canonical(), authorization).await {
+        let visitor = match self.gate.admit(peer.ip().to_canonical(), authorization, vouched).await {
             Ok(visitor) => visitor,
             Err(denied) => return Problem::from(denied).into_response(),
         };

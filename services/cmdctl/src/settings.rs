@@ -19,6 +19,10 @@ pub struct CmdctlSettings {
     pub certificate_file: PathBuf,
     /// The key of the certificate, PEM. It may be the same file.
     pub key_file: PathBuf,
+    /// Certificates that vouch for those of clients, PEM; absent: certificates of clients do not count. Whom they vouch for
+    /// comes in without password, as the account of the certificate's name: its first alternative name that is a domain
+    /// name or mail address, or else its common name. Read again when it is replaced.
+    pub client_ca_file: Option<PathBuf>,
     /// Most connections at a time; further ones wait in the system's queue.
     #[schemars(range(min = 1, max = 900))]
     pub connections: u32,
@@ -57,6 +61,7 @@ impl Default for CmdctlSettings {
             listen_on: ListenOn::local(),
             certificate_file: "/var/lib/tenon/cmdctl/certificate.pem".into(),
             key_file: "/var/lib/tenon/cmdctl/key.pem".into(),
+            client_ca_file: None,
             connections: 64,
             connection_timeout_s: 600,
             read_timeout_s: 10,
@@ -98,7 +103,9 @@ impl Settings for CmdctlSettings {
 
     fn check(mut self, notes: &mut Vec<String>) -> Result<Self, Refusal> {
         ListenOn::once(&mut self.listen_on, notes);
-        for (option, path) in [("certificate_file", &self.certificate_file), ("key_file", &self.key_file)] {
+        let own = [("certificate_file", &self.certificate_file), ("key_file", &self.key_file)];
+        let clients = self.client_ca_file.as_ref().map(|file| ("client_ca_file", file));
+        for (option, path) in own.into_iter().chain(clients) {
             if !path.is_absolute() {
                 return Err(Refusal::new(option, format!("{} does not begin with a slash", path.display())));
             }

@@ -2,17 +2,15 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use serde_json::Value;
 use tenon_bus::{BusError, RelayedCall, RelayedReply};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 
+use super::credentials;
 use crate::command_line::ServerOptions;
 use crate::failure::Failure;
 
@@ -29,7 +27,8 @@ const ANSWER: u64 = 64 << 20;
 /// The door.
 pub(crate) struct Door {
     url: String,
-    authorization: String,
+    /// Absent where a certificate says who we are.
+    authorization: Option<String>,
     agent: ureq::Agent,
 }
 
@@ -63,6 +62,7 @@ impl Door {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .client_cert(credentials::identity(options)?)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let config = ureq::Agent::config_builder()
@@ -72,7 +72,7 @@ impl Door {
             .max_redirects(0)
             .timeout_connect(Some(Duration::from_secs(30)))
             .build();
-        Ok(Self { url, authorization: authorization(options)?, agent: config.into() })
+        Ok(Self { url, authorization: credentials::authorization(options)?, agent: config.into() })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -88,9 +88,8 @@ impl Door {
             .config()
             .timeout_global(Some(LIMIT))
             .build()
-            .header("authorization", &self.authorization)
             .header("content-type", "application/json");
-        let sent = request.send(&body[..]).map_err(|error| self.unreachable(&error))?;
+        let sent = self.authorized(request).send(&body[..]).map_err(|error| self.unreachable(&error))?;
         let Sent { status, body } = read(sent).map_err(|error| self.unreachable(&error))?;
         if status == 200 {
             return serde_json::from_value(body).map_err(|error| BusError::Malformed(error.to_string()));
@@ -103,10 +102,8 @@ impl Door {
         let url = format!("{}{page}", self.url);
         let request = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) };
         let request = request.config().timeout_global(Some(LONG)).build();
-        let request = request
-            .header("authorization", &self.authorization)
-            .header("content-type", "application/octet-stream");
-        let sent = request.send(file).and_then(read);
+        let request = request.header("content-type", "application/octet-stream");
+        let sent = self.authorized(request).send(file).and_then(read);
         sent.map_err(|error| self.unreachable(&error).into())
     }
 
@@ -114,7 +111,7 @@ impl Door {
     pub(super) fn delete(&self, page: &str) -> Result<Sent, Failure> {
         let request = self.agent.delete(format!("{}{page}", self.url));
         let request = request.config().timeout_global(Some(LIMIT)).build();
-        let sent = request.header("authorization", &self.authorization).call().and_then(read);
+        let sent = self.authorized(request).call().and_then(read);
         sent.map_err(|error| self.unreachable(&error).into())
     }
 
@@ -122,7 +119,7 @@ impl Door {
     pub(super) fn fetch(&self, page: &str, to: &Path) -> Result<(), Failure> {
         let request = self.agent.get(format!("{}{page}", self.url));
         let request = request.config().timeout_global(Some(LONG)).build();
-        let answer = request.header("authorization", &self.authorization).call();
+        let answer = self.authorized(request).call();
         let mut answer = answer.map_err(|error| Failure::from(self.unreachable(&error)))?;
         if answer.status() != 200 {
             let sent = read(answer).map_err(|error| Failure::from(self.unreachable(&error)))?;
@@ -133,6 +130,13 @@ impl Door {
         let mut body = answer.body_mut().with_config().limit(u64::MAX).reader();
         std::io::copy(&mut body, &mut file).map_err(|error| failed(&error))?;
         file.sync_all().map_err(|error| failed(&error))
+    }
+
+    fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
     }
 
     fn unreachable(&self, error: &dyn fmt::Display) -> BusError {
@@ -174,56 +178,6 @@ fn of_problem(problem: &Value, url: &str) -> BusError {
         "" => BusError::Malformed(format!("{url} is no door of Tenon, or of another version")),
         _ => BusError::Rejected(detail),
     }
-}
-
-/// What says who we are: a token from a file, or an account with its password.
-fn authorization(options: &ServerOptions) -> Result<String, Failure> {
-    let from = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path);
-        text.map(|text| text.trim().to_owned())
-            .map_err(|error| Failure::Refused(format!("{}: {error}", path.display()), None))
-    };
-    if let Some(path) = &options.token_file {
-        return Ok(format!("Bearer {}", from(path)?));
-    }
-    let Some(account) = &options.account else {
-        return Err(Failure::refused(
-            "who are you there?",
-            "--account NAME asks for a password, --token-file FILE reads a token",
-        ));
-    };
-    let password = match &options.password_file {
-        Some(path) => from(path)?,
-        None => typed(account)?,
-    };
-    Ok(format!("Basic {}", BASE64.encode(format!("{account}:{password}").as_bytes())))
-}
-
-/// A password from the terminal, unseen.
-fn typed(account: &str) -> Result<String, Failure> {
-    let without = || {
-        Failure::refused("no terminal to ask for a password on", "--token-file and --password-file read one")
-    };
-    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(|_| without())?;
-    if !terminal.is_terminal() {
-        return Err(without());
-    }
-    let echo = |word: &str| {
-        let input = terminal.try_clone().map_or_else(|_| Stdio::null(), Stdio::from);
-        // When it cannot be done the password is seen; that is better than not being let in.
-        let _ = Command::new("stty").arg(word).stdin(input).status();
-    };
-    echo("-echo");
-    let _ = write!(&terminal, "password of {account}: ");
-    let mut line = Vec::new();
-    let mut octet = [0];
-    while terminal.read(&mut octet)? == 1 && octet != [b'\n'] && line.len() < 1024 {
-        line.extend(octet);
-    }
-    let input = terminal.try_clone().map_or_else(|_| Stdio::null(), Stdio::from);
-    let _ = Command::new("stty").arg("echo").stdin(input).status();
-    let _ = writeln!(&terminal);
-    String::from_utf8(line).map_err(|_| Failure::Refused("the password is no text".to_owned(), None))
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
