@@ -93,7 +93,7 @@ impl ClientAuthority {
         }
         if state.fault.as_ref() != Some(&reason) {
             error!(
-                message_id = messages::CERTIFICATE_BROKEN,
+                message_id = messages::CLIENT_AUTHORITY_BROKEN,
                 reason = %reason,
                 "no client is let in by its certificate: {reason}"
             );

@@ -8,6 +8,8 @@ pub const NOT_LISTENING: &str = "9d27e61b40c84a3f8f15c2d7ab60e502";
 pub const CERTIFICATE: &str = "9d27e61b40c84a3f8f15c2d7ab60e503";
 /// Certificate or key cannot be used.
 pub const CERTIFICATE_BROKEN: &str = "9d27e61b40c84a3f8f15c2d7ab60e504";
+/// The file that vouches for certificates of clients cannot be used.
+pub const CLIENT_AUTHORITY_BROKEN: &str = "9d27e61b40c84a3f8f15c2d7ab60e509";
 /// The accounts cannot be read.
 pub const ACCOUNTS_BROKEN: &str = "9d27e61b40c84a3f8f15c2d7ab60e505";
 /// Somebody did not know the password or token.
