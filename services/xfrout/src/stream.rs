@@ -122,23 +122,8 @@ pub fn soa_alone(zone: &ZoneImage, opening: Opening<'_>) -> Result<Vec<u8>, Stre
 /// A damaged image.
 pub fn soa_data(zone: &ZoneImage) -> Result<(u32, Vec<u8>), Fault> {
     let soa = soa(zone)?;
-    let data = expanded(&soa, zone.origin().octets())?;
+    let data = soa.expanded(zone.origin().octets())?;
     Ok((soa.ttl, data.into_iter().next().ok_or(Fault("its SOA is empty"))?))
-}
-
-/// The record data of an RRset without compression; `owner` is its owner in wire form.
-///
-/// # Errors
-/// A damaged image.
-pub fn expanded(rrset: &RrsetView<'_>, owner: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
-    let mut position = 0;
-    let expand_next = |rdata: &[u8]| {
-        position += RECORD_HEAD;
-        let whole = expand(rrset, position, rdata, owner);
-        position += rdata.len();
-        whole
-    };
-    rrset.rdatas().iter().map(expand_next).collect()
 }
 
 fn soa(zone: &ZoneImage) -> Result<RrsetView<'_>, Fault> {
@@ -343,7 +328,7 @@ impl<'a, 's> Writer<'a, 's> {
     fn rrset_apart(&mut self, rrset: &RrsetView<'a>) -> Result<(), StreamError> {
         let whole = self.owner.whole();
         let head = rest_of_head(rrset.rrtype, rrset.ttl);
-        expanded(rrset, &whole)?.iter().try_for_each(|rdata| self.record_apart(head, rdata))?;
+        rrset.expanded(&whole)?.iter().try_for_each(|rdata| self.record_apart(head, rdata))?;
         if rrset.signatures > 0 {
             let head = rest_of_head(RrType::RRSIG, rrset.ttl);
             rrset.signature_rdatas().iter().try_for_each(|rdata| self.record_apart(head, rdata))?;
@@ -368,21 +353,4 @@ impl<'a, 's> Writer<'a, 's> {
 const fn rest_of_head(rrtype: RrType, ttl: u32) -> [u8; 8] {
     let ([a, b], [c, d, e, f]) = (rrtype.0.to_be_bytes(), ttl.to_be_bytes());
     [a, b, IN[0], IN[1], c, d, e, f]
-}
-
-/// Record data that begins at `position` of its RRset, all holes filled with the names themselves.
-fn expand(rrset: &RrsetView<'_>, position: usize, rdata: &[u8], owner: &[u8]) -> Result<Vec<u8>, Fault> {
-    const BROKEN: Fault = Fault("a compressed name leads nowhere");
-    let mut whole = Vec::with_capacity(rdata.len() + 64);
-    let mut copied = 0;
-    for fixup in rrset.fixups() {
-        let Some(at) = fixup.position.checked_sub(position).filter(|&at| at < rdata.len()) else { continue };
-        whole.extend_from_slice(rdata.get(copied..at).ok_or(BROKEN)?);
-        let mut name = [0; 255];
-        let length = rrset.expand_name(fixup.position, owner, &mut name)?;
-        whole.extend_from_slice(name.get(..length).ok_or(BROKEN)?);
-        copied = at + 2;
-    }
-    whole.extend_from_slice(rdata.get(copied..).ok_or(BROKEN)?);
-    Ok(whole)
 }

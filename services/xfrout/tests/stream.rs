@@ -179,3 +179,31 @@ proptest! {
         roundtrip(origin, &text);
     }
 }
+
+#[test]
+fn how_long_the_zone_lasts_stands_in_the_first_message() {
+    let hosts: String = (0..3000).map(|host| format!("h{host} 300 A 192.0.2.1\n")).collect();
+    let (_directory, image) = image("example.", &format!("{SOA}@ 300 NS ns1\nns1 300 A 192.0.2.1\n{hosts}"));
+    let query = question(1, "example.", 252);
+    let opening = Opening {
+        id: 1,
+        flags: 0,
+        question: &query[12..],
+        edns: Some(false),
+        expire: Some(77),
+        session: None,
+    };
+    let mut framed = Vec::new();
+    axfr(&image, opening, &mut |octets, _| {
+        framed.extend_from_slice(octets);
+        Ok(())
+    })
+    .unwrap();
+    let messages = messages(&framed);
+    assert!(messages.len() > 2 && messages.iter().all(|message| message.len() <= 16 * 1024));
+    let option = [0, 8, 0, 9, 0, 4, 0, 0, 0, 77];
+    assert!(messages[0].ends_with(&option), "{:02x?}", &messages[0][messages[0].len() - 20..]);
+    assert!(!messages[1].ends_with(&option));
+    // One message alone has it too.
+    assert!(soa_alone(&image, opening).unwrap().ends_with(&option));
+}

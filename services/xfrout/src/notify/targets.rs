@@ -8,7 +8,7 @@ use tenon_wire::message::KeyedName;
 use tenon_wire::{NameRef, RrType};
 
 use crate::settings::{NotifyTarget, Rules};
-use crate::stream::{expanded, soa_data};
+use crate::stream::soa_data;
 
 /// The port of DNS.
 const PORT: u16 = 53;
@@ -31,7 +31,7 @@ pub fn of(zone: &ZoneImage, catalog: &Catalog, rules: &Rules) -> Result<BTreeSet
     let (_, soa) = soa_data(zone)?;
     let (primary, _) = NameRef::split_from(&soa).map_err(|_| Fault("the name in its SOA is malformed"))?;
     let Some(servers) = zone.apex()?.rrset(RrType::NS)? else { return Ok(targets) };
-    for rdata in expanded(&servers, zone.origin().octets())? {
+    for rdata in servers.expanded(zone.origin().octets())? {
         let server = NameRef::from_octets(&rdata).map_err(|_| Fault("the name of a server is malformed"))?;
         if server != primary {
             targets.extend(addresses(server, catalog)?.into_iter().map(|ip| SocketAddr::new(ip, PORT)));
