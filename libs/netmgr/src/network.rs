@@ -20,6 +20,7 @@ use crate::quic;
 use crate::quota::Quota;
 use crate::settings::{Limits, Settings};
 use crate::tls::{Current, Identity};
+use crate::udp::Told;
 use crate::worker::{self, Common, Share, Unable};
 
 /// More than this is a mistake.
@@ -334,17 +335,19 @@ impl From<&Listener> for ServedSocket {
 /// Gives each worker its sockets; a socket that several workers serve is duplicated.
 fn share_out(listeners: Vec<Listener>, workers: usize) -> Result<Vec<Vec<Share>>, NetworkError> {
     let keys: Vec<_> = listeners.iter().map(|listener| (listener.kind, listener.local)).collect();
+    let listeners: Vec<_> = listeners.into_iter().map(|listener| (listener, Told::default())).collect();
     let mut shares = Vec::with_capacity(workers);
     for indices in assign(&keys, workers) {
         let mut list = Vec::with_capacity(indices.len());
-        for listener in indices.into_iter().filter_map(|index| listeners.get(index)) {
+        for (listener, told) in indices.into_iter().filter_map(|index| listeners.get(index)) {
             let fd = listener.fd.try_clone().map_err(|source| NetworkError::Duplicate {
                 name: listener.name.clone(),
                 local: listener.local,
                 source,
             })?;
             let Listener { kind, local, proxied, .. } = *listener;
-            list.push(Share { name: listener.name.clone(), kind, local, proxied, fd });
+            let (name, told) = (listener.name.clone(), told.clone());
+            list.push(Share { name, kind, local, proxied, told, fd });
         }
         shares.push(list);
     }

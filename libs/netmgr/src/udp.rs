@@ -3,6 +3,7 @@
 mod batch;
 mod control;
 mod options;
+mod overflow;
 mod pktinfo;
 mod relay;
 mod send;
@@ -19,6 +20,7 @@ use tokio::net::UdpSocket;
 
 pub(crate) use batch::Room;
 use batch::{Batch, Received};
+pub(crate) use overflow::Told;
 
 use crate::handler::Handler;
 use crate::worker::Worker;
@@ -40,9 +42,9 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Sets the socket up and registers it with the worker's event loop.
-    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, proxied: bool) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, local: SocketAddr, proxied: bool, told: Told) -> io::Result<Self> {
         options::prepare(&fd, &local)?;
-        Ok(Self { io: UdpSocket::from_std(fd.into())?, batch: Batch::new(local, proxied) })
+        Ok(Self { io: UdpSocket::from_std(fd.into())?, batch: Batch::new(local, proxied, told) })
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Share {
     pub(crate) local: SocketAddr,
     /// Only proxies come to it.
     pub(crate) proxied: bool,
+    /// What the workers that serve a datagram socket know of what the kernel dropped.
+    pub(crate) told: udp::Told,
     pub(crate) fd: OwnedFd,
 }
 
@@ -133,26 +135,21 @@ impl<H: Handler + 'static> Worker<H> {
     /// Serves all of the sockets, or tells those that it cannot serve.
     fn take_up(self: &Rc<Self>, shares: Vec<Share>, tasks: &mut JoinSet<()>) -> Result<(), Unable> {
         let mut failed = Vec::new();
-        for Share { name, kind, local, proxied, fd } in shares {
-            if let Err(error) = self.take_one_up(kind, local, proxied, fd, tasks) {
+        for share in shares {
+            let (name, local) = (share.name.clone(), share.local);
+            if let Err(error) = self.take_one_up(share, tasks) {
                 failed.push((name, local, error));
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(Unable::Sockets(failed)) }
     }
 
-    fn take_one_up(
-        self: &Rc<Self>,
-        kind: SocketKind,
-        local: SocketAddr,
-        proxied: bool,
-        fd: OwnedFd,
-        tasks: &mut JoinSet<()>,
-    ) -> io::Result<()> {
+    fn take_one_up(self: &Rc<Self>, share: Share, tasks: &mut JoinSet<()>) -> io::Result<()> {
+        let Share { kind, local, proxied, told, fd, .. } = share;
         match kind {
             SocketKind::Udp => {
                 let counters = self.counters.udp(&local);
-                let socket = udp::Socket::new(fd, local, proxied);
+                let socket = udp::Socket::new(fd, local, proxied, told);
                 let socket = socket.inspect_err(|_| counters.openfail.add(1))?;
                 counters.open.add(1);
                 counters.active.add(1);

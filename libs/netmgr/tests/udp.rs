@@ -136,6 +136,30 @@ fn silence_and_oversize_get_no_reply() {
 }
 
 #[test]
+fn what_the_kernel_dropped_is_told_by_what_comes_later() {
+    for (workers, address) in [(1, "127.0.0.1:0"), (3, "127.0.0.1:0"), (1, "0.0.0.0:0")] {
+        let (fd, mut server) = bound(Type::DGRAM, address);
+        server.set_ip([127, 0, 0, 1].into());
+        let (sent, client) = (2000, client("127.0.0.1:0"));
+        for number in 0..sent {
+            client.send_to(&message(MUTE, number, 1000), server).unwrap();
+        }
+        let network = start(vec![fd], &settings(workers));
+        // Its answer comes behind all that waited.
+        let mut asked = 1;
+        ask(&client, server, &message(ECHO, 1, 12));
+        let of = |name: &str| counter(&network, &format!("udp4_{name}"));
+        until("all are told", || {
+            for _ in 0..100 {
+                ask(&client, server, &message(ECHO, 1, 12));
+                asked += 1;
+            }
+            of("overflow") > 0 && of("overflow") + of("received") == sent as u64 + asked
+        });
+    }
+}
+
+#[test]
 fn datagrams_wait_for_the_next_network_on_the_same_socket() {
     let (fd, server) = bound(Type::DGRAM, "127.0.0.1:0");
     let kept = fd.try_clone().unwrap();
@@ -160,7 +184,8 @@ fn replies_that_go_to_one_peer_in_one_piece_arrive_as_single_datagrams() {
         let client = client(own);
         server.set_ip(client.local_addr().unwrap().ip());
         let length = |number: u16| 40 + usize::from(number % 3) * 10;
-        // They wait before anybody serves, so that one batch takes them all.
+        // They wait before anybody serves, so that one batch takes them all behind the first, which is taken by itself.
+        client.send_to(&message(MUTE, 0, 12), server).unwrap();
         for number in 0..20 {
             client.send_to(&message(ECHO, number, length(number)), server).unwrap();
         }

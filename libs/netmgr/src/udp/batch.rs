@@ -6,8 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, recvmsg};
 
+use super::overflow::{Overflow, Told};
 use super::pktinfo::Destination;
 use super::relay::Waiting;
 use super::send::{Reply, Sender};
@@ -64,6 +65,9 @@ pub(super) struct Batch {
     /// Only proxies send here.
     proxied: bool,
     headers: MultiHeaders<SockaddrStorage>,
+    overflow: Overflow,
+    /// Room for what the kernel says of a single datagram.
+    control: Vec<u8>,
     arrivals: Vec<Arrival>,
     replies: Vec<Reply>,
     /// Answered by other processes.
@@ -72,7 +76,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(local: SocketAddr, proxied: bool) -> Self {
+    pub(super) fn new(local: SocketAddr, proxied: bool, told: Told) -> Self {
         let control = local.ip().is_unspecified().then(|| match local {
             SocketAddr::V4(_) => nix::cmsg_space!(nix::libc::in_pktinfo),
             SocketAddr::V6(_) => nix::cmsg_space!(nix::libc::in6_pktinfo),
@@ -81,6 +85,8 @@ impl Batch {
             local,
             proxied,
             headers: MultiHeaders::preallocate(BATCH, control),
+            overflow: Overflow::new(told),
+            control: nix::cmsg_space!(nix::libc::in6_pktinfo, u32),
             arrivals: Vec::with_capacity(BATCH),
             replies: Vec::with_capacity(BATCH),
             handed_over: Vec::new(),
@@ -97,7 +103,9 @@ impl Batch {
     pub(super) fn turn<H: Handler>(&mut self, fd: BorrowedFd<'_>, worker: &Worker<H>) -> Received {
         let room = &mut *worker.datagrams.borrow_mut();
         let counters = worker.counters.udp(&self.local);
-        let received = match self.receive(fd, room) {
+        let is_single = self.overflow.is_due();
+        let received = if is_single { self.receive_one(fd, room, counters) } else { self.receive(fd, room) };
+        let received = match received {
             Ok(received) => received,
             Err(Errno::EAGAIN | Errno::EINTR) => return Received::Part,
             Err(_) => {
@@ -108,7 +116,7 @@ impl Batch {
         counters.received.add(received);
         self.answer(worker, room, counters);
         self.sender.send(fd, &mut self.replies, &room.replies, counters);
-        if received == BATCH { Received::Full } else { Received::Part }
+        if is_single || received == BATCH { Received::Full } else { Received::Part }
     }
 
     fn receive(&mut self, fd: BorrowedFd<'_>, room: &mut Room) -> Result<usize, Errno> {
@@ -120,6 +128,22 @@ impl Batch {
         let messages = recvmmsg(fd.as_raw_fd(), &mut self.headers, &mut slices, flags, None)?;
         self.arrivals.clear();
         self.arrivals.extend(messages.map(|message| Arrival::read(&message)));
+        Ok(self.arrivals.len())
+    }
+
+    /// Receives a single datagram, and what it says of those that were dropped.
+    fn receive_one(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        room: &mut Room,
+        counters: &UdpCounters,
+    ) -> Result<usize, Errno> {
+        let mut slices = [IoSliceMut::new(room.arrivals.get_mut(..DATAGRAM_MAX).unwrap_or_default())];
+        let control = Some(self.control.as_mut_slice());
+        let message = recvmsg(fd.as_raw_fd(), &mut slices, control, MsgFlags::MSG_DONTWAIT)?;
+        counters.overflow.add(self.overflow.hear(&message));
+        self.arrivals.clear();
+        self.arrivals.push(Arrival::read(&message));
         Ok(self.arrivals.len())
     }
 

@@ -9,8 +9,8 @@ use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
 
-/// Makes the socket nonblocking, asks for the address that was asked where it can be any, and turns path MTU discovery
-/// off so that forged ICMP cannot make replies fragment further.
+/// Makes the socket nonblocking, asks for the address that was asked where it can be any and for how much the kernel
+/// dropped, and turns path MTU discovery off so that forged ICMP cannot make replies fragment further.
 pub(super) fn prepare(fd: &OwnedFd, local: &SocketAddr) -> io::Result<()> {
     rustix::io::ioctl_fionbio(fd, true)?;
     if local.ip().is_unspecified() {
@@ -19,6 +19,7 @@ pub(super) fn prepare(fd: &OwnedFd, local: &SocketAddr) -> io::Result<()> {
             SocketAddr::V6(_) => setsockopt(fd, sockopt::Ipv6RecvPacketInfo, &true)?,
         }
     }
+    setsockopt(fd, sockopt::RxqOvfl, &1)?;
     // Old kernels know no OMIT, and the server does without.
     let _unsupported = match local {
         SocketAddr::V4(_) => set_ip_mtu_discover(fd, Ipv4PathMtuDiscovery::OMIT),
