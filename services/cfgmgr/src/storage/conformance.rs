@@ -315,3 +315,16 @@ fn one_process_at_a_time_works_in_a_directory() {
     drop(held);
     assert_eq!(convert(scratch.path(), Engine::Sqlite).unwrap(), Some(0));
 }
+
+#[test]
+fn what_belongs_to_another_user_is_not_converted() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    open(Engine::Directory, scratch.path()).store(&generation(1)).unwrap();
+    std::os::unix::fs::chown(scratch.path(), Some(65_534), None).unwrap();
+    let error = convert(scratch.path(), Engine::Sqlite).unwrap_err();
+    assert!(error.to_string().contains("setpriv --reuid 65534"), "{error}");
+    assert!(!scratch.path().join("settings.sqlite").exists());
+}

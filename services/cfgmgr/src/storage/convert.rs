@@ -3,6 +3,8 @@
 //! What is there stays the truth until one rename, so a conversion that dies is begun again.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::directory::Directory;
@@ -15,6 +17,7 @@ use super::{Storage, StorageError};
 /// Has `to` keep the settings from now on; how many generations it keeps, or `None` when it kept them already.
 pub fn convert(directory: &Path, to: Engine) -> Result<Option<usize>, StorageError> {
     let _lock = Lock::take(directory)?;
+    only_by_the_owner(directory)?;
     let file = directory.join(sqlite::FILE);
     match (to, file.exists()) {
         (Engine::Directory, false) | (Engine::Sqlite, true) => Ok(None),
@@ -47,4 +50,17 @@ pub fn convert(directory: &Path, to: Engine) -> Result<Option<usize>, StorageErr
             Ok(Some(generations.len()))
         }
     }
+}
+
+/// Files that somebody else made, root too, are none that the daemon could write.
+fn only_by_the_owner(directory: &Path) -> Result<(), StorageError> {
+    let owner = fs::metadata(directory).map_err(at(directory))?.uid();
+    if owner == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let reason = format!(
+        "it belongs to user {owner}, and only that user can convert what is in it: put `setpriv --reuid {owner} \
+         --clear-groups` before the command"
+    );
+    Err(at(directory)(io::Error::new(io::ErrorKind::PermissionDenied, reason)))
 }
