@@ -59,7 +59,8 @@ async fn at_every_step(engine: &str) {
     let (mut generation, mut number) = (1, 0);
     converged(&bench, generation, number).await;
     for (round, step) in (1..).zip(Step::ALL) {
-        let confirm = round % 2 == 0;
+        // Every other step, and with the other engine the others.
+        let confirm = (round % 2 == 0) == (engine[1] == "directory");
         cfgmgr.kill();
         let mut dying = bench.start_cfgmgr_to_die(step, &engine).await;
         edit(&bench, round).await;
