@@ -1,6 +1,6 @@
 //! `org.tenon.Auth1`: one instance of tenon-auth.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use zbus::OwnedVariant;
@@ -64,6 +64,15 @@ pub struct AuthZone {
     pub generation: u64,
 }
 
+/// Counters of some zones, in canonical order of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZoneCountersPage {
+    /// The zone's name in lower case with the final dot, and its counters by name.
+    pub zones: Vec<(String, BTreeMap<String, u64>)>,
+    /// How many zones with counters come behind these.
+    pub further: u64,
+}
+
 /// One zone as it is being answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthZoneDetails {
@@ -104,6 +113,16 @@ impl Auth1 {
         let zones: Vec<(String, u32, String, u64)> = self.peer.call("ListZones", &(after, limit)).await?;
         let zone = |(name, serial, state, generation)| AuthZone { name, serial, state, generation };
         Ok(zones.into_iter().map(zone).collect())
+    }
+
+    /// Counters of zones after `after` that were asked for; paged like [`Self::list_zones`]. Nothing unless
+    /// `auth/zone_statistics` is set.
+    pub async fn list_zone_counters(&self, after: &str, limit: u32) -> Result<ZoneCountersPage, BusError> {
+        let (zones, further): (Vec<(String, HashMap<String, u64>)>, u64) =
+            self.peer.call("ListZoneCounters", &(after, limit)).await?;
+        let sorted =
+            |(name, counters): (String, HashMap<String, u64>)| (name, counters.into_iter().collect());
+        Ok(ZoneCountersPage { zones: zones.into_iter().map(sorted).collect(), further })
     }
 
     /// One zone. Fails with [`BusError::NoSuchZone`].

@@ -25,6 +25,8 @@ pub struct Facts {
     pub authoritative: bool,
     /// The response is a referral.
     pub referral: bool,
+    /// Where the zone that was asked stands in the catalog; none when none was.
+    pub zone: Option<u32>,
     /// The client on TCP asked how long the connection may be idle (RFC 7828).
     pub keepalive: bool,
     /// The request is for another service.

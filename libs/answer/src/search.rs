@@ -101,6 +101,9 @@ impl<'c, 'w, 'b> Search<'c, 'w, 'b> {
             let Some(zone) = self.catalog.find(&self.scratch.name, self.qtype == RrType::DS) else {
                 return Ok(if self.chain == 0 { Rcode::REFUSED } else { Rcode::NOERROR });
             };
+            if self.chain == 0 {
+                self.scratch.facts.zone = Some(zone.place());
+            }
             if !zone.is_usable() {
                 // What was found before a broken zone is still right.
                 return if self.chain == 0 { Err(Failure::Fault) } else { Ok(Rcode::SERVFAIL) };

@@ -90,10 +90,10 @@ impl Catalog {
             Opener { directory, reuse, known_bad, files: HashMap::new(), refused: HashMap::new() };
         let (mut zones, mut images) =
             (Vec::with_capacity(manifest.zones.len()), Vec::with_capacity(manifest.zones.len()));
-        for zone in &manifest.zones {
+        for (zone, place) in manifest.zones.iter().zip(0..) {
             let (served, image) = opener.zone(zone);
             zones.push(served);
-            images.push(image);
+            images.push(image.at(place));
         }
         let names = NameTable::new(&images);
         Self { generation: manifest.generation, zones, images, files: opener.files, names }

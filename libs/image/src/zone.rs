@@ -29,6 +29,8 @@ pub struct ZoneImage {
     /// The origin in lower case, for comparing.
     folded: Box<[u8]>,
     labels: usize,
+    /// Its place among the zones of its catalog.
+    place: u32,
     /// The store of primary zones is where it came from.
     primary: bool,
     /// Newest first; the base is last. Empty for a faulty zone.
@@ -77,6 +79,7 @@ impl ZoneImage {
             origin: origin.clone(),
             folded: key.octets().into(),
             labels: key.labels(),
+            place: 0,
             primary,
             parts,
             unavailable: None,
@@ -89,6 +92,7 @@ impl ZoneImage {
             origin: origin.clone(),
             folded: key.octets().into(),
             labels: key.labels(),
+            place: 0,
             primary: false,
             parts: Vec::new(),
             unavailable: None,
@@ -115,6 +119,17 @@ impl ZoneImage {
     #[inline]
     pub(crate) fn is_called(&self, folded: &[u8]) -> bool {
         *self.folded == *folded
+    }
+
+    /// Its place among the zones of its catalog, from 0.
+    #[must_use]
+    pub const fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// The same zone in another catalog.
+    pub(crate) fn at(self, place: u32) -> Self {
+        Self { place, ..self }
     }
 
     /// Labels of the zone's name.

@@ -21,6 +21,7 @@ use crate::statistics::WorkerCounters;
 use crate::tap::{Event, SharedTap, Tap};
 use crate::troubles::{Kind, Reporter, Trouble};
 use crate::zones::Published;
+use crate::zones::counters::ZoneTable;
 
 /// Octets of a query that tripped an error which go into the log.
 const LOGGED: usize = 512;
@@ -44,6 +45,8 @@ pub(crate) struct Answerer {
     publisher: Arc<ArcSwap<Published>>,
     current: Arc<Published>,
     scratch: Scratch,
+    /// Number of the worker.
+    worker: usize,
     counters: Arc<WorkerCounters>,
     doors: Doors,
     troubles: Reporter,
@@ -87,6 +90,7 @@ impl Allowance {
 
 impl Answerer {
     pub(crate) fn new(
+        worker: usize,
         publisher: Arc<ArcSwap<Published>>,
         counters: Arc<WorkerCounters>,
         doors: Doors,
@@ -98,6 +102,7 @@ impl Answerer {
             publisher,
             current,
             scratch: Scratch::new(),
+            worker,
             counters,
             doors,
             troubles,
@@ -203,7 +208,19 @@ impl Answerer {
             }
         };
         self.counters.count(from.transport, self.scratch.facts(), verdict != Verdict::Silence);
+        if let Some(table) = &self.current.counters
+            && let Verdict::Reply(length) = verdict
+        {
+            self.count_for_zone(table, out.get(..length).unwrap_or_default());
+        }
         verdict
+    }
+
+    fn count_for_zone(&self, table: &ZoneTable, answer: &[u8]) {
+        let facts = self.scratch.facts();
+        if let Some(counters) = facts.zone.and_then(|place| table.of(place, self.worker)) {
+            counters.count(facts, answer);
+        }
     }
 
     /// What is for another service. `reply` is what the answer library wrote for it.

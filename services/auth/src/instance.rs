@@ -104,11 +104,13 @@ impl Instance {
         let (publisher, register) = (zones.publisher(), Arc::clone(&workers));
         let tap = TapPlace::new(&settings.tap, &settings.identity);
         let taps = tap.shared();
-        let network = Network::start(sockets, &settings.network(), identity.flatten(), move |_| {
+        let network = Network::start(sockets, &settings.network(), identity.flatten(), move |worker| {
             let counters = Arc::new(WorkerCounters::default());
             register.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
-            Answerer::new(Arc::clone(&publisher), counters, doors.clone(), reporter.clone(), taps.clone())
+            let (publisher, doors) = (Arc::clone(&publisher), doors.clone());
+            Answerer::new(worker, publisher, counters, doors, reporter.clone(), taps.clone())
         })?;
+        zones.count_each(settings.zone_statistics.then(|| network.workers()));
         info!(
             message_id = messages::ANSWERING,
             sockets = network.sockets().len(),
@@ -343,6 +345,7 @@ impl Component for Instance {
         self.keys.reload()?;
         let answer = answer(settings, &self.cookies);
         self.zones.set_answer(answer, settings.access(), self.keys.ring());
+        self.zones.count_each(settings.zone_statistics.then(|| self.network.workers()));
         self.network.apply(&settings.network());
         if let Some(certificate) = &self.certificate {
             let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);

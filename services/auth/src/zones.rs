@@ -1,5 +1,6 @@
 //! The zones being answered: kept in agreement with the manifest, and published to the workers by one pointer.
 
+pub mod counters;
 mod inspector;
 
 use std::collections::BTreeMap;
@@ -12,17 +13,19 @@ use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_image::{BodyFault, Catalog, ExpiryFile, Identity, Manifest, ServedZone, ZoneState};
 use tenon_tsig::KeyRing;
+use tenon_wire::NameRef;
 use tracing::{error, info, warn};
 
 use crate::messages;
 use crate::statistics::ZoneFigures;
+use counters::{Values, ZoneTable};
 pub use inspector::Inspector;
 
 /// Zones in trouble that are listed and logged one by one; the rest is a number.
 const LISTED: usize = 100;
 
 /// What workers answer from: replaced as a whole, never changed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Published {
     /// All zones.
     pub catalog: Arc<Catalog>,
@@ -32,6 +35,8 @@ pub struct Published {
     pub access: Arc<Access>,
     /// The keys that requests may be signed with.
     pub keys: Arc<KeyRing>,
+    /// Counters of each zone of the catalog, when there are to be any.
+    pub counters: Option<Arc<ZoneTable>>,
 }
 
 /// Who may do what beyond asking.
@@ -90,7 +95,8 @@ impl Zones {
     ) -> (Arc<Self>, std::sync::mpsc::Receiver<()>) {
         let (fresh, hints) = sync_channel(1);
         let access = Arc::new(access);
-        let nothing = Published { catalog: Arc::new(Catalog::default()), answer, access, keys };
+        let catalog = Arc::new(Catalog::default());
+        let nothing = Published { catalog, answer, access, keys, counters: None };
         let zones = Arc::new(Self {
             directory: directory.to_owned(),
             publisher: Arc::new(ArcSwap::from_pointee(nothing)),
@@ -123,8 +129,33 @@ impl Zones {
     /// Changes how queries are answered, and who may do what.
     pub fn set_answer(&self, answer: AnswerSettings, access: Access, keys: Arc<KeyRing>) {
         let state = &mut *self.state();
-        let catalog = self.catalog();
-        self.publish(state, Published { catalog, answer, access: Arc::new(access), keys });
+        let before = self.publisher.load_full();
+        let (catalog, counters) = (Arc::clone(&before.catalog), before.counters.clone());
+        self.publish(state, Published { catalog, answer, access: Arc::new(access), keys, counters });
+    }
+
+    /// Counts for each zone in so many workers from now on; with none, what was counted is forgotten.
+    pub fn count_each(&self, workers: Option<usize>) {
+        let state = &mut *self.state();
+        let before = self.publisher.load_full();
+        if before.counters.is_some() == workers.is_some() {
+            return;
+        }
+        let counters = workers.map(|workers| Arc::new(ZoneTable::new(&before.catalog, workers, None)));
+        self.publish(state, Published { counters, ..before.as_ref().clone() });
+    }
+
+    /// Counters of at most `limit` zones behind `after` that were asked for, in canonical order, and how many more there
+    /// are.
+    #[must_use]
+    pub fn counters(&self, after: Option<NameRef<'_>>, limit: usize) -> (Vec<(String, Values)>, usize) {
+        let published = self.publisher.load_full();
+        let Some(table) = &published.counters else { return (Vec::new(), 0) };
+        let mut asked = table.list(&published.catalog, after);
+        let named =
+            |(zone, values): (&ServedZone, Values)| (zone.origin.to_string().to_ascii_lowercase(), values);
+        let page = asked.by_ref().take(limit).map(named).collect();
+        (page, asked.count())
     }
 
     /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
@@ -193,7 +224,12 @@ impl Zones {
         let catalog = Arc::new(Catalog::open(&self.directory, manifest, Some(&before.catalog), &known_bad));
         let (answer, access) = (before.answer.clone(), Arc::clone(&before.access));
         let keys = Arc::clone(&before.keys);
-        self.publish(state, Published { catalog: Arc::clone(&catalog), answer, access, keys });
+        let counters = before
+            .counters
+            .as_ref()
+            .map(|table| Arc::new(ZoneTable::new(&catalog, table.workers(), Some((&before.catalog, table)))));
+        let published = Published { catalog: Arc::clone(&catalog), answer, access, keys, counters };
+        self.publish(state, published);
         state.figures.catalogs += 1;
         self.survey(state, &catalog);
         match self.fresh.try_send(()) {
@@ -208,9 +244,7 @@ impl Zones {
         if Arc::ptr_eq(&before.answer.expiries, &self.expiries.current()) {
             return;
         }
-        let Published { catalog, answer, access, keys } = &*before;
-        let (catalog, access, keys) = (Arc::clone(catalog), Arc::clone(access), Arc::clone(keys));
-        self.publish(state, Published { catalog, answer: answer.clone(), access, keys });
+        self.publish(state, before.as_ref().clone());
     }
 
     fn publish(&self, state: &mut State, mut published: Published) {

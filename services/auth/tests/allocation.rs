@@ -67,6 +67,7 @@ fn answering_allocates_nothing() {
         tcp_idle_timeout_ms: 600_000,
         tcp_keepalive_timeout_ms: 600_000,
         tcp_initial_timeout_ms: 120_000,
+        zone_statistics: true,
         ..AuthSettings::default()
     };
     let instance = Instance::start(1, &places, cookies, sockets, &settings).unwrap();

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use common::zones::{image, publish, zone};
 use common::{House, PATIENCE, ask, client, question};
 use serde_json::json;
-use tenon_bus::{Auth1, AuthState, Bus, BusError, Config1, Stats1, ZoneEvent, names};
+use tenon_bus::{Auth1, AuthState, Bus, BusError, Config1, Stats1, ZoneCountersPage, ZoneEvent, names};
 use tenon_image::Manifest;
 use tenon_private_bus::{PrivateBus, differences};
 
@@ -172,6 +173,62 @@ async fn settings_change_while_running_and_queries_are_counted() {
     }
     assert_eq!((counters["udp4_received"], counters["zones"]), (11, 1));
     assert_eq!(stats.describe().await.unwrap().len(), counters.len());
+}
+
+#[tokio::test]
+async fn each_zone_is_counted_when_that_is_asked_for() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 2);
+    let images = house.images();
+    let publish = |generation: u64, origins: &[&str]| {
+        let serial = u32::try_from(generation).unwrap();
+        let zones = origins.iter().map(|origin| {
+            let file = image(&images, origin, serial, [192, 0, 2, 5]);
+            zone(origin, serial, file, None)
+        });
+        Manifest { generation, zones: zones.collect() }.write(&images).unwrap();
+    };
+    publish(1, &["a.example.", "B.example.", "c.example."]);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let (auth, config) = (Auth1::new(&bus, NAME), Config1::new(&bus, NAME));
+    let client = client();
+    ask(&client, house.address, "www.a.example.");
+    assert_eq!(auth.list_zone_counters("", 0).await.unwrap(), ZoneCountersPage::default());
+
+    config.apply(2, &json!({"zone_statistics": true}), PATIENCE).await.unwrap();
+    for name in ["www.b.example.", "WWW.B.EXAMPLE.", "b.example.", "no.b.example.", "www.c.example.", "no."] {
+        ask(&client, house.address, name);
+    }
+    let of = |zone: &str, counters: [u64; 5]| {
+        let names = ["queries", "noerror", "nodata", "nxdomain", "referrals"];
+        (zone.to_owned(), names.map(str::to_owned).into_iter().zip(counters).collect::<BTreeMap<_, _>>())
+    };
+    let without_octets = |page: ZoneCountersPage| {
+        let zone = |(name, mut counters): (String, BTreeMap<String, u64>)| {
+            assert!(counters.remove("octets").unwrap() > 12 * counters["queries"]);
+            assert_eq!(counters.remove("failures"), Some(0));
+            (name, counters)
+        };
+        (page.zones.into_iter().map(zone).collect::<Vec<_>>(), page.further)
+    };
+    let (b, c) = (of("b.example.", [4, 2, 1, 1, 0]), of("c.example.", [1, 1, 0, 0, 0]));
+    let first = without_octets(auth.list_zone_counters("", 1).await.unwrap());
+    assert_eq!(first, (vec![b], 1));
+    let rest = without_octets(auth.list_zone_counters("b.example.", 0).await.unwrap());
+    assert_eq!(rest, (vec![c], 0));
+
+    // Counters go on with another version of the zone among other zones, and end with the zone.
+    publish(2, &["B.example.", "d.example."]);
+    assert_eq!(auth.reconcile().await.unwrap(), 2);
+    ask(&client, house.address, "www.b.example.");
+    ask(&client, house.address, "www.d.example.");
+    let all = without_octets(auth.list_zone_counters("", 0).await.unwrap());
+    assert_eq!(all, (vec![of("b.example.", [5, 3, 1, 1, 0]), of("d.example.", [1, 1, 0, 0, 0])], 0));
+
+    config.apply(3, &json!({}), PATIENCE).await.unwrap();
+    assert_eq!(auth.list_zone_counters("", 0).await.unwrap(), ZoneCountersPage::default());
 }
 
 /// The next answer on a stream.

@@ -70,6 +70,7 @@ fn calls_and_properties() {
     load(&machine, "example.com", &zones::example(1));
     let calls = [
         "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 ListZones su '' 0",
+        "call org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 ListZoneCounters su '' 0",
         "get-property org.tenon.Auth1.Instance1 /org/tenon/Auth1 org.tenon.Auth1 Faults",
         "call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 ListZones su '' 0",
         "call org.tenon.Zonec1 /org/tenon/Zonec1 org.tenon.Zonec1 GetZone s nowhere.example.",

@@ -16,9 +16,13 @@ use zbus::wire::Variant;
 use zbus::{Connection, interface};
 
 use super::Instance;
+use crate::zones::counters;
 
 /// Most zones of one page.
 const PAGE: usize = 1000;
+
+/// A zone's name and its counters.
+type ZoneRow = (String, HashMap<String, u64>);
 
 /// Serves the instance's interface.
 pub(super) struct AuthFace {
@@ -65,13 +69,20 @@ impl AuthFace {
     #[zbus(out_args("zones"))]
     fn list_zones(&self, after: &str, limit: u32) -> Result<Vec<(String, u32, String, u64)>, Error> {
         let after = if after.is_empty() { None } else { Some(name(after)?) };
-        let limit = match usize::try_from(limit).unwrap_or(PAGE) {
-            0 => PAGE,
-            limit => limit.min(PAGE),
-        };
         let catalog = self.instance.zones().catalog();
-        let zones = catalog.zones(after.as_ref().map(Name::as_ref)).take(limit);
+        let zones = catalog.zones(after.as_ref().map(Name::as_ref)).take(page(limit));
         Ok(zones.map(|zone| (text(zone), zone.serial, state(zone).to_owned(), zone.version)).collect())
+    }
+
+    #[zbus(out_args("zones", "further"))]
+    fn list_zone_counters(&self, after: &str, limit: u32) -> Result<(Vec<ZoneRow>, u64), Error> {
+        let after = if after.is_empty() { None } else { Some(name(after)?) };
+        let zones = self.instance.zones();
+        let (page, further) = zones.counters(after.as_ref().map(Name::as_ref), page(limit));
+        let row = |(zone, values): (String, counters::Values)| {
+            (zone, counters::NAMES.into_iter().map(str::to_owned).zip(values).collect())
+        };
+        Ok((page.into_iter().map(row).collect(), further as u64))
     }
 
     #[zbus(out_args("zone"))]
@@ -112,6 +123,14 @@ impl AuthFace {
         let instance = Arc::clone(&self.instance);
         let reconciled = tokio::task::spawn_blocking(move || instance.reconcile()).await;
         reconciled.map_err(|error| Error::Failed(format!("looking at the manifest broke off: {error}")))
+    }
+}
+
+/// How many zones a page holds when so many are wanted.
+fn page(limit: u32) -> usize {
+    match usize::try_from(limit).unwrap_or(PAGE) {
+        0 => PAGE,
+        limit => limit.min(PAGE),
     }
 }
 
