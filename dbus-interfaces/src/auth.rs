@@ -118,10 +118,9 @@ impl Auth1 {
     /// Counters of zones after `after` that were asked for; paged like [`Self::list_zones`]. Nothing unless
     /// `auth/zone_statistics` is set.
     pub async fn list_zone_counters(&self, after: &str, limit: u32) -> Result<ZoneCountersPage, BusError> {
-        let (zones, further): (Vec<(String, HashMap<String, u64>)>, u64) =
-            self.peer.call("ListZoneCounters", &(after, limit)).await?;
-        let sorted =
-            |(name, counters): (String, HashMap<String, u64>)| (name, counters.into_iter().collect());
+        type Row = (String, HashMap<String, u64>);
+        let (zones, further): (Vec<Row>, u64) = self.peer.call("ListZoneCounters", &(after, limit)).await?;
+        let sorted = |(name, counters): Row| (name, counters.into_iter().collect());
         Ok(ZoneCountersPage { zones: zones.into_iter().map(sorted).collect(), further })
     }
 

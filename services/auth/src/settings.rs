@@ -143,7 +143,8 @@ pub struct AuthSettings {
     /// Who is shown what is asked and answered: dnstap and the query log. Answers are not later for it; what cannot be
     /// shown in time is counted and gone.
     pub tap: TapSettings,
-    /// Count queries and answers of each zone, which `ListZoneCounters` of org.tenon.Auth1 tells. Takes 64 octets of memory for each zone and worker. Counting begins anew when this is turned on.
+    /// Count queries and answers of each zone, which `bindctl stats show --zones` shows and tenon-stats collects with
+    /// stats/zones. Takes 64 octets of memory for each zone and worker. Counting begins anew when this is turned on.
     pub zone_statistics: bool,
     /// Transfers and updates that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]

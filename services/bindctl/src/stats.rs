@@ -2,6 +2,8 @@
 //!
 //! tenon-stats is asked; where it is not there, or does not answer, each service is.
 
+mod zones;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -32,8 +34,11 @@ struct Counter {
 }
 
 pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<(), Failure> {
-    let StatsCommand::Show { component } = command;
+    let StatsCommand::Show { component, zones, zone } = command;
     let bus = session.bus().await?;
+    if zones || zone.is_some() {
+        return zones::show(session.output, &bus, zone.as_deref()).await;
+    }
     let wanted = component.as_deref();
     let (components, silent) = match collected(&bus, wanted.unwrap_or_default()).await {
         Ok(collected) => collected,

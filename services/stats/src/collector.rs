@@ -1,9 +1,10 @@
 //! The collector: asks everybody on the bus for their counters.
 
 pub mod bus;
+mod zones;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub struct Collector {
     /// Held over one collection.
     turn: tokio::sync::Mutex<()>,
     interval_s: AtomicU32,
+    /// Most zones to collect counters of; 0 for none.
+    zones_max: AtomicUsize,
     due: Notify,
     statistics: Arc<Statistics>,
 }
@@ -62,6 +65,7 @@ impl Collector {
             latest: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
             interval_s: interval_s.into(),
+            zones_max: AtomicUsize::new(0),
             due: Notify::new(),
             statistics,
         }
@@ -72,6 +76,11 @@ impl Collector {
         if self.interval_s.swap(interval_s, Ordering::Relaxed) != interval_s {
             self.look_again();
         }
+    }
+
+    /// How many zones to collect the counters of, from the next collection on; 0 for none.
+    pub fn set_zones(&self, max: usize) {
+        self.zones_max.store(max, Ordering::Relaxed);
     }
 
     /// The last collection, less those that ended since.
@@ -121,7 +130,7 @@ impl Collector {
             return Ok(latest);
         }
         let outcome = match self.bus.get().and_then(CurrentBus::get) {
-            Some(bus) => take(&bus).await.map_err(CollectError::Bus),
+            Some(bus) => self.take(&bus).await.map_err(CollectError::Bus),
             None => Err(CollectError::NoBus),
         };
         match outcome {
@@ -133,11 +142,26 @@ impl Collector {
         }
     }
 
+    async fn take(&self, bus: &Bus) -> Result<Snapshot, BusError> {
+        let mut snapshot = take(bus).await?;
+        let max = self.zones_max.load(Ordering::Relaxed);
+        if max > 0 {
+            let instances = snapshot.instances.iter().map(|instance| instance.bus_name.as_str());
+            let (zones, failed) = zones::collect(bus, instances, max).await;
+            snapshot.zones = zones;
+            (0..failed).for_each(|_| count(&self.statistics.zones_failed));
+            snapshot.taken_usec = now_usec();
+        }
+        Ok(snapshot)
+    }
+
     fn keep(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         tell_changes(&self.latest(), &snapshot);
         let statistics = &self.statistics;
         count(&statistics.collections);
         set(&statistics.instances, snapshot.instances.len());
+        set(&statistics.zones, snapshot.zones.counters.len());
+        statistics.zones_left_out.store(snapshot.zones.left_out, Ordering::Relaxed);
         set(&statistics.instances_silent, snapshot.silent.len());
         snapshot.silent.iter().for_each(|_| count(&statistics.silences));
         let snapshot = Arc::new(snapshot);

@@ -1,6 +1,7 @@
 //! `tenon-stats` collects the counters of all services and shows them.
 //!
-//! Reads counters over the bus (`org.tenon.Stats1` of whoever is on it); writes nothing; owns `org.tenon.Collector1` on
+//! Reads counters over the bus (`org.tenon.Stats1` of whoever is on it, and those of each zone of auth's instances with
+//! `stats/zones`); writes nothing; owns `org.tenon.Collector1` on
 //! the bus and TCP sockets on loopback.
 //!
 //! # Its task
@@ -26,6 +27,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod statistics;
 pub mod stats;
+pub mod zones;
 
 pub use settings::StatsSettings;
 pub use stats::Stats;

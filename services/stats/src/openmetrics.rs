@@ -1,7 +1,8 @@
 //! A collection as OpenMetrics text, which Prometheus reads.
 //!
 //! `tenon_<component>_<counter>`, each instance of auth with its number in the label `instance`, and `tenon_up` for every
-//! process on the bus: 1 when it told its counters, 0 when it did not.
+//! process on the bus: 1 when it told its counters, 0 when it did not. `tenon_auth_zone_<counter>` is what was counted of the
+//! zone in the label `zone`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use prometheus_client::registry::Registry;
 use tenon_bus::{CounterKind, names};
 
 use crate::snapshot::{Counter, Snapshot};
+use crate::zones::COUNTERS;
 
 /// The content type of [`text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -56,11 +58,31 @@ impl Collector for Exposition {
                 sample(&mut family, bus_name, first.kind, counter.value)?;
             }
         }
-        Ok(())
+        self.zones(&mut encoder)
     }
 }
 
 impl Exposition {
+    fn zones(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let zones = &self.0.zones.counters;
+        if zones.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = zones.keys().map(|name| name.to_string().to_ascii_lowercase()).collect();
+        for (place, (counter, text)) in COUNTERS.iter().enumerate() {
+            let full = format!("tenon_auth_zone_{counter}");
+            let mut family = encoder.encode_descriptor(&full, text, None, MetricType::Counter)?;
+            for (zone, instances) in names.iter().zip(zones.values()) {
+                for (bus_name, values) in instances {
+                    let labels = [("instance", number(bus_name).unwrap_or_default()), ("zone", zone.clone())];
+                    let value = values.get(place).copied().unwrap_or_default();
+                    encode_value(&mut family.encode_family(&labels)?, CounterKind::Counter, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn presence(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Whether a process on the bus told its counters.";
         let mut family = encoder.encode_descriptor("tenon_up", help, None, MetricType::Gauge)?;
@@ -97,6 +119,19 @@ mod tests {
     use super::*;
     use crate::snapshot::Silent;
     use crate::snapshot::tests::instance;
+
+    #[test]
+    fn zones_stand_in_a_label() {
+        let told = crate::zones::tests::told(&[("b.", 2), ("a\\\".b.", 3)], 0);
+        let zones = crate::zones::Zones::new(vec![("org.tenon.Auth1.Instance2".to_owned(), told)], 9);
+        let text = text(Arc::new(Snapshot { zones, ..Snapshot::default() })).unwrap();
+        let expected = "\
+# TYPE tenon_auth_zone_queries counter
+tenon_auth_zone_queries_total{instance=\"2\",zone=\"b.\"} 2
+tenon_auth_zone_queries_total{instance=\"2\",zone=\"a\\\\\\\".b.\"} 3
+# HELP tenon_auth_zone_noerror ";
+        assert!(text.contains(expected), "{text}");
+    }
 
     #[test]
     fn instances_stand_beside_each_other_and_counters_end_in_total() {

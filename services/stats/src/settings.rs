@@ -14,6 +14,19 @@ pub struct StatsSettings {
     /// Loopback addresses and ports to show counters on over HTTP (/metrics, /json). An empty list: not over HTTP.
     #[schemars(length(max = 16))]
     pub listen_on: Vec<ListenOn>,
+    /// Collect what auth counts of each zone as well, which it does with auth/zone_statistics, and show it with the zone's
+    /// name in the label `zone`.
+    pub zones: bool,
+    /// Most zones that are shown: the first ones in canonical order that were asked for. What is left out is counted.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub zones_max: u32,
+}
+
+impl StatsSettings {
+    /// How many zones to collect counters of; none for no zones at all.
+    pub fn zones_wanted(&self) -> usize {
+        if self.zones { usize::try_from(self.zones_max).unwrap_or(usize::MAX) } else { 0 }
+    }
 }
 
 /// The port that monitoring systems know for the counters of a name server.
@@ -21,7 +34,7 @@ pub type ListenOn = tenon_service::ListenOn<9153>;
 
 impl Default for StatsSettings {
     fn default() -> Self {
-        Self { poll_interval_s: 60, listen_on: ListenOn::local() }
+        Self { poll_interval_s: 60, listen_on: ListenOn::local(), zones: false, zones_max: 10_000 }
     }
 }
 

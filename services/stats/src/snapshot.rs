@@ -7,6 +7,8 @@ use std::time::Instant;
 use serde::Serialize;
 use tenon_bus::CounterKind;
 
+use crate::zones::Zones;
+
 /// One collection.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -18,6 +20,8 @@ pub struct Snapshot {
     pub instances: Vec<Instance>,
     /// Those that are there and did not.
     pub silent: Vec<Silent>,
+    /// What auth counted of each zone.
+    pub zones: Zones,
 }
 
 /// The counters of one process.
@@ -119,6 +123,7 @@ impl Snapshot {
         let mut rest = self.clone();
         rest.instances.retain(|instance| instance.bus_name != bus_name);
         rest.silent.retain(|silent| silent.bus_name != bus_name);
+        rest.zones.forget(bus_name);
         rest
     }
 

@@ -9,6 +9,9 @@ counters! {
     Statistics:
     instances Gauge "Processes that told their counters at the last collection.",
     instances_silent Gauge "Processes that did not tell their counters at the last collection.",
+    zones Gauge "Zones whose counters were collected.",
+    zones_left_out Gauge "Zones with counters that stats/zones_max left out.",
+    zones_failed Counter "How often an instance of auth did not tell the counters of its zones.",
     collections Counter "Collections made.",
     collections_failed Counter "Collections that the bus did not allow.",
     silences Counter "How often a process did not tell its counters.",

@@ -32,6 +32,7 @@ impl Stats {
     pub fn new(settings: &StatsSettings) -> Self {
         let statistics = Arc::new(Statistics::default());
         let collector = Arc::new(Collector::new(settings.poll_interval_s, Arc::clone(&statistics)));
+        collector.set_zones(settings.zones_wanted());
         let pages = Pages::new(Arc::clone(&collector), Arc::clone(&statistics));
         let http = Arc::new(Http::new(pages, Limits::default(), Arc::clone(&statistics)));
         Self { collector, listeners: Listeners::new(&addresses(settings), TOLD), http, statistics }
@@ -49,6 +50,7 @@ impl Component for Stats {
 
     fn apply(&self, _: u64, settings: &StatsSettings) -> Result<(), Refusal> {
         self.listeners.replace(&addresses(settings))?;
+        self.collector.set_zones(settings.zones_wanted());
         self.collector.set_interval(settings.poll_interval_s);
         Ok(())
     }

@@ -128,6 +128,31 @@ async fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
 }
 
 #[tokio::test]
+async fn zones_are_collected_when_that_is_set_and_no_more_than_may_be() {
+    let bench = Bench::start().await;
+    let _daemons = (bench.counting(&auth(1), 30).await, bench.counting(&auth(2), 12).await);
+    let config = Config1::new(&bench.bus, COLLECTOR);
+    let mut settings =
+        json!({"poll_interval_s": 0, "listen_on": [{"address": "127.0.0.1", "port": bench.address.port()}]});
+    let shown = || {
+        let text = bench.curl("/json", &[]);
+        let document: serde_json::Value = serde_json::from_str(text.rsplit_once('\n').unwrap().0).unwrap();
+        let queries = |zone: &str| document["zones"][zone]["queries"].as_u64();
+        (queries("a.example."), queries("b.example."), document["zones_left_out"].as_u64())
+    };
+    assert_eq!(shown(), (None, None, Some(0)));
+    settings["zones"] = true.into();
+    config.apply(2, &settings, PATIENCE).await.unwrap();
+    assert_eq!(shown(), (Some(42), Some(42), Some(0)));
+    let metrics = bench.curl("/metrics", &[]);
+    let line = "tenon_auth_zone_queries_total{instance=\"2\",zone=\"b.example.\"} 12\n";
+    assert!(metrics.contains(line), "{metrics}");
+    settings["zones_max"] = 1.into();
+    config.apply(3, &settings, PATIENCE).await.unwrap();
+    assert_eq!(shown(), (Some(42), None, Some(1)));
+}
+
+#[tokio::test]
 async fn introspection_is_what_the_file_promises() {
     let bench = Bench::start().await;
     let live: String = tenon_bus::server::connection(&bench.bus)

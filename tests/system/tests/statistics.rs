@@ -41,6 +41,29 @@ fn counters_grow_with_queries_on_both_addresses_and_in_bindctl() {
 }
 
 #[test]
+fn zones_are_counted_one_by_one_when_that_is_set() {
+    let machine = serving();
+    let metrics = || machine.must(&format!("curl -sS --fail {URL}/metrics"));
+    let none = machine.run("bindctl stats show --zones");
+    assert_eq!(none.status.code(), Some(1), "{}", String::from_utf8_lossy(&none.stderr));
+    machine.must("bindctl config set auth/zone_statistics true && bindctl config set stats/zones true");
+    machine.must("bindctl config commit");
+    assert!(!metrics().contains("tenon_auth_zone_"));
+    for name in ["www.example.com", "nothing.example.com", "elsewhere.example"] {
+        machine.dig(&format!("@127.0.0.1 {name} A"));
+    }
+    let text = metrics();
+    let label = r#"{instance="1",zone="example.com."}"#;
+    for (counter, value) in [("queries", 2), ("noerror", 1), ("nxdomain", 1), ("failures", 0)] {
+        assert!(text.contains(&format!("tenon_auth_zone_{counter}_total{label} {value}\n")), "{counter}: {text}");
+    }
+    let shown = machine.must("bindctl --json stats show --zone example.com");
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["example.com."]["queries"], 2);
+    assert!(machine.must("bindctl stats show --zones").contains("example.com."));
+}
+
+#[test]
 fn two_instances_are_added_up_and_one_that_ends_is_dropped() {
     let machine = serving();
     machine.must("bindctl config set auth/instances 2 && bindctl config commit");

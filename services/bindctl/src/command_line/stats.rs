@@ -9,5 +9,11 @@ pub enum StatsCommand {
     Show {
         /// Only this component, such as auth
         component: Option<String>,
+        /// What was counted of each zone, with auth/zone_statistics
+        #[arg(long, conflicts_with_all = ["component", "zone"])]
+        zones: bool,
+        /// What was counted of this zone, with auth/zone_statistics
+        #[arg(long, value_name = "NAME", conflicts_with = "component")]
+        zone: Option<String>,
     },
 }
