@@ -289,11 +289,7 @@ async fn killed_in_the_middle_of_storing_the_old_version_stays_and_leftovers_go(
             break;
         }
         let job = bench.xfrin.refresh("example.", &[second.address], false).await.unwrap();
-        let mut status = bench.xfrin.jobs().get(job).await.unwrap();
-        while !status.state.is_end() && bench.versions() < 2 {
-            status = bench.xfrin.jobs().get(job).await.unwrap();
-        }
-        if status.state.is_end() {
+        if !is_caught_storing(&bench, job).await {
             // Too quick for us: the older one again, by force.
             bench.order("example.", &[first.address], true).await;
             continue;
@@ -313,6 +309,22 @@ async fn killed_in_the_middle_of_storing_the_old_version_stays_and_leftovers_go(
     println!("killed {kills} times");
     let status = bench.refresh("example.", &[second.address]).await;
     assert_eq!((status.state, bench.serial("example.")), (JobState::Done, Some(6)));
+}
+
+/// Waits until a second version is being written, or until the job is over before that was seen.
+async fn is_caught_storing(bench: &Bench, job: u64) -> bool {
+    let store = bench.watched();
+    let mut count = store.prepare("SELECT count(*) FROM versions").unwrap();
+    loop {
+        for _ in 0..100 {
+            if count.query_row([], |row| row.get::<_, u64>(0)).unwrap() > 1 {
+                return true;
+            }
+        }
+        if bench.xfrin.jobs().get(job).await.unwrap().state.is_end() {
+            return false;
+        }
+    }
 }
 
 #[tokio::test]

@@ -147,6 +147,15 @@ impl Bench {
         records
     }
 
+    /// The store, to be looked at while it is written.
+    pub(crate) fn watched(&self) -> rusqlite::Connection {
+        let path = self.directory().join("zones.sqlite");
+        let watched =
+            rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        watched.busy_timeout(PATIENCE).unwrap();
+        watched
+    }
+
     /// How many versions have rows in the store.
     pub(crate) fn versions(&self) -> u64 {
         let path = self.directory().join("zones.sqlite");
