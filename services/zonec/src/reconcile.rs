@@ -19,6 +19,10 @@ use crate::zonec::{Lane, Task, Zonec};
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// How often leftovers are looked for when nothing else happens.
 const CLEAR_EVERY: Duration = Duration::from_secs(60);
+/// So many times as long as comparing all zones took nothing is compared again: what comes meanwhile is done together.
+const RESTS: u32 = 2;
+/// But not for longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Longest wait between two signs of life.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
 /// What troubles with the zone manager's list are noted under.
@@ -32,6 +36,8 @@ pub fn run(zonec: &Arc<Zonec>) {
     let mut reconciler = Reconciler::new(zonec);
     loop {
         reconciler.look();
+        // Who compares many zones again for each of them would do nothing else, and have auth read a manifest each time.
+        std::thread::sleep((reconciler.comparing * RESTS).min(LONGEST_REST));
         let interval = Duration::from_millis(zonec.settings().reconcile_interval_ms);
         let until = Instant::now() + interval;
         loop {
@@ -106,6 +112,8 @@ pub struct Reconciler {
     seen: Vec<Option<u64>>,
     /// The list of unavailable zones as it was when it was last read.
     list: Option<Identity>,
+    /// How long it last took to compare what is stored with what is compiled.
+    comparing: Duration,
 }
 
 impl Reconciler {
@@ -113,7 +121,13 @@ impl Reconciler {
     #[must_use]
     pub fn new(zonec: &Arc<Zonec>) -> Self {
         let stores = zonec.stores();
-        Self { zonec: Arc::clone(zonec), seen: vec![None; stores.len()], stores, list: None }
+        Self {
+            zonec: Arc::clone(zonec),
+            seen: vec![None; stores.len()],
+            stores,
+            list: None,
+            comparing: Duration::ZERO,
+        }
     }
 
     /// Compares and compiles if there may be anything to do.
@@ -125,6 +139,7 @@ impl Reconciler {
             && counters.iter().all(Option::is_some)
             && counters == self.seen
             && !self.zonec.ledger().is_retry_due(Instant::now());
+        self.comparing = Duration::ZERO;
         if is_quiet {
             return;
         }
@@ -138,6 +153,7 @@ impl Reconciler {
 
     fn reconcile(&mut self) {
         Statistics::add(&self.zonec.statistics.reconciliations, 1);
+        let began = Instant::now();
         let stored = self.read_stores();
         if stored.len() == self.stores.len() {
             self.forget_removed(&stored);
@@ -154,6 +170,7 @@ impl Reconciler {
             let is_held = |entry: &ZoneEntry| held.contains(&entry.origin);
             Plan::new(&stored, images.manifest(), images.broken(), &is_held, &settings)
         };
+        self.comparing = began.elapsed();
         self.zonec.publish(&[], &plan.gone);
         self.follow_zone_manager(&stored);
         for wanted in self.layer(plan.large) {
