@@ -73,6 +73,18 @@ pub struct ZoneCountersPage {
     pub further: u64,
 }
 
+/// How long answering took, for one transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerTimes {
+    /// `udp`, `tcp`, `tls`, `https` or `quic`.
+    pub transport: String,
+    /// Messages by the time they took: at place n those of at most 2^n microseconds and more than at the place before; at
+    /// the last place those that took longer than all of that.
+    pub buckets: Vec<u64>,
+    /// All times together, in nanoseconds.
+    pub nanoseconds: u64,
+}
+
 /// One zone as it is being answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthZoneDetails {
@@ -122,6 +134,13 @@ impl Auth1 {
         let (zones, further): (Vec<Row>, u64) = self.peer.call("ListZoneCounters", &(after, limit)).await?;
         let sorted = |(name, counters): Row| (name, counters.into_iter().collect());
         Ok(ZoneCountersPage { zones: zones.into_iter().map(sorted).collect(), further })
+    }
+
+    /// How long answering took since the process began, by transport.
+    pub async fn answer_times(&self) -> Result<Vec<AnswerTimes>, BusError> {
+        let times: Vec<(String, Vec<u64>, u64)> = self.peer.call("AnswerTimes", &()).await?;
+        let row = |(transport, buckets, nanoseconds)| AnswerTimes { transport, buckets, nanoseconds };
+        Ok(times.into_iter().map(row).collect())
     }
 
     /// One zone. Fails with [`BusError::NoSuchZone`].

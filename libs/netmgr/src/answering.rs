@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, BufReader};
@@ -61,10 +62,12 @@ pub(crate) enum Next {
 /// Answers one message.
 pub(crate) fn answer<H: Handler>(worker: &Rc<Worker<H>>, handle: &Handle, message: &[u8]) -> Answered<H> {
     let mut room = worker.pool.take();
+    let began = Instant::now();
     let handler = &mut *worker.handler.borrow_mut();
     handler.batch_begins();
     let space = room.space().get_mut(..MESSAGE_MAX).unwrap_or_default();
     let verdict = handler.answer(handle, message, space);
+    worker.counters.times(handle.transport).note(1, began.elapsed());
     let (Verdict::Reply(length) | Verdict::HandOver(length)) = verdict else {
         worker.pool.give(room);
         return Answered::Silence;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::handler::{Handle, Transport};
+use crate::latency::Histogram;
 
 /// Whether a counter only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,11 +218,25 @@ pub(crate) struct WorkerCounters {
     tcp: [TcpCounters; 2],
     https: [HttpsCounters; 2],
     quic: [QuicCounters; 2],
+    /// How long answering took, in the order of [`Transport::ALL`].
+    times: [Histogram; Transport::ALL.len()],
     /// Grows with every turn of the worker's loop; stands still when the worker is stuck.
     pub(crate) heartbeat: Count,
 }
 
 impl WorkerCounters {
+    /// How long answering took.
+    pub(crate) fn times(&self, transport: Transport) -> &Histogram {
+        let [udp, tcp, tls, https, quic] = &self.times;
+        match transport {
+            Transport::Udp => udp,
+            Transport::Tcp => tcp,
+            Transport::Tls => tls,
+            Transport::Https => https,
+            Transport::Quic => quic,
+        }
+    }
+
     pub(crate) fn udp(&self, local: &SocketAddr) -> &UdpCounters {
         let [four, six] = &self.udp;
         if local.is_ipv4() { four } else { six }

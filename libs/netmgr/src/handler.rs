@@ -20,6 +20,21 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All of them, in the order in which they are numbered.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Https, Self::Quic];
+
+    /// For people and programs: `udp`, `tcp`, `tls`, `https`, `quic`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Https => "https",
+            Self::Quic => "quic",
+        }
+    }
+
     /// Whether nobody can look into the way between.
     #[must_use]
     pub const fn is_encrypted(self) -> bool {

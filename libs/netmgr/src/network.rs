@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use crate::assignment::assign;
 use crate::counters::{CounterInfo, CounterKind, WorkerCounters};
-use crate::handler::Handler;
+use crate::handler::{Handler, Transport};
 use crate::inherited::{InheritedSocket, Listener, SocketError, SocketKind, sort_sockets};
+use crate::latency::AnswerTimes;
 use crate::quic;
 use crate::quota::Quota;
 use crate::settings::{Limits, Settings};
@@ -258,6 +259,17 @@ impl Network {
         }
         sums.extend(self.common.quota.high_water());
         sums
+    }
+
+    /// How long answering took, by transport, summed over the workers: from when a batch of messages was received to when its
+    /// replies were with the kernel (datagrams) or ready to be written (all else). What other processes answer is counted
+    /// as long as it takes to ask them.
+    pub fn answer_times(&self) -> impl Iterator<Item = AnswerTimes> {
+        Transport::ALL.into_iter().map(|transport| {
+            let mut times = AnswerTimes::none(transport);
+            self.workers.iter().for_each(|counters| times.add(counters.times(transport)));
+            times
+        })
     }
 
     /// Watches over the workers from here on.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
 use tenon_bus::{Bus, ZoneEvent, names};
-use tenon_netmgr::{InheritedSocket, Network, NetworkError, Protocol, ServedSocket};
+use tenon_netmgr::{AnswerTimes, InheritedSocket, Network, NetworkError, Protocol, ServedSocket};
 use tenon_service::{
     BusEvent, Committed, Component, CounterDefinition, Daemon, ExplainFace, Keys, Refusal, Running,
     Settings as _,
@@ -196,6 +196,11 @@ impl Instance {
     #[must_use]
     pub fn sockets(&self) -> &[ServedSocket] {
         self.network.sockets()
+    }
+
+    /// How long answering took, by transport.
+    pub fn answer_times(&self) -> impl Iterator<Item = AnswerTimes> {
+        self.network.answer_times()
     }
 
     /// Shows clients over TLS another certificate when there is one.

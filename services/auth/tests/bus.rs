@@ -173,6 +173,13 @@ async fn settings_change_while_running_and_queries_are_counted() {
     }
     assert_eq!((counters["udp4_received"], counters["zones"]), (11, 1));
     assert_eq!(stats.describe().await.unwrap().len(), counters.len());
+
+    let times = Auth1::new(&bus, NAME).answer_times().await.unwrap();
+    let counts = times.iter().map(|times| (times.transport.as_str(), times.buckets.iter().sum()));
+    let expected = [("udp", 11_u64), ("tcp", 0), ("tls", 0), ("https", 0), ("quic", 0)];
+    assert_eq!(counts.collect::<Vec<_>>(), expected);
+    assert!(times.iter().all(|times| times.buckets.len() == 22));
+    assert!(times[0].nanoseconds > 0 && times[1].nanoseconds == 0);
 }
 
 #[tokio::test]

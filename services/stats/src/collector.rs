@@ -1,6 +1,7 @@
 //! The collector: asks everybody on the bus for their counters.
 
 pub mod bus;
+mod times;
 mod zones;
 
 use std::collections::BTreeMap;
@@ -144,6 +145,8 @@ impl Collector {
 
     async fn take(&self, bus: &Bus) -> Result<Snapshot, BusError> {
         let mut snapshot = take(bus).await?;
+        let instances = snapshot.instances.iter().map(|instance| instance.bus_name.as_str());
+        snapshot.times = times::collect(bus, instances).await;
         let max = self.zones_max.load(Ordering::Relaxed);
         if max > 0 {
             let instances = snapshot.instances.iter().map(|instance| instance.bus_name.as_str());

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod statistics;
 pub mod stats;
+pub mod times;
 pub mod zones;
 
 pub use settings::StatsSettings;

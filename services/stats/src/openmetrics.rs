@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use tenon_bus::{CounterKind, names};
 
 use crate::snapshot::{Counter, Snapshot};
+use crate::times::Histogram;
 use crate::zones::COUNTERS;
 
 /// The content type of [`text`].
@@ -58,11 +59,29 @@ impl Collector for Exposition {
                 sample(&mut family, bus_name, first.kind, counter.value)?;
             }
         }
+        self.times(&mut encoder)?;
         self.zones(&mut encoder)
     }
 }
 
 impl Exposition {
+    fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        if self.0.times.values().all(Vec::is_empty) {
+            return Ok(());
+        }
+        let help = "Time from the receipt of a batch of messages to its replies.";
+        let name = "tenon_auth_answer_seconds";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (bus_name, histograms) in &self.0.times {
+            for Histogram { transport, buckets, count, sum } in histograms {
+                let labels =
+                    [("instance", number(bus_name).unwrap_or_default()), ("transport", transport.clone())];
+                family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
+            }
+        }
+        Ok(())
+    }
+
     fn zones(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let zones = &self.0.zones.counters;
         if zones.is_empty() {
@@ -119,6 +138,23 @@ mod tests {
     use super::*;
     use crate::snapshot::Silent;
     use crate::snapshot::tests::instance;
+
+    #[test]
+    fn times_are_a_histogram() {
+        let histograms = crate::times::histograms(crate::times::tests::udp());
+        let times = [("org.tenon.Auth1.Instance2".to_owned(), histograms)].into();
+        let text = text(Arc::new(Snapshot { times, ..Snapshot::default() })).unwrap();
+        let expected = "\
+# TYPE tenon_auth_answer_seconds histogram
+tenon_auth_answer_seconds_sum{instance=\"2\",transport=\"udp\"} 0.0000305
+tenon_auth_answer_seconds_count{instance=\"2\",transport=\"udp\"} 8
+tenon_auth_answer_seconds_bucket{le=\"0.000001\",instance=\"2\",transport=\"udp\"} 1
+tenon_auth_answer_seconds_bucket{le=\"0.000002\",instance=\"2\",transport=\"udp\"} 1
+tenon_auth_answer_seconds_bucket{le=\"0.000004\",instance=\"2\",transport=\"udp\"} 6
+tenon_auth_answer_seconds_bucket{le=\"+Inf\",instance=\"2\",transport=\"udp\"} 8
+";
+        assert!(text.contains(expected), "{text}");
+    }
 
     #[test]
     fn zones_stand_in_a_label() {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tenon_bus::CounterKind;
 
+use crate::times::Histogram;
 use crate::zones::Zones;
 
 /// One collection.
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub silent: Vec<Silent>,
     /// What auth counted of each zone.
     pub zones: Zones,
+    /// How long auth took to answer, by bus name of the instance.
+    pub times: BTreeMap<String, Vec<Histogram>>,
 }
 
 /// The counters of one process.
@@ -124,6 +127,7 @@ impl Snapshot {
         rest.instances.retain(|instance| instance.bus_name != bus_name);
         rest.silent.retain(|silent| silent.bus_name != bus_name);
         rest.zones.forget(bus_name);
+        rest.times.remove(bus_name);
         rest
     }
 

@@ -31,6 +31,8 @@ async fn metrics_and_json_with_a_real_client() {
         "tenon_auth_queries_total{instance=\"1\"} 30\ntenon_auth_queries_total{instance=\"2\"} 12\n",
         "# TYPE tenon_auth_tcp_clients_open gauge\n",
         "tenon_up{component=\"stats\"} 1\n",
+        "tenon_auth_answer_seconds_bucket{le=\"0.000001\",instance=\"2\",transport=\"udp\"} 12\n",
+        "tenon_auth_answer_seconds_count{instance=\"2\",transport=\"udp\"} 13\n",
         "# EOF\n",
     ] {
         assert!(metrics.contains(part), "no {part:?} in {metrics}");

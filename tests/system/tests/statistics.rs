@@ -28,6 +28,7 @@ fn counters_grow_with_queries_on_both_addresses_and_in_bindctl() {
         assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR");
     }
     assert_eq!(metric(&machine, "tenon_auth_queries_udp_total{"), before + 10);
+    assert!(metric(&machine, "tenon_auth_answer_seconds_count{") >= before + 10);
     machine.must("curl -sS --fail 'http://[::1]:9153/' | grep -q /metrics");
     let json: serde_json::Value =
         serde_json::from_str(&machine.must(&format!("curl -sS --fail {URL}/json"))).unwrap();

@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -330,7 +331,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
             return if violation { Answered::Violation } else { Answered::Nothing };
         };
         let mut output = self.worker.pool.take();
-        self.answer_into(&mut input, &mut output);
+        let began = Instant::now();
+        let messages = self.answer_into(&mut input, &mut output);
+        self.worker.counters.times(self.handle.transport).note(messages, began.elapsed());
         self.wait_for_more();
         input.compact();
         if input.is_empty() {
@@ -343,15 +346,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
         Answered::Replies
     }
 
-    fn answer_into(&mut self, input: &mut Buffer, output: &mut Buffer) {
+    /// Returns how many messages that were.
+    fn answer_into(&mut self, input: &mut Buffer, output: &mut Buffer) -> usize {
+        let mut messages = 0;
         let worker = Rc::clone(&self.worker);
         let counters = worker.counters.tcp(&self.handle.local);
         let handler = &mut *worker.handler.borrow_mut();
         handler.batch_begins();
         while let Frame::Message(message) = first(input.octets()) {
-            let Some((prefix, space)) = output.space().split_first_chunk_mut::<PREFIX>() else { return };
-            let Some(space) = space.get_mut(..MESSAGE_MAX) else { return };
+            let Some((prefix, space)) = output.space().split_first_chunk_mut::<PREFIX>() else { break };
+            let Some(space) = space.get_mut(..MESSAGE_MAX) else { break };
             counters.received.add(1);
+            messages += 1;
             let taken = PREFIX + message.len();
             let verdict = handler.answer(&self.handle, message, space);
             self.kept_alive |= handler.keeps_alive();
@@ -369,9 +375,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Handler> Connection<S, H> {
             input.consume(taken);
             if self.awaits_enough() {
                 counters.relaywait.add(1);
-                return;
+                break;
             }
         }
+        messages
     }
 
     /// Has another process answer; false when that cannot be. `instead` is the reply for that case, with its length.

@@ -9,6 +9,7 @@ use tenon_bus::Bus;
 use tenon_bus::names::AUTH_PATH;
 use tenon_bus::server::{Error, connection};
 use tenon_image::{ServedZone, ZoneState};
+use tenon_netmgr::AnswerTimes;
 use tenon_service::authorise::{Action, authorise};
 use tenon_wire::{Name, RrType};
 use zbus::message::Header;
@@ -83,6 +84,14 @@ impl AuthFace {
             (zone, counters::NAMES.into_iter().map(str::to_owned).zip(values).collect())
         };
         Ok((page.into_iter().map(row).collect(), further as u64))
+    }
+
+    #[zbus(out_args("times"))]
+    fn answer_times(&self) -> Vec<(String, Vec<u64>, u64)> {
+        let row = |AnswerTimes { transport, buckets, nanoseconds }| {
+            (transport.as_str().to_owned(), buckets.to_vec(), nanoseconds)
+        };
+        self.instance.answer_times().map(row).collect()
     }
 
     #[zbus(out_args("zone"))]
