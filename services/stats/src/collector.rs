@@ -145,16 +145,15 @@ impl Collector {
 
     async fn take(&self, bus: &Bus) -> Result<Snapshot, BusError> {
         let mut snapshot = take(bus).await?;
-        let instances = snapshot.instances.iter().map(|instance| instance.bus_name.as_str());
-        snapshot.times = times::collect(bus, instances).await;
         let max = self.zones_max.load(Ordering::Relaxed);
-        if max > 0 {
-            let instances = snapshot.instances.iter().map(|instance| instance.bus_name.as_str());
-            let (zones, failed) = zones::collect(bus, instances, max).await;
-            snapshot.zones = zones;
-            (0..failed).for_each(|_| count(&self.statistics.zones_failed));
-            snapshot.taken_usec = now_usec();
-        }
+        let instances = || snapshot.instances.iter().map(|instance| instance.bus_name.as_str());
+        let asked = instances().filter(|_| max > 0);
+        // At the same time, so that a collection and the one before it take no longer than a client waits.
+        let (times, (zones, failed)) =
+            tokio::join!(times::collect(bus, instances()), zones::collect(bus, asked, max));
+        (snapshot.times, snapshot.zones) = (times, zones);
+        (0..failed).for_each(|_| count(&self.statistics.zones_failed));
+        snapshot.taken_usec = now_usec();
         Ok(snapshot)
     }
 
@@ -186,7 +185,6 @@ async fn take(bus: &Bus) -> Result<Snapshot, BusError> {
             Told::BusBroke(error) => return Err(error),
         }
     }
-    snapshot.taken_usec = now_usec();
     Ok(snapshot)
 }
 

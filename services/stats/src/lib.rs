@@ -5,7 +5,8 @@
 //! the bus and TCP sockets on loopback.
 //!
 //! # Its task
-//! A collection asks everybody at the same time, and gives each 4 s: who does not answer is left out and named. Nobody is
+//! A collection asks everybody at the same time, and gives each 4 s: who does not answer is left out and named.
+//! The instances of auth that do are given 4 s more, to tell how long answering took and what they counted of zones. Nobody is
 //! started by being asked. Each collection starts from who is there, so the counters of a process that ended are not
 //! carried on. Counters of several instances of a component are added up for `Show` and `/json`; `/metrics` shows
 //! each instance, because whoever reads it can add up, and can tell a restart from a counter that went back.
