@@ -85,6 +85,17 @@ pub struct AnswerTimes {
     pub nanoseconds: u64,
 }
 
+/// A network that many messages came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TopClient {
+    /// Such as `192.0.2.0/24` or `2001:db8::/56`.
+    pub network: String,
+    /// Messages, at most.
+    pub messages: u64,
+    /// So many of them may have been others'.
+    pub error: u64,
+}
+
 /// One zone as it is being answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthZoneDetails {
@@ -141,6 +152,14 @@ impl Auth1 {
         let times: Vec<(String, Vec<u64>, u64)> = self.peer.call("AnswerTimes", &()).await?;
         let row = |(transport, buckets, nanoseconds)| AnswerTimes { transport, buckets, nanoseconds };
         Ok(times.into_iter().map(row).collect())
+    }
+
+    /// The networks that most messages came from, the one with most first; for who may control services. Nothing unless
+    /// `auth/top_clients` is set.
+    pub async fn top_clients(&self) -> Result<Vec<TopClient>, BusError> {
+        let clients: Vec<(String, u64, u64)> = self.peer.call("TopClients", &()).await?;
+        let row = |(network, messages, error)| TopClient { network, messages, error };
+        Ok(clients.into_iter().map(row).collect())
     }
 
     /// One zone. Fails with [`BusError::NoSuchZone`].

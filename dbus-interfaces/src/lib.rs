@@ -34,7 +34,9 @@ mod zonec;
 mod zonemgr;
 mod zones;
 
-pub use auth::{AnswerTimes, Auth1, AuthState, AuthZone, AuthZoneDetails, Listener, ZoneCountersPage};
+pub use auth::{
+    AnswerTimes, Auth1, AuthState, AuthZone, AuthZoneDetails, Listener, TopClient, ZoneCountersPage,
+};
 pub use bus::{Bus, OwnerChange, OwnerChanges};
 pub use cfgmgr::{
     Cfgmgr1, CfgmgrState, Change, CommitEvent, CommitEvents, CommitOutcome, Edit, HistoryEntry, ListedKey,

@@ -308,6 +308,9 @@ impl Handler for Answerer {
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
+        if self.current.access.top_clients {
+            self.counters.top_clients.count(from.peer.ip());
+        }
         let verdict = match examine(message, &self.current.keys, self.now) {
             Examined::Unsigned => self.respond(from, message, out, &Signed::default()),
             Examined::Signed(session) => self.signed(from, message, out, session),

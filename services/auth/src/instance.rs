@@ -6,7 +6,7 @@ use std::error::Error;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tenon_acl::AccessList;
@@ -29,6 +29,7 @@ use crate::messages;
 use crate::settings::AuthSettings;
 use crate::statistics::{WorkerCounters, gather};
 use crate::tap::TapPlace;
+use crate::top_clients::{Entry, top};
 use crate::troubles::Troubles;
 use crate::zones::{Inspector, Zones};
 
@@ -203,6 +204,19 @@ impl Instance {
         self.network.answer_times()
     }
 
+    /// Who asks most, when note is kept of that.
+    #[must_use]
+    pub fn top_clients(&self) -> Vec<Entry> {
+        if !self.zones.access().top_clients {
+            return Vec::new();
+        }
+        top(self.workers().iter().map(|worker| &worker.top_clients))
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Vec<Arc<WorkerCounters>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Shows clients over TLS another certificate when there is one.
     pub fn renew_certificate(&self) {
         let Some(certificate) = &self.certificate else { return };
@@ -351,6 +365,9 @@ impl Component for Instance {
         let answer = answer(settings, &self.cookies);
         self.zones.set_answer(answer, settings.access(), self.keys.ring());
         self.zones.count_each(settings.zone_statistics.then(|| self.network.workers()));
+        if !settings.top_clients {
+            self.workers().iter().for_each(|worker| worker.top_clients.clear());
+        }
         self.network.apply(&settings.network());
         if let Some(certificate) = &self.certificate {
             let mut certificate = certificate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -362,7 +379,7 @@ impl Component for Instance {
     }
 
     fn counters(&self) -> Vec<(&'static CounterDefinition, u64)> {
-        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = self.workers();
         let mut counters = gather(workers.iter().map(Arc::as_ref), self.zones.figures(), &self.network);
         counters.extend(self.tap.statistics());
         counters

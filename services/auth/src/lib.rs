@@ -30,6 +30,7 @@ pub mod settings;
 pub mod sockets;
 pub mod statistics;
 pub mod tap;
+pub mod top_clients;
 mod troubles;
 pub mod zones;
 

@@ -146,6 +146,9 @@ pub struct AuthSettings {
     /// Count queries and answers of each zone, which `bindctl stats show --zones` shows and tenon-stats collects with
     /// stats/zones. Takes 64 octets of memory for each zone and worker. Counting begins anew when this is turned on.
     pub zone_statistics: bool,
+    /// Keep note of the networks (the first 24 bits of an IPv4 address, the first 56 of an IPv6 address) that most messages
+    /// come from, a hundred for each worker: `TopClients` of org.tenon.Auth1. Begins anew when this is turned on.
+    pub top_clients: bool,
     /// Transfers and updates that one connection may have under way at a time. With so many, further queries on it wait.
     #[schemars(range(min = 1, max = 1000))]
     pub hand_overs_per_connection: u16,
@@ -204,6 +207,7 @@ impl Default for AuthSettings {
             proxy_acl: AccessList::nobody(),
             tap: TapSettings::default(),
             zone_statistics: false,
+            top_clients: false,
             hand_overs_per_connection: number(network.relays_per_connection),
             hand_overs_per_worker: number(network.relays_per_worker),
             hand_overs_of_datagrams: number(network.datagram_relays_per_worker),

@@ -8,6 +8,8 @@ use tenon_netmgr::{Network, Transport};
 use tenon_service::{CounterDefinition, CounterKind};
 use tenon_wire::RrType;
 
+use crate::top_clients::TopClients;
+
 /// A number with one writer, so that counting is a plain load and store.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -31,7 +33,11 @@ macro_rules! worker_counters {
         /// What one worker counts about queries and answers.
         #[derive(Debug, Default)]
         #[repr(align(128))]
-        pub struct WorkerCounters { $(pub(crate) $field: Count,)* }
+        pub struct WorkerCounters {
+            $(pub(crate) $field: Count,)*
+            /// Who asks most.
+            pub(crate) top_clients: TopClients,
+        }
 
         /// Definitions in the order of [`WorkerCounters::values`].
         const WORKER: &[CounterDefinition] = &[

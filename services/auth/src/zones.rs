@@ -50,6 +50,8 @@ pub struct Access {
     pub notices_per_second: u32,
     /// Proxies that may speak for others.
     pub proxy_acl: AccessList,
+    /// Whether note is kept of who asks most.
+    pub top_clients: bool,
 }
 
 /// The zones of one image directory.

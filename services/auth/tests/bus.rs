@@ -13,7 +13,9 @@ use std::time::Duration;
 use common::zones::{image, publish, zone};
 use common::{House, PATIENCE, ask, client, question};
 use serde_json::json;
-use tenon_bus::{Auth1, AuthState, Bus, BusError, Config1, Stats1, ZoneCountersPage, ZoneEvent, names};
+use tenon_bus::{
+    Auth1, AuthState, Bus, BusError, Config1, Stats1, TopClient, ZoneCountersPage, ZoneEvent, names,
+};
 use tenon_image::Manifest;
 use tenon_private_bus::{PrivateBus, differences};
 
@@ -236,6 +238,30 @@ async fn each_zone_is_counted_when_that_is_asked_for() {
 
     config.apply(3, &json!({}), PATIENCE).await.unwrap();
     assert_eq!(auth.list_zone_counters("", 0).await.unwrap(), ZoneCountersPage::default());
+}
+
+#[tokio::test]
+async fn who_asks_most_is_noted_when_that_is_set() {
+    let daemon = PrivateBus::start().unwrap();
+    let house = House::on_bus(&daemon, 2);
+    publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
+    let _server = house.start_ready();
+    let bus = Bus::at(&daemon.address()).await.unwrap();
+    present(&bus).await;
+    let (auth, config) = (Auth1::new(&bus, NAME), Config1::new(&bus, NAME));
+    let client = client();
+    ask(&client, house.address, "www.example.");
+    assert_eq!(auth.top_clients().await.unwrap(), []);
+    config.apply(2, &json!({"top_clients": true}), PATIENCE).await.unwrap();
+    for _ in 0..3 {
+        ask(&client, house.address, "www.example.");
+    }
+    let one = TopClient { network: "127.0.0.0/24".into(), messages: 3, error: 0 };
+    assert_eq!(auth.top_clients().await.unwrap(), [one]);
+    for top_clients in [false, true] {
+        config.apply(3, &json!({"top_clients": top_clients}), PATIENCE).await.unwrap();
+        assert_eq!(auth.top_clients().await.unwrap(), []);
+    }
 }
 
 /// The next answer on a stream.

@@ -122,6 +122,17 @@ impl AuthFace {
         Ok(explain(&self.instance.zones().catalog(), name.as_ref(), qtype))
     }
 
+    #[zbus(out_args("clients"))]
+    async fn top_clients(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<(String, u64, u64)>, Error> {
+        authorise(connection, &header, Action::ServiceControl).await?;
+        let clients = self.instance.top_clients().into_iter();
+        Ok(clients.map(|entry| (entry.network(), entry.messages, entry.error)).collect())
+    }
+
     #[zbus(out_args("generation"))]
     async fn reconcile(
         &self,

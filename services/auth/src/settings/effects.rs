@@ -35,6 +35,7 @@ impl AuthSettings {
             notify_acl: self.notify_acl.clone(),
             notices_per_second: self.notices_per_second,
             proxy_acl: self.proxy_acl.clone(),
+            top_clients: self.top_clients,
         }
     }
 
