@@ -34,6 +34,7 @@ chaos: ## Kill every part of two Tenons at random for ten minutes, then compare 
 	@packaging/chaos
 
 load: ## 10,000 changes of settings by 50 clients through the REST door: none lost, none doubled (about ten minutes)
+	$(CARGO) build --release -p tenon-cmdctl --examples
 	TENON_LOAD_CHANGES=200 $(CARGO) test --release -p tenon-cmdctl --test load -- --nocapture
 
 check: ## Formatting, lints, dependencies, units
