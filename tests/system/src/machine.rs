@@ -17,6 +17,22 @@ pub enum Bus {
     Broker,
 }
 
+impl Bus {
+    /// The bus that tests use which do not need one of them: `TENON_BUS=broker` (`make broker`) takes the other one.
+    ///
+    /// # Panics
+    /// When the variable says something else.
+    #[must_use]
+    pub fn usual() -> Self {
+        let name = std::env::var("TENON_BUS").unwrap_or_else(|_| "daemon".to_owned());
+        assert!(
+            matches!(name.as_str(), "daemon" | "broker"),
+            "TENON_BUS={name}: there are daemon and broker"
+        );
+        if name == "broker" { Self::Broker } else { Self::Daemon }
+    }
+}
+
 /// A booted systemd with Tenon installed and not yet started. Ends, and leaves nothing behind, when dropped.
 pub struct Machine {
     state: tempfile::TempDir,
@@ -25,13 +41,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Boots with the reference bus and a network of its own.
+    /// Boots with the usual bus ([`Bus::usual`]) and a network of its own.
     ///
     /// # Panics
     /// When it does not come up: the test cannot go on.
     #[must_use]
     pub fn boot() -> Self {
-        Self::boot_with(Bus::Daemon)
+        Self::boot_with(Bus::usual())
     }
 
     /// Boots with the named bus and starts `tenon.target`.

@@ -110,7 +110,7 @@ fn a_walk_through_the_door_under_both_buses() {
 
 #[test]
 fn a_stopped_service_is_named_stays_stopped_and_the_rest_serve_on() {
-    let machine = with_door(Bus::Daemon);
+    let machine = with_door(Bus::usual());
     load(&machine, "example.com", &zones::example(1));
     for (unit, path) in
         [("tenon-zonec", "/v1/zones"), ("tenon-cfgmgr", "/v1/config"), ("tenon-stats", "/v1/statistics")]
@@ -129,7 +129,7 @@ fn a_stopped_service_is_named_stays_stopped_and_the_rest_serve_on() {
 
 #[test]
 fn bindctl_says_of_every_service_what_its_absence_costs() {
-    let machine = with_door(Bus::Daemon);
+    let machine = with_door(Bus::usual());
     load(&machine, "example.com", &zones::example(1));
     let units = machine.must("systemctl show -P Wants tenon.target");
     for (unit, part) in [
@@ -216,7 +216,7 @@ fn its_user_may_call_the_listed_verbs_and_no_others() {
 
 #[test]
 fn killed_it_comes_back_and_its_certificate_is_the_same_until_it_is_replaced() {
-    let machine = with_door(Bus::Daemon);
+    let machine = with_door(Bus::usual());
     let fingerprint = || {
         machine.must("busctl get-property org.tenon.Cmdctl1 /org/tenon/Cmdctl1 org.tenon.Cmdctl1 Fingerprint")
     };
@@ -255,7 +255,7 @@ fn a_commit_is_taken_back_after_a_restart_of_the_manager() {
 fn killed_under_use_every_change_is_made_and_none_twice() {
     // An option for each client, so that a change that is asked for again finds itself made.
     let options = ["stats/poll_interval_s", "cmdctl/connection_timeout_s", "cfgmgr/listen_timeout_ms"];
-    let machine = with_door(Bus::Daemon);
+    let machine = with_door(Bus::usual());
     machine.must("bindctl config set cfgmgr/keep_generations 10000 && bindctl config commit");
     let clients = options.map(|option| {
         let script = format!(
@@ -317,7 +317,7 @@ fn killed_under_use_every_change_is_made_and_none_twice() {
 
 #[test]
 fn zones_go_in_through_the_door_and_are_answered_and_bindctl_does_it_from_afar() {
-    let machine = with_door(Bus::Daemon);
+    let machine = with_door(Bus::usual());
     machine.write("/tmp/zone", zones::example(7));
     assert!(!machine.run("systemctl is-active tenon-loader.service").status.success());
     let (status, loaded) = ask(
