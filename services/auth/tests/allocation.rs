@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::zones::publish;
-use common::{PATIENCE, bound, client, mixed_queries, until};
+use common::{PATIENCE, bound, bound_both, client, mixed_queries, until};
 use socket2::Type;
 use tenon_auth::{AuthSettings, CookieFile, Instance, Places};
 use tenon_netmgr::InheritedSocket;
@@ -48,15 +48,14 @@ const AT_ONCE: usize = 40;
 fn answering_allocates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     publish(directory.path(), 1, "example.", [192, 0, 2, 1]);
-    let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
-    let server = listener.local_addr().unwrap().as_socket().unwrap();
+    let (listener, datagrams, server) = bound_both();
     let named = |fd: socket2::Socket| InheritedSocket {
         name: "test".to_owned(),
         fd: fd.into(),
         protocol: tenon_netmgr::Protocol::Plain,
         proxied: false,
     };
-    let sockets = vec![named(listener), named(bound(Type::DGRAM, server)), named(bound(Type::DGRAM, server))];
+    let sockets = vec![named(listener), named(datagrams), named(bound(Type::DGRAM, server))];
     let [images, doors, tls] = [(); 3].map(|()| directory.path().to_owned());
     let keys = images.with_file_name("keys");
     let places = Places { expiries: images.join("EXPIRIES"), images, doors, tls, keys };

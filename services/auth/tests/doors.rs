@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::zones::{image, zone};
-use common::{PATIENCE, bound, client, question, until};
+use common::{PATIENCE, bound, bound_both, client, question, until};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -53,8 +53,7 @@ impl House {
         };
         let zones = vec![zone("copy.", "secondary"), zone("example.", "primary")];
         Manifest { generation: 1, zones }.write(scratch.path()).unwrap();
-        let listener = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
-        let server = listener.local_addr().unwrap().as_socket().unwrap();
+        let (listener, datagrams, server) = bound_both();
         let encrypted = bound(Type::STREAM, ([127, 0, 0, 1], 0).into());
         let tls = encrypted.local_addr().unwrap().as_socket().unwrap();
         let packets = bound(Type::DGRAM, ([127, 0, 0, 1], 0).into());
@@ -67,7 +66,7 @@ impl House {
         };
         let sockets = [
             named(listener, Protocol::Plain),
-            named(bound(Type::DGRAM, server), Protocol::Plain),
+            named(datagrams, Protocol::Plain),
             named(encrypted, Protocol::Tls),
             named(packets, Protocol::Quic),
         ];

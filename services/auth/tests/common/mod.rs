@@ -125,9 +125,9 @@ impl House {
         for directory in ["images", "config"] {
             std::fs::create_dir(scratch.path().join(directory)).unwrap();
         }
-        let listener = bound(Type::STREAM, SocketAddr::from(([127, 0, 0, 1], 0)));
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let mut sockets: Vec<OwnedFd> = (0..udp).map(|_| bound(Type::DGRAM, address).into()).collect();
+        let (listener, datagrams, address) = bound_both();
+        let others = (1..udp).map(|_| bound(Type::DGRAM, address));
+        let mut sockets: Vec<OwnedFd> = [datagrams].into_iter().chain(others).map(OwnedFd::from).collect();
         sockets.push(listener.into());
         Self { scratch, address, sockets, bus }
     }
@@ -194,16 +194,33 @@ impl House {
     }
 }
 
+/// A listener and a socket of datagrams at the same port, which both had free.
+pub(crate) fn bound_both() -> (Socket, Socket, SocketAddr) {
+    loop {
+        let listener = bound(Type::STREAM, SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        match try_bound(Type::DGRAM, address) {
+            Ok(datagrams) => return (listener, datagrams, address),
+            // A client of another test has it.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse),
+        }
+    }
+}
+
 /// A bound socket as a service manager would make it.
 pub(crate) fn bound(kind: Type, address: SocketAddr) -> Socket {
+    try_bound(kind, address).unwrap()
+}
+
+fn try_bound(kind: Type, address: SocketAddr) -> std::io::Result<Socket> {
     let protocol = if kind == Type::DGRAM { Protocol::UDP } else { Protocol::TCP };
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol)).unwrap();
-    socket.set_reuse_port(true).unwrap();
-    socket.bind(&address.into()).unwrap();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
     if kind == Type::STREAM {
-        socket.listen(128).unwrap();
+        socket.listen(128)?;
     }
-    socket
+    Ok(socket)
 }
 
 /// A running server.
