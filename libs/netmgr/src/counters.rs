@@ -82,7 +82,7 @@ counters! {
         recvfail: Counter, "Failed attempts to receive.";
         sendfail: Counter, "Replies that could not be sent.";
         sendwait: Counter, "Times that a worker had to wait for room to send.";
-        overflow: Counter, "Datagrams that the kernel dropped because too many waited, as far as those that came later told.";
+        overflow: Counter, "Datagrams that the kernel dropped because too many waited, as far as those that came later told; not of sockets bound to all addresses.";
         oversize: Counter, "Datagrams dropped because they were longer than 4,096 octets.";
         proxyrefused: Counter, "Datagrams dropped because their sender may not speak for others.";
         proxyfail: Counter, "Datagrams dropped because they did not begin as a proxy's do.";

@@ -86,8 +86,12 @@ fn a_worker_serves_several_sockets_of_a_group() {
 #[test]
 fn replies_leave_from_the_address_that_was_asked() {
     let (fd, local) = bound(Type::DGRAM, "0.0.0.0:0");
-    let network = start(vec![fd], &settings(1));
     let client = client("127.0.0.1:0");
+    // More than there is room for: what the kernel says of that takes no room from the address.
+    for _ in 0..1000 {
+        client.send_to(&message(MUTE, 1, 1000), ("127.0.0.1", local.port())).unwrap();
+    }
+    let network = start(vec![fd], &settings(1));
     // More rounds than a batch has slots, so that each slot's control message is used again.
     for round in 0..40 {
         for asked in ["127.0.0.2", "127.0.0.1", "127.9.9.9"] {
@@ -137,9 +141,8 @@ fn silence_and_oversize_get_no_reply() {
 
 #[test]
 fn what_the_kernel_dropped_is_told_by_what_comes_later() {
-    for (workers, address) in [(1, "127.0.0.1:0"), (3, "127.0.0.1:0"), (1, "0.0.0.0:0")] {
-        let (fd, mut server) = bound(Type::DGRAM, address);
-        server.set_ip([127, 0, 0, 1].into());
+    for (workers, address) in [(1, "127.0.0.1:0"), (3, "127.0.0.1:0")] {
+        let (fd, server) = bound(Type::DGRAM, address);
         let (sent, client) = (2000, client("127.0.0.1:0"));
         for number in 0..sent {
             client.send_to(&message(MUTE, number, 1000), server).unwrap();

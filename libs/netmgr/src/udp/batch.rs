@@ -87,7 +87,7 @@ impl Batch {
             proxied,
             headers: MultiHeaders::preallocate(BATCH, control),
             overflow: Overflow::new(told),
-            control: nix::cmsg_space!(nix::libc::in6_pktinfo, u32),
+            control: nix::cmsg_space!(u32),
             arrivals: Vec::with_capacity(BATCH),
             replies: Vec::with_capacity(BATCH),
             handed_over: Vec::new(),
@@ -104,7 +104,7 @@ impl Batch {
     pub(super) fn turn<H: Handler>(&mut self, fd: BorrowedFd<'_>, worker: &Worker<H>) -> Received {
         let room = &mut *worker.datagrams.borrow_mut();
         let counters = worker.counters.udp(&self.local);
-        let is_single = self.overflow.is_due();
+        let is_single = !self.local.ip().is_unspecified() && self.overflow.is_due();
         let received = if is_single { self.receive_one(fd, room, counters) } else { self.receive(fd, room) };
         let received = match received {
             Ok(received) => received,

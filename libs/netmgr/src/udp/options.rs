@@ -9,8 +9,8 @@ use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
 
-/// Makes the socket nonblocking, asks for the address that was asked where it can be any and for how much the kernel
-/// dropped, and turns path MTU discovery off so that forged ICMP cannot make replies fragment further.
+/// Makes the socket nonblocking, asks for the address that was asked where it can be any and elsewhere for how much the
+/// kernel dropped, and turns path MTU discovery off so that forged ICMP cannot make replies fragment further.
 pub(super) fn prepare(fd: &OwnedFd, local: &SocketAddr) -> io::Result<()> {
     rustix::io::ioctl_fionbio(fd, true)?;
     if local.ip().is_unspecified() {
@@ -18,8 +18,10 @@ pub(super) fn prepare(fd: &OwnedFd, local: &SocketAddr) -> io::Result<()> {
             SocketAddr::V4(_) => setsockopt(fd, sockopt::Ipv4PacketInfo, &true)?,
             SocketAddr::V6(_) => setsockopt(fd, sockopt::Ipv6RecvPacketInfo, &true)?,
         }
+    } else {
+        // Beside the address there is no room for it in a batch, and it would come first.
+        setsockopt(fd, sockopt::RxqOvfl, &1)?;
     }
-    setsockopt(fd, sockopt::RxqOvfl, &1)?;
     // Old kernels know no OMIT, and the server does without.
     let _unsupported = match local {
         SocketAddr::V4(_) => set_ip_mtu_discover(fd, Ipv4PathMtuDiscovery::OMIT),
