@@ -74,7 +74,7 @@ impl<'c> Points<'c> {
     }
 }
 
-/// Adds those of the rows beside the blocks, from `at` on, that the version has and whose type is below `end`; gives
+/// Adds those of the rows beside the blocks, from `at` on, that the version has and whose type is at most `end`; gives
 /// where the rest begins.
 fn push_seen(beside: &Rows, seen: &[bool], at: usize, end: Option<u16>, rows: &mut Rows) -> usize {
     let mut at = at;
