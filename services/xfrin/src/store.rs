@@ -11,6 +11,7 @@ use tenon_datasrc::{DataSource, Edit, Error, ZoneEntry};
 use tenon_wire::rdata::Soa;
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{Problem, Severity, ZoneChecker};
+use tokio::task::JoinError;
 
 use crate::incoming::Difference;
 use crate::pool::{Pool, Pooled};
@@ -154,7 +155,8 @@ impl Store {
     }
 
     /// Checks the zone as a whole and makes it the current version; tells `progress` how many records are stored. `stop`
-    /// says whether to give up. Whatever fails leaves the version before, and nothing of the new one.
+    /// says whether to give up. Whatever fails leaves the version before, and nothing of the new one. It may not be on the disk
+    /// before [`Self::synced`].
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -169,10 +171,8 @@ impl Store {
             let checked = check(records, &AtomicBool::new(false), stop).passed()?;
             let writer = bulk::write(&*source, records, &mut |_| flow(stop()))?;
             let writer = writer.ok_or(StoreError::Cancelled)?;
-            // A small zone's cost is the wait for the disk: it is shared.
-            let entry = writer.commit_unsynced()?;
-            self.sync.wait(|| source.sync())?;
-            return Ok((entry, checked));
+            // A small zone's cost is the wait for the disk, which is shared with others.
+            return Ok((writer.commit_unsynced()?, checked));
         }
         let (hopeless, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let stop_checking = || stop() || failed.load(Ordering::Relaxed);
@@ -187,14 +187,14 @@ impl Store {
             let writer = writer?;
             let checked = checked.passed()?;
             match writer {
-                Some(writer) if !stop() => Ok((writer.commit()?, checked)),
+                Some(writer) if !stop() => Ok((writer.commit_unsynced()?, checked)),
                 _ => Err(StoreError::Cancelled),
             }
         })
     }
 
     /// Tries a difference on the stored version, checks what it touches, and makes the outcome the current version.
-    /// Whatever fails leaves the version before.
+    /// Whatever fails leaves the version before. It may not be on the disk before [`Self::synced`].
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -238,9 +238,26 @@ impl Store {
             ));
         }
         edit.apply(&mut *change)?;
-        let entry = change.commit_unsynced()?;
-        self.sync.wait(|| source.sync())?;
-        Ok(entry)
+        Ok(change.commit_unsynced()?)
+    }
+
+    /// Returns when all that was put before is on the disk.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn synced(&self) -> Result<(), Error> {
+        let sync = || async {
+            let store = self.clone();
+            let synced = tokio::task::spawn_blocking(move || store.open()?.sync()).await;
+            synced.unwrap_or_else(|error| Err(self.broke_off(&error)))
+        };
+        self.sync.wait(sync).await
+    }
+
+    /// What work on a thread that ended without an outcome comes to.
+    pub fn broke_off(&self, error: &JoinError) -> Error {
+        let reason = format!("the work broke off, which is a mistake in this program: {error}");
+        Error::Engine { path: self.path.clone(), reason }
     }
 }
 

@@ -241,10 +241,7 @@ impl Xfrin {
     ) -> Result<T, Error> {
         let store = self.store.clone();
         let outcome = tokio::task::spawn_blocking(move || work(&store)).await;
-        let outcome = outcome.unwrap_or_else(|error| {
-            let reason = format!("the work broke off, which is a mistake in this program: {error}");
-            Err(Error::Engine { path: self.store.path().to_owned(), reason })
-        });
+        let outcome = outcome.unwrap_or_else(|error| Err(self.store.broke_off(&error)));
         self.judge_store(outcome.as_ref().err());
         outcome
     }

@@ -23,6 +23,24 @@ const CLEAR_EVERY: Duration = Duration::from_secs(60);
 const RESTS: u32 = 2;
 /// But not for longer than this.
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// So many zones at once are a flood, as on the first start of a secondary for many zones. Every manifest then costs those who
+/// read it, too, so the rest is counted in whole looks.
+const FLOOD: usize = 256;
+/// In a flood.
+const FLOOD_RESTS: u32 = 4;
+/// In a flood.
+const LONGEST_FLOOD_REST: Duration = Duration::from_secs(4);
+/// A flood in which nothing was stored for so long is over, and the rest with it.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// How long nothing is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// So long.
+    For(Duration),
+    /// So long, or until the flood is over.
+    InFlood(Duration),
+}
 /// Longest wait between two signs of life.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
 /// What troubles with the zone manager's list are noted under.
@@ -35,9 +53,9 @@ const CONFLICT: &str = "conflict";
 pub fn run(zonec: &Arc<Zonec>) {
     let mut reconciler = Reconciler::new(zonec);
     loop {
-        reconciler.look();
+        let rest = reconciler.look();
         // Who compares many zones again for each of them would do nothing else, and have auth read a manifest each time.
-        std::thread::sleep((reconciler.comparing * RESTS).min(LONGEST_REST));
+        reconciler.rest(rest);
         let interval = Duration::from_millis(zonec.settings().reconcile_interval_ms);
         let until = Instant::now() + interval;
         loop {
@@ -112,8 +130,6 @@ pub struct Reconciler {
     seen: Vec<Option<u64>>,
     /// The list of unavailable zones as it was when it was last read.
     list: Option<Identity>,
-    /// How long it last took to compare what is stored with what is compiled.
-    comparing: Duration,
 }
 
 impl Reconciler {
@@ -126,32 +142,53 @@ impl Reconciler {
             seen: vec![None; stores.len()],
             stores,
             list: None,
-            comparing: Duration::ZERO,
         }
     }
 
-    /// Compares and compiles if there may be anything to do.
-    pub fn look(&mut self) {
-        let counters: Vec<Option<u64>> = self.stores.iter_mut().map(counter).collect();
+    /// Compares and compiles if there may be anything to do; gives how long to rest now.
+    pub fn look(&mut self) -> Rest {
+        let counters = self.counters();
         let list = Identity::of(self.zonec.unavailable());
         let is_quiet = !self.zonec.take_hint()
             && list == self.list
             && counters.iter().all(Option::is_some)
             && counters == self.seen
             && !self.zonec.ledger().is_retry_due(Instant::now());
-        self.comparing = Duration::ZERO;
         if is_quiet {
-            return;
+            return Rest::For(Duration::ZERO);
         }
         let has_changed = counters != self.seen;
         (self.seen, self.list) = (counters, list);
-        self.reconcile();
+        let rest = self.reconcile();
         if has_changed {
             self.zonec.add_task(Task::Clear);
         }
+        rest
     }
 
-    fn reconcile(&mut self) {
+    /// Waits.
+    pub fn rest(&mut self, rest: Rest) {
+        let longest = match rest {
+            Rest::For(time) => return std::thread::sleep(time),
+            Rest::InFlood(longest) => longest,
+        };
+        let (began, mut before) = (Instant::now(), self.counters());
+        while let Some(left) = longest.checked_sub(began.elapsed()) {
+            self.zonec.beat(Lane::Main);
+            std::thread::sleep(left.min(QUIET));
+            let now = self.counters();
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+    }
+
+    fn counters(&mut self) -> Vec<Option<u64>> {
+        self.stores.iter_mut().map(counter).collect()
+    }
+
+    fn reconcile(&mut self) -> Rest {
         Statistics::add(&self.zonec.statistics.reconciliations, 1);
         let began = Instant::now();
         let stored = self.read_stores();
@@ -170,7 +207,9 @@ impl Reconciler {
             let is_held = |entry: &ZoneEntry| held.contains(&entry.origin);
             Plan::new(&stored, images.manifest(), images.broken(), &is_held, &settings)
         };
-        self.comparing = began.elapsed();
+        let comparing = began.elapsed();
+        let packed: usize = plan.packs.iter().map(Vec::len).sum();
+        let is_flood = packed + plan.single.len() >= FLOOD;
         self.zonec.publish(&[], &plan.gone);
         self.follow_zone_manager(&stored);
         for wanted in self.layer(plan.large) {
@@ -183,6 +222,11 @@ impl Reconciler {
             self.zonec.publish(&compiled, &[]);
         }
         self.finish(stored.len());
+        if is_flood {
+            Rest::InFlood((began.elapsed() * FLOOD_RESTS).min(LONGEST_FLOOD_REST))
+        } else {
+            Rest::For((comparing * RESTS).min(LONGEST_REST))
+        }
     }
 
     /// All zones of every store that can be read.

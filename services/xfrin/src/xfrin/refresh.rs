@@ -17,7 +17,7 @@ use crate::report::{End, Report};
 use crate::serial::{self, Version};
 use crate::settings::RequestIxfr;
 use crate::statistics::{Going, by_family, count, set};
-use crate::store::StoredZone;
+use crate::store::{StoreError, StoredZone};
 use crate::transfer::{Brought, Stored, Transfer, TransferError};
 use crate::way::Upstream;
 
@@ -280,7 +280,7 @@ impl Xfrin {
         if newer_than.is_some() {
             job.enter("waiting for a place among the transfers", "", 0);
         }
-        let _places = tokio::select! {
+        let places = tokio::select! {
             places = self.enter_transfer(primary) => places,
             () = job.cancelled() => return Err(cancelled()),
         };
@@ -311,7 +311,13 @@ impl Xfrin {
             settings,
             statistics: Arc::clone(&self.statistics),
         };
-        self.on_thread(transfer, stream).await
+        let brought = self.on_thread(transfer, stream).await?;
+        // The next ones need not wait for the disk.
+        drop(places);
+        if matches!(brought, Brought::Stored(_)) {
+            self.store.synced().await.map_err(StoreError::Store)?;
+        }
+        Ok(brought)
     }
 
     async fn on_thread(
