@@ -20,7 +20,7 @@ COMPONENTS  = auth zonec cfgmgr cmdctl loader stats xfrin xfrout zonemgr ddns
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
-.PHONY: help build install stage run test chaos broker load check fuzz deny bench clean
+.PHONY: help build install stage run test chaos broker registry load check fuzz deny bench clean
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -36,6 +36,10 @@ chaos: ## Kill every part of two Tenons at random for ten minutes, then compare 
 broker: stage ## The whole-system tests over dbus-broker in place of dbus-daemon
 	@bash -c '. packaging/lib.sh; need_root broker; need_for_booting; need_packages /usr/bin/dbus-broker-launch=dbus-broker'
 	TENON_BUS=broker TENON_STAGE=$(STAGE) $(CARGO) test --no-fail-fast -p tenon-system-tests -- --test-threads=1
+
+registry: stage ## 1,000,000 delegations from and to Knot, NSD and BIND, compared by whole transfers (minutes)
+	@bash -c '. packaging/lib.sh; need_root registry; need_for_booting; need_packages named=bind9 knotd=knot nsd=nsd'
+	TENON_STAGE=$(STAGE) $(CARGO) test -p tenon-system-tests --test system registry:: -- --ignored --test-threads=1 --show-output
 
 load: ## 10,000 changes of settings by 50 clients through the REST door: none lost, none doubled (about ten minutes)
 	$(CARGO) build --release -p tenon-cmdctl --examples

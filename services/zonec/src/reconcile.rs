@@ -137,12 +137,7 @@ impl Reconciler {
     #[must_use]
     pub fn new(zonec: &Arc<Zonec>) -> Self {
         let stores = zonec.stores();
-        Self {
-            zonec: Arc::clone(zonec),
-            seen: vec![None; stores.len()],
-            stores,
-            list: None,
-        }
+        Self { zonec: Arc::clone(zonec), seen: vec![None; stores.len()], stores, list: None }
     }
 
     /// Compares and compiles if there may be anything to do; gives how long to rest now.

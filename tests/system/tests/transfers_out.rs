@@ -7,7 +7,7 @@ use tenon_system_tests::secondary::Secondary;
 use tenon_system_tests::{Machine, zones};
 
 /// A checksum of all records of a zone, in an order of their own and in lower case, and how many there are.
-fn fingerprint(machine: &Machine, zone: &str, port: u16) -> String {
+pub(crate) fn fingerprint(machine: &Machine, zone: &str, port: u16) -> String {
     machine.must(&format!(
         "set -o pipefail; dig +noall +answer +onesoa +tries=1 +time=30 @127.0.0.1 -p {port} {zone} AXFR | \
          sed 's/[[:space:]]\\+/ /g' | tr A-Z a-z | LC_ALL=C sort > /tmp/axfr; wc -l < /tmp/axfr; sha256sum < /tmp/axfr"
@@ -25,7 +25,7 @@ fn named(zone: &str, text: &str) -> String {
     text.replace("example.com.", &format!("{zone}."))
 }
 
-fn set(machine: &Machine, option: &str, value: &str) {
+pub(crate) fn set(machine: &Machine, option: &str, value: &str) {
     machine.must(&format!("bindctl config set xfrout/{option} '{value}' && bindctl config commit"));
 }
 
