@@ -4,14 +4,15 @@
 //! system's own language; where it is not, or does not answer, members of the group `tenon` may. The bus policy keeps
 //! strangers from most verbs before they arrive here; this is the second lock.
 
-use std::path::Path;
+mod senders;
+
 use std::time::Duration;
 
 use rustix::process::geteuid;
 use tenon_bus::server::Error;
 use tracing::warn;
 use zbus::Connection;
-use zbus::fdo::{ConnectionCredentials, DBusProxy};
+use zbus::fdo::ConnectionCredentials;
 use zbus::message::{Flags, Header};
 use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
 
@@ -65,8 +66,8 @@ pub struct Caller {
 
 /// Says who sent a message, as the bus vouches for it.
 pub async fn caller(connection: &Connection, header: &Header<'_>) -> Result<Caller, Error> {
-    let credentials = credentials(connection, header).await?;
-    known(&credentials, &Users::read(Path::new("/etc")))
+    let credentials = senders::credentials(connection, header).await?;
+    known(&credentials, &Users::of_this_host())
 }
 
 /// Lets the sender of a message use a verb, or answers [`Error::AccessDenied`] with what would help.
@@ -85,8 +86,8 @@ pub async fn authorise_or(
     action: Action,
     services: &[&str],
 ) -> Result<Caller, Error> {
-    let credentials = credentials(connection, header).await?;
-    let users = Users::read(Path::new("/etc"));
+    let credentials = senders::credentials(connection, header).await?;
+    let users = Users::of_this_host();
     let caller = known(&credentials, &users)?;
     let mut services = services.iter().chain([&DOOR_USER]);
     if caller.uid == 0 || services.any(|service| users.uid(service) == Some(caller.uid)) {
@@ -115,19 +116,11 @@ pub async fn authorise_or(
 /// Lets root and tenon-cfgmgr use a verb that is meant for the latter, and a daemon's own user.
 pub(crate) async fn authorise_cfgmgr(connection: &Connection, header: &Header<'_>) -> Result<(), Error> {
     let caller = caller(connection, header).await?;
-    let cfgmgr = Users::read(Path::new("/etc")).uid(CFGMGR_USER);
+    let cfgmgr = Users::of_this_host().uid(CFGMGR_USER);
     if caller.uid == 0 || Some(caller.uid) == cfgmgr || caller.uid == geteuid().as_raw() {
         return Ok(());
     }
     Err(Error::AccessDenied(format!("only root and {CFGMGR_USER} may do this; use `bindctl config`")))
-}
-
-async fn credentials(connection: &Connection, header: &Header<'_>) -> Result<ConnectionCredentials, Error> {
-    let sender = header.sender().ok_or_else(|| Error::AccessDenied("the message has no sender".into()))?;
-    let bus = DBusProxy::new(connection).await?;
-    bus.get_connection_credentials(sender.clone().into())
-        .await
-        .map_err(|error| Error::AccessDenied(format!("the bus does not know the caller: {error}")))
 }
 
 fn known(credentials: &ConnectionCredentials, users: &Users) -> Result<Caller, Error> {

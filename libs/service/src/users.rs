@@ -4,7 +4,15 @@
 //! send them along. Users of other sources (LDAP and the like) have no entry here; they are known by number, and get
 //! their rights from the bus's groups or from polkit.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Those of this host as they were last read, and of which files.
+static OF_THIS_HOST: Mutex<Option<(Marks, Arc<Users>)>> = Mutex::new(None);
+
+/// What tells the files apart from others in their place: device, inode, time of change in seconds and nanoseconds, octets.
+type Marks = [Option<(u64, u64, i64, i64, u64)>; 2];
 
 /// The users and groups of one `/etc`.
 #[derive(Clone, Debug)]
@@ -14,6 +22,21 @@ pub(crate) struct Users {
 }
 
 impl Users {
+    /// Those of `/etc`, read again when its files are others than before.
+    pub(crate) fn of_this_host() -> Arc<Self> {
+        let etc = Path::new("/etc");
+        let mark = |name| {
+            let of = etc.join(name).metadata().ok()?;
+            Some((of.dev(), of.ino(), of.ctime(), of.ctime_nsec(), of.len()))
+        };
+        let marks = ["passwd", "group"].map(mark);
+        let mut last = OF_THIS_HOST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((read, users)) if *read == marks => Arc::clone(users),
+            _ => Arc::clone(&last.insert((marks, Arc::new(Self::read(etc)))).1),
+        }
+    }
+
     /// Reads the files below `etc`; one that cannot be read counts as empty.
     pub(crate) fn read(etc: &Path) -> Self {
         let text = |name| std::fs::read_to_string(etc.join(name)).unwrap_or_default();
