@@ -3,27 +3,42 @@
 use tenon_wire::NameRef;
 
 const MAX_LABELS: usize = tenon_wire::name::MAX_LABELS;
+/// More labels than this few names have; room for more has to be cleared each time.
+const FEW_LABELS: usize = 12;
 
 /// Appends the key of the labels of `name` that are not in its last `skip` ones (those of the zone's apex).
 ///
 /// Labels go from the root down, in lower case, each ended by a 0 octet. Octets 0 and 1 inside a label become
 /// 1 1 and 1 2, so that nothing inside sorts before the end of a label. The key of the apex is empty.
 pub(crate) fn append(name: NameRef<'_>, skip: usize, key: &mut Vec<u8>) {
-    let mut labels: [&[u8]; MAX_LABELS] = [&[]; MAX_LABELS];
-    let mut count = 0;
-    for (slot, label) in labels.iter_mut().zip(name.labels()) {
-        *slot = label;
-        count += 1;
+    let below = name.label_count().saturating_sub(skip);
+    if below <= FEW_LABELS {
+        append_first::<FEW_LABELS>(name, below, key);
+    } else {
+        append_first::<MAX_LABELS>(name, below, key);
     }
-    for label in labels[..usize::saturating_sub(count, skip)].iter().rev() {
-        for octet in *label {
-            match octet.to_ascii_lowercase() {
-                low @ (0 | 1) => key.extend([1, low + 1]),
-                other => key.push(other),
-            }
+}
+
+/// Appends the first `count` labels, at most `N`, the last one first.
+fn append_first<const N: usize>(name: NameRef<'_>, count: usize, key: &mut Vec<u8>) {
+    let mut labels: [&[u8]; N] = [&[]; N];
+    labels.iter_mut().zip(name.labels()).for_each(|(slot, label)| *slot = label);
+    for label in labels.iter().take(count).rev() {
+        let start = key.len();
+        key.extend_from_slice(label);
+        let written = key.get_mut(start..).unwrap_or_default();
+        written.make_ascii_lowercase();
+        if written.iter().any(|&octet| octet < 2) {
+            key.truncate(start);
+            key.extend(label.iter().flat_map(|&octet| escaped(octet)));
         }
         key.push(0);
     }
+}
+
+fn escaped(octet: u8) -> impl Iterator<Item = u8> {
+    let low = octet < 2;
+    low.then_some(1).into_iter().chain([if low { octet + 1 } else { octet.to_ascii_lowercase() }])
 }
 
 /// The key of a whole name.

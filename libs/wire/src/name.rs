@@ -171,8 +171,12 @@ impl<'a> NameRef<'a> {
     /// True when this name is `ancestor` or below it.
     #[must_use]
     pub fn is_at_or_below(self, ancestor: NameRef<'_>) -> bool {
-        let Some(extra) = self.label_count().checked_sub(ancestor.label_count()) else { return false };
-        self.skip_labels(extra).is_some_and(|tail| tail == ancestor)
+        let Some(extra) = self.0.len().checked_sub(ancestor.0.len()) else { return false };
+        let mut at = 0;
+        while at < extra {
+            at += 1 + self.0.get(at).map_or(0, |&length| usize::from(length));
+        }
+        at == extra && self.0.get(extra..).is_some_and(|tail| tail.eq_ignore_ascii_case(ancestor.0))
     }
 
     /// The name without its `count` leftmost labels; none when it has fewer.
@@ -212,6 +216,17 @@ impl<'a> NameRef<'a> {
             }
         }
         mine.count.cmp(&theirs.count)
+    }
+
+    /// Appends the first `count` labels in presentation form, with dots between them.
+    pub fn append_labels(self, count: usize, text: &mut String) {
+        for (number, label) in self.labels().take(count).enumerate() {
+            if number > 0 {
+                text.push('.');
+            }
+            // Writing to a String does not fail.
+            let _ = write_label(label, text);
+        }
     }
 
     /// An owned copy.
@@ -370,7 +385,13 @@ impl Eq for NameRef<'_> {}
 
 impl Hash for NameRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|octet| state.write_u8(octet.to_ascii_lowercase()));
+        // No name is longer. At once: hashers of many small pieces are slow.
+        let mut folded = [0; MAX_NAME];
+        if let Some(folded) = folded.get_mut(..self.0.len()) {
+            folded.copy_from_slice(self.0);
+            folded.make_ascii_lowercase();
+            state.write(folded);
+        }
     }
 }
 
@@ -393,19 +414,29 @@ impl fmt::Display for NameRef<'_> {
             return f.write_char('.');
         }
         for label in self.labels() {
-            for &octet in label {
-                match octet {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                        write!(f, "\\{}", octet as char)?;
-                    }
-                    0x21..=0x7e => f.write_char(octet as char)?,
-                    _ => write!(f, "\\{octet:03}")?,
-                }
-            }
+            write_label(label, f)?;
             f.write_char('.')?;
         }
         Ok(())
     }
+}
+
+/// Writes a label in presentation form (RFC 1035 section 5.1).
+fn write_label(label: &[u8], to: &mut impl fmt::Write) -> fmt::Result {
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'*');
+    if let Some(plain) = std::str::from_utf8(label).ok().filter(|_| label.iter().all(is_plain)) {
+        return to.write_str(plain);
+    }
+    for &octet in label {
+        match octet {
+            b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                write!(to, "\\{}", octet as char)?;
+            }
+            0x21..=0x7e => to.write_char(octet as char)?,
+            _ => write!(to, "\\{octet:03}")?,
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for NameRef<'_> {

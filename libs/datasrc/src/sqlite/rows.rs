@@ -1,7 +1,6 @@
 //! RRsets in the form in which they are stored, many of them in one buffer.
 
-use std::fmt::Write;
-
+use tenon_wire::name::MAX_NAME;
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
@@ -132,9 +131,10 @@ impl Row<'_> {
         origin: NameRef<'_>,
         show: impl FnOnce(RrsetRef<'_>) -> T,
     ) -> Option<T> {
-        let owner = Name::from_text(self.owner, Some(origin)).ok()?;
+        let mut octets = [0; MAX_NAME];
+        let owner = NameRef::parse_text(self.owner.as_bytes(), Some(origin), &mut octets).ok()?;
         Some(show(RrsetRef {
-            owner: owner.as_ref(),
+            owner,
             rrtype: RrType(self.rrtype),
             ttl: self.ttl,
             rdatas: RdataList::from_packed(self.rdatas),
@@ -147,23 +147,17 @@ impl Row<'_> {
 pub(super) struct Apex {
     pub(super) origin: Name,
     pub(super) labels: usize,
-    text_length: usize,
 }
 
 impl Apex {
     pub(super) fn new(origin: NameRef<'_>) -> Self {
-        let text_length = if origin.is_root() { 0 } else { origin.to_string().len() };
-        Self { origin: origin.to_name(), labels: origin.label_count(), text_length }
+        Self { origin: origin.to_name(), labels: origin.label_count() }
     }
 
     fn append_relative(&self, owner: NameRef<'_>, text: &mut String) {
-        let start = text.len();
-        // Writing to a String does not fail.
-        let _ = write!(text, "{owner}");
-        let relative = (text.len() - start).saturating_sub(self.text_length + 1);
-        text.truncate(start + relative);
-        if relative == 0 {
-            text.push('@');
+        match owner.label_count().saturating_sub(self.labels) {
+            0 => text.push('@'),
+            below => owner.append_labels(below, text),
         }
     }
 }
