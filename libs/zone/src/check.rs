@@ -160,6 +160,7 @@ impl ZoneChecker {
     fn note_references(&mut self, rrset: RrsetRef<'_>) {
         let is_cut = self.cut.as_ref().is_some_and(|cut| cut.as_ref() == rrset.owner);
         match rrset.rrtype {
+            RrType::A | RrType::AAAA if self.cut.is_some() => self.references.note_glue(rrset.owner),
             RrType::A | RrType::AAAA => self.references.note(rrset.owner, ADDRESS),
             RrType::CNAME => self.references.note(rrset.owner, ALIAS),
             RrType::NS if is_cut => self.references.note(rrset.owner, CUT),
@@ -171,15 +172,17 @@ impl ZoneChecker {
         for record in rrset.rdatas {
             for place in rdata::names(rrset.rrtype, record) {
                 let target = record.get(place.start..place.end).map(NameRef::from_octets);
-                if let Some(Ok(target)) = target
-                    && target.is_at_or_below(self.origin.as_ref())
-                {
-                    self.references.refer(
-                        rrset.owner,
-                        rrset.rrtype,
-                        target,
-                        is_cut && rrset.rrtype == RrType::NS,
-                    );
+                let Some(Ok(target)) = target else { continue };
+                if !target.is_at_or_below(self.origin.as_ref()) {
+                    continue;
+                }
+                if is_cut && rrset.rrtype == RrType::NS && target.is_at_or_below(rrset.owner) {
+                    // The delegation's own A records come before its NS records.
+                    let is_glued = target == rrset.owner
+                        && self.owner.as_ref().is_some_and(|owner| owner.has(RrType::A));
+                    self.references.refer_to_glue(target, is_glued);
+                } else {
+                    self.references.refer(rrset.owner, rrset.rrtype, target);
                 }
             }
         }

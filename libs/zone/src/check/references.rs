@@ -1,7 +1,9 @@
 //! References between names of a zone: name servers without address, and names that point to aliases.
 //!
-//! A referred name may come before or after who refers to it, so what is known of names is kept until the end: not the
-//! names, but a hash of each, up to a bound. Two names with one hash could at worst hide or cause a warning.
+//! A referred name may come before or after who refers to it, so what names have is kept until the end: not the names, but a
+//! hash of each, up to a bound, one behind the other. Only then is it known which of them are referred to, and the rest is
+//! passed over: so what most zones have most of, delegations and their glue, costs no search. Two names with one hash could at
+//! worst hide or cause a warning.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -10,8 +12,10 @@ use tenon_wire::{Name, NameRef, RrType};
 
 use super::problem::{Problem, ProblemKind};
 
-/// Most names of which something is remembered: about 100 MB.
-const MOST_NAMES: usize = 4 << 20;
+/// Most names of which something is remembered, eight octets each.
+const MOST_NAMES: usize = 12 << 20;
+/// Most names that are referred to, those above them counted.
+const MOST_KNOWN: usize = 4 << 20;
 /// Most references that are remembered until the end.
 const MOST_REFERENCES: usize = 1 << 18;
 
@@ -20,12 +24,14 @@ pub(super) const ALIAS: u8 = 2;
 pub(super) const CUT: u8 = 4;
 /// The name has a wildcard as a child.
 const WILDCARD: u8 = 8;
+const EVERYTHING: u64 = 15;
 
 /// What is known of names, and who refers to which.
 #[derive(Default)]
 pub(super) struct References {
     hasher: RandomState,
-    known: HashMap<u64, u8, BuildHasherDefault<Hashed>>,
+    /// Hashes of names, the lowest bits of each replaced by what the name has; a name may be there several times.
+    seen: Vec<u64>,
     /// The first reference to each name, by type of the record.
     wanted: HashMap<(u64, RrType), Reference>,
     is_partial: bool,
@@ -33,13 +39,17 @@ pub(super) struct References {
     glue: Vec<Glue>,
 }
 
+/// What is known of names, by their hashes.
+type Known = HashMap<u64, u8, BuildHasherDefault<Hashed>>;
+
 /// Hashes what is a hash already, made with a secret.
 #[derive(Default)]
 struct Hashed(u64);
 
 impl Hasher for Hashed {
     fn finish(&self) -> u64 {
-        self.0
+        // Tables use the lowest bits, too.
+        self.0.rotate_right(EVERYTHING.count_ones())
     }
 
     fn write(&mut self, octets: &[u8]) {
@@ -63,13 +73,16 @@ struct Glue {
 }
 
 impl References {
+    /// Notes that a name below or at the delegation where we are has an address. Nobody else asks for it: of a name that is
+    /// delegated away no address is missed.
+    pub(super) fn note_glue(&mut self, owner: NameRef<'_>) {
+        for glue in self.glue.iter_mut().filter(|glue| glue.target.as_ref() == owner) {
+            glue.has_address = true;
+        }
+    }
+
     /// Notes what a name has.
     pub(super) fn note(&mut self, owner: NameRef<'_>, what: u8) {
-        if what & ADDRESS != 0 {
-            for glue in self.glue.iter_mut().filter(|glue| glue.target.as_ref() == owner) {
-                glue.has_address = true;
-            }
-        }
         self.remember(owner, what);
         if owner.is_wildcard()
             && let Some(parent) = owner.parent()
@@ -79,28 +92,33 @@ impl References {
     }
 
     fn remember(&mut self, name: NameRef<'_>, what: u8) {
-        let hash = self.hasher.hash_one(name);
-        if self.known.len() < MOST_NAMES {
-            *self.known.entry(hash).or_default() |= what;
+        let hash = self.hash(name);
+        if let Some(last) = self.seen.last_mut().filter(|last| **last & !EVERYTHING == hash) {
+            *last |= u64::from(what);
+        } else if self.seen.len() < MOST_NAMES {
+            self.seen.push(hash | u64::from(what));
         } else {
             self.is_partial = true;
         }
     }
 
-    /// Notes a reference to a name in the zone; `cut` is the delegation that refers, if it is one.
-    pub(super) fn refer(&mut self, owner: NameRef<'_>, rrtype: RrType, target: NameRef<'_>, is_cut: bool) {
-        if is_cut && target.is_at_or_below(owner) {
-            // The delegation's own addresses come before its NS records.
-            let has_address = self.known_of(target) & ADDRESS != 0;
-            self.glue.push(Glue { target: target.to_name(), has_address });
-            return;
-        }
+    fn hash(&self, name: NameRef<'_>) -> u64 {
+        self.hasher.hash_one(name) & !EVERYTHING
+    }
+
+    /// Notes a name server at or below the delegation where we are, and whether it has an address already.
+    pub(super) fn refer_to_glue(&mut self, target: NameRef<'_>, has_address: bool) {
+        self.glue.push(Glue { target: target.to_name(), has_address });
+    }
+
+    /// Notes a reference to another name in the zone.
+    pub(super) fn refer(&mut self, owner: NameRef<'_>, rrtype: RrType, target: NameRef<'_>) {
         let number = self.wanted.len();
         if number >= MOST_REFERENCES {
             self.is_partial = true;
             return;
         }
-        let key = (self.hasher.hash_one(target), rrtype);
+        let key = (self.hash(target), rrtype);
         self.wanted.entry(key).or_insert_with(|| Reference {
             owner: owner.to_name(),
             target: target.to_name(),
@@ -117,48 +135,74 @@ impl References {
     }
 
     /// Looks at all references, in the order in which they were met.
-    pub(super) fn finish(self, origin: NameRef<'_>, report: &mut dyn FnMut(Problem)) {
+    pub(super) fn finish(mut self, origin: NameRef<'_>, report: &mut dyn FnMut(Problem)) {
+        let known = self.known(origin);
+        self.is_partial |= known.len() >= MOST_KNOWN;
         if self.is_partial {
             report(Problem { owner: origin.to_name(), rrtype: None, what: ProblemKind::NotAllFollowed });
         }
         let mut references: Vec<_> = self.wanted.iter().collect();
         references.sort_by_key(|(_, reference)| reference.number);
         for ((_, rrtype), Reference { owner, target, .. }) in references {
-            if let Some(what) = self.judge(origin, *rrtype, target) {
+            if let Some(what) = self.judge(&known, origin, *rrtype, target) {
                 report(Problem { owner: owner.clone(), rrtype: Some(*rrtype), what });
             }
         }
     }
 
-    fn judge(&self, origin: NameRef<'_>, rrtype: RrType, target: &Name) -> Option<ProblemKind> {
-        let known = self.known_of(target.as_ref());
-        if known & ALIAS != 0 {
+    /// What the names that somebody refers to have, and those above them.
+    fn known(&self, origin: NameRef<'_>) -> Known {
+        let mut known = Known::default();
+        for Reference { target, .. } in self.wanted.values() {
+            let mut name = Some(target.as_ref());
+            while let Some(here) = name.filter(|_| known.len() < MOST_KNOWN) {
+                known.insert(self.hash(here), 0);
+                name = if here == origin { None } else { here.parent() };
+            }
+        }
+        for seen in &self.seen {
+            if let Some(what) = known.get_mut(&(seen & !EVERYTHING)) {
+                *what |= (seen & EVERYTHING) as u8;
+            }
+        }
+        known
+    }
+
+    fn judge(
+        &self,
+        known: &Known,
+        origin: NameRef<'_>,
+        rrtype: RrType,
+        target: &Name,
+    ) -> Option<ProblemKind> {
+        let has = |name: NameRef<'_>, what| known.get(&self.hash(name)).is_some_and(|had| had & what != 0);
+        if has(target.as_ref(), ALIAS) {
             return Some(ProblemKind::TargetIsAlias { target: target.clone() });
         }
         let is_missing = rrtype == RrType::NS
-            && known & ADDRESS == 0
+            && !has(target.as_ref(), ADDRESS)
             && !self.is_partial
-            && !self.is_answered_elsewhere(origin, target.as_ref());
+            && !is_answered_elsewhere(&has, origin, target.as_ref());
         is_missing.then(|| ProblemKind::NoAddress { target: target.clone() })
     }
+}
 
-    /// Whether the name is delegated away or a wildcard may answer for it.
-    fn is_answered_elsewhere(&self, origin: NameRef<'_>, target: NameRef<'_>) -> bool {
-        let mut name = target;
-        while name != origin {
-            if self.known_of(name) & CUT != 0 {
-                return true;
-            }
-            let Some(parent) = name.parent() else { return false };
-            name = parent;
-            if self.known_of(name) & WILDCARD != 0 {
-                return true;
-            }
+/// Whether the name is delegated away or a wildcard may answer for it.
+fn is_answered_elsewhere(
+    has: &impl Fn(NameRef<'_>, u8) -> bool,
+    origin: NameRef<'_>,
+    target: NameRef<'_>,
+) -> bool {
+    let mut name = target;
+    while name != origin {
+        if has(name, CUT) {
+            return true;
         }
-        false
+        let Some(parent) = name.parent() else { return false };
+        name = parent;
+        if has(name, WILDCARD) {
+            return true;
+        }
     }
-
-    fn known_of(&self, name: NameRef<'_>) -> u8 {
-        self.known.get(&self.hasher.hash_one(name)).copied().unwrap_or_default()
-    }
+    false
 }

@@ -47,6 +47,14 @@ fn besides(lines: &[&str]) -> Vec<String> {
     check(&[&good, lines].concat())
 }
 
+#[test]
+fn a_delegation_that_is_its_own_name_server_has_its_address_before_or_behind() {
+    for address in ["sub A 192.0.2.1", "sub AAAA 2001:db8::1"] {
+        assert_eq!(besides(&["sub NS sub", address, "other NS SUB"]), [""; 0], "{address}");
+    }
+    assert_eq!(besides(&["sub NS sub", "a.sub A 192.0.2.1"]).len(), 1);
+}
+
 const RRSIG: &str = "8 1 300 20300101000000 20200101000000 1 example. AAAA";
 const DNSKEY: &str = "256 3 8 AAAA";
 
