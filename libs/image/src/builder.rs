@@ -6,6 +6,7 @@
 mod block;
 mod chains;
 mod links;
+mod pending;
 mod restate;
 mod zone;
 

@@ -8,19 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tenon_wire::{NameRef, message::KeyedName};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::format::{ENTRY, Header, ImageKind, LINE, MAGIC, VERSION, ZoneEntry};
+use crate::format::{ENTRY, Header, ImageKind, MAGIC, VERSION, ZoneEntry};
 use crate::manifest::ImageFile;
 use crate::map::Map;
-use crate::node::{NodeRef, kind};
 use crate::octets::{Fault, slice};
 use crate::part::PartView;
-use crate::rrset::{RrsetView, Target};
-use crate::table;
+use crate::verify::verify_part;
 
 /// Octets read between two pauses of the idle pass.
 const STRIDE: usize = 4 << 20;
-/// Octets of a table of names from which on it is verified by two threads.
-const WORTH_A_THREAD: usize = 1 << 20;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -174,75 +170,4 @@ pub fn has_other_format(path: &Path) -> bool {
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     let (magic, version) = start.split_at(MAGIC.len());
     read.is_ok() && magic == MAGIC && version != VERSION.to_le_bytes()
-}
-
-fn verify_part(part: &PartView<'_>, entry: &ZoneEntry, image: ImageKind) -> Result<(), Fault> {
-    if image == ImageKind::Base {
-        part.node(NodeRef(entry.apex))?.relative_name()?;
-    }
-    let ordered = (0..part.order.len()).map(|index| part.order.reference(index));
-    let hashed = (0..part.hashed.len()).map(|index| part.hashed.reference(index));
-    for reference in ordered.chain(hashed) {
-        verify_node(part, reference?)?;
-    }
-    verify_table(part)
-}
-
-/// Every node that is found by its name: where there are many, half of them by another thread.
-fn verify_table(part: &PartView<'_>) -> Result<(), Fault> {
-    let all = |table: &[u8]| {
-        table::references(table).try_for_each(|reference| verify_node(part, NodeRef(reference)))
-    };
-    let (first, second) = part.table.split_at(part.table.len() / LINE / 2 * LINE);
-    if part.table.len() < WORTH_A_THREAD {
-        return all(part.table);
-    }
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| all(second));
-        all(first)?;
-        other.join().map_err(|_| Fault("its verification broke down"))?
-    })
-}
-
-fn verify_node(part: &PartView<'_>, reference: NodeRef) -> Result<(), Fault> {
-    let node = part.node(reference)?;
-    node.relative_name()?;
-    if let Some(cover) = node.cover()?
-        && !part.node(cover)?.is(kind::CUT | kind::DNAME)
-    {
-        return Err(Fault("a name is covered by what is no delegation"));
-    }
-    for reference in node.denial()?.into_iter().flatten().flatten() {
-        part.node(reference)?.relative_name()?;
-    }
-    for rrset in node.rrsets() {
-        verify_rrset(part, &rrset?)?;
-    }
-    Ok(())
-}
-
-fn verify_rrset(part: &PartView<'_>, rrset: &RrsetView<'_>) -> Result<(), Fault> {
-    let (mut records, mut end) = (0u16, 0);
-    for rdata in rrset.rdatas() {
-        records += 1;
-        end += crate::rrset::RECORD_HEAD + rdata.len();
-    }
-    if records != rrset.records || rrset.signature_rdatas().iter().count() != rrset.signatures as usize {
-        return Err(Fault("an RRset does not have as many records as it tells"));
-    }
-    for fixup in rrset.fixups() {
-        let forward = matches!(fixup.target, Target::Position(target) if target >= fixup.position);
-        if fixup.position + 2 > end || forward {
-            return Err(Fault("a compressed name leads nowhere"));
-        }
-    }
-    for additional in rrset.additional() {
-        if additional.position.is_some_and(|position| position >= end) {
-            return Err(Fault("an additional name lies behind its RRset"));
-        }
-        if let Some(node) = additional.node {
-            part.node(node)?.relative_name()?;
-        }
-    }
-    Ok(())
 }

@@ -22,6 +22,7 @@ pub mod records;
 pub mod rrset;
 mod table;
 pub mod unavailable;
+mod verify;
 pub mod zone;
 
 pub use builder::{BuildError, ChangedZone, ImageBuilder, UNFINISHED, ZoneSummary};

@@ -1,9 +1,10 @@
 //! Bringing an RRset into the form in which it is copied into responses.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use tenon_wire::rdata::names;
-use tenon_wire::{Name, NameRef, RrType};
+use tenon_wire::{NameRef, RrType};
 use tenon_zone::RdataList;
 
 use crate::rrset::{OWNER_SUFFIX, RECORD_HEAD, Wanted};
@@ -13,23 +14,29 @@ const MAX_TARGET: usize = 0x1fff;
 /// The largest response, less header, question and OPT record.
 const MAX_BLOCK: usize = 65535 - 12 - 259 - 11;
 
-/// An RRset ready to be written into a node.
+/// An RRset ready to be written into a node; its room is used again for the next one.
+#[derive(Debug, Default)]
 pub(super) struct Block {
     pub(super) records: u16,
     /// Position of a hole and its target.
     pub(super) fixups: Vec<[u16; 2]>,
     pub(super) targets: Vec<AddressTarget>,
+    /// The names of the targets one behind the other.
+    pub(super) target_names: Vec<u8>,
     /// Packed record data with holes.
     pub(super) data: Vec<u8>,
+    suffixes: Suffixes,
 }
 
 /// A name of this zone in record data that leads to addresses.
+#[derive(Debug)]
 pub(super) struct AddressTarget {
     /// 0 for the owner itself.
     pub(super) position: u16,
     pub(super) required: bool,
     pub(super) wanted: Wanted,
-    pub(super) name: Vec<u8>,
+    /// Where it stands among the names.
+    pub(super) name: Range<usize>,
 }
 
 /// Types whose name leads to addresses that answers carry along.
@@ -49,69 +56,83 @@ const fn leads_to_addresses(rrtype: RrType) -> bool {
     )
 }
 
-/// Compiles the records of `owner` in zone `origin`.
-pub(super) fn compile(
-    owner: &Name,
-    origin: &Name,
-    rrtype: RrType,
-    rdatas: RdataList<'_>,
-) -> Result<Block, &'static str> {
-    let mut writer = Writer {
-        owner: owner.as_ref(),
-        origin: origin.as_ref(),
-        rrtype,
-        position: 0,
-        earlier: Suffixes::default(),
-        block: Block {
-            records: 0,
-            fixups: Vec::new(),
-            targets: Vec::new(),
-            data: Vec::with_capacity(rdatas.packed().len()),
-        },
-    };
-    for rdata in rdatas {
-        writer.record(rdata)?;
+impl Block {
+    /// Compiles the records of `owner` in zone `origin` in the place of what was there before.
+    pub(super) fn compile(
+        &mut self,
+        owner: NameRef<'_>,
+        origin: NameRef<'_>,
+        rrtype: RrType,
+        rdatas: RdataList<'_>,
+    ) -> Result<(), &'static str> {
+        self.records = 0;
+        self.fixups.clear();
+        self.targets.clear();
+        self.target_names.clear();
+        self.data.clear();
+        self.suffixes.clear();
+        let mut writer =
+            Writer { owner, origin, rrtype, packed: rdatas.packed(), taken: 0, position: 0, block: self };
+        for rdata in rdatas {
+            writer.record(rdata)?;
+        }
+        if writer.position > MAX_BLOCK {
+            return Err("the RRset is larger than a DNS message");
+        }
+        // Glue that must not be missing is tried first.
+        self.targets.sort_by_key(|target| !target.required);
+        Ok(())
     }
-    if writer.position > MAX_BLOCK {
-        return Err("the RRset is larger than a DNS message");
+
+    /// The name of a target.
+    pub(super) fn target_name(&self, target: &AddressTarget) -> &[u8] {
+        self.target_names.get(target.name.clone()).unwrap_or_default()
     }
-    // Glue that must not be missing is tried first.
-    writer.block.targets.sort_by_key(|target| !target.required);
-    Ok(writer.block)
 }
 
 struct Writer<'a> {
     owner: NameRef<'a>,
     origin: NameRef<'a>,
     rrtype: RrType,
+    /// All records as they came.
+    packed: &'a [u8],
+    /// How much of that was taken.
+    taken: usize,
     /// Where in the RRset as written the next octet lies.
     position: usize,
-    /// Suffixes written before, case kept, and where.
-    earlier: Suffixes<'a>,
-    block: Block,
+    block: &'a mut Block,
 }
 
-/// Suffixes of names and where they were written first. A list is quicker for the few that most RRsets have.
-#[derive(Default)]
-struct Suffixes<'a> {
-    few: Vec<(&'a [u8], usize)>,
-    many: HashMap<&'a [u8], usize>,
+/// Suffixes of names, case kept, by where they stand in the packed records, and where they were written first. A list is
+/// quicker for the few that most RRsets have.
+#[derive(Debug, Default)]
+struct Suffixes {
+    few: Vec<(Range<usize>, usize)>,
+    many: HashMap<Box<[u8]>, usize>,
 }
 
-impl<'a> Suffixes<'a> {
+impl Suffixes {
     const FEW: usize = 24;
 
-    fn get(&self, suffix: &[u8]) -> Option<usize> {
-        let found = self.few.iter().find(|(known, _)| *known == suffix).map(|(_, position)| *position);
+    fn clear(&mut self) {
+        self.few.clear();
+        if !self.many.is_empty() {
+            self.many = HashMap::new();
+        }
+    }
+
+    fn get(&self, packed: &[u8], suffix: &[u8]) -> Option<usize> {
+        let is_it = |known: &Range<usize>| packed.get(known.clone()) == Some(suffix);
+        let found = self.few.iter().find(|(known, _)| is_it(known)).map(|(_, position)| *position);
         if found.is_some() || self.many.is_empty() { found } else { self.many.get(suffix).copied() }
     }
 
-    /// Notes a suffix that is not known yet.
-    fn insert(&mut self, suffix: &'a [u8], position: usize) {
+    /// Notes a suffix that is not known yet, and ends at that place of the packed records.
+    fn insert(&mut self, suffix: &[u8], end: usize, position: usize) {
         if self.few.len() < Self::FEW {
-            self.few.push((suffix, position));
+            self.few.push((end.saturating_sub(suffix.len())..end, position));
         } else {
-            self.many.insert(suffix, position);
+            self.many.insert(suffix.into(), position);
         }
     }
 }
@@ -121,6 +142,9 @@ impl<'a> Writer<'a> {
         const MALFORMED: &str = "a name in its record data is malformed";
         self.block.records = self.block.records.checked_add(1).ok_or("more than 65535 records")?;
         self.position += RECORD_HEAD;
+        // Holes make data shorter than it came, so where it came from is counted apart.
+        let start = self.taken + 2;
+        self.taken = start + rdata.len();
         let length_at = self.block.data.len();
         self.block.data.extend_from_slice(&[0; 2]);
         let mut written = 0;
@@ -133,7 +157,7 @@ impl<'a> Writer<'a> {
                 self.address_target(name, rdata);
             }
             if found.compressible {
-                self.name(name);
+                self.name(name, start + found.end);
             } else {
                 self.put(octets);
             }
@@ -165,12 +189,14 @@ impl<'a> Writer<'a> {
         };
         let required =
             self.rrtype == RrType::NS && self.owner != self.origin && target.is_at_or_below(self.owner);
-        let name = target.octets().to_vec();
+        let start = self.block.target_names.len();
+        self.block.target_names.extend_from_slice(target.octets());
+        let name = start..self.block.target_names.len();
         self.block.targets.push(AddressTarget { position, required, wanted, name });
     }
 
-    /// Writes a name, its longest known tail as a hole.
-    fn name(&mut self, name: NameRef<'a>) {
+    /// Writes a name, its longest known tail as a hole; `end` is where it ends in the packed records.
+    fn name(&mut self, name: NameRef<'a>, end: usize) {
         let mut suffix = name;
         loop {
             let target = if suffix.is_root() { None } else { self.known(suffix) };
@@ -186,7 +212,7 @@ impl<'a> Writer<'a> {
                 return;
             }
             if self.position <= MAX_TARGET {
-                self.earlier.insert(suffix.octets(), self.position);
+                self.block.suffixes.insert(suffix.octets(), end, self.position);
             }
             let Some(parent) = suffix.parent() else { return };
             self.put(&suffix.octets()[..suffix.octets().len() - parent.octets().len()]);
@@ -200,7 +226,7 @@ impl<'a> Writer<'a> {
         if self.owner.is_at_or_below(suffix) && !suffix.is_wildcard() {
             return Some(OWNER_SUFFIX | suffix.label_count() as u16);
         }
-        self.earlier.get(suffix.octets()).map(|position| position as u16)
+        self.block.suffixes.get(self.packed, suffix.octets()).map(|position| position as u16)
     }
 
     fn put(&mut self, octets: &[u8]) {

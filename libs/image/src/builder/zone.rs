@@ -8,9 +8,10 @@ use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
 use super::BuildError;
-use super::block::{Block, compile};
+use super::block::Block;
 use super::chains::Chains;
-use super::links::{Link, resolve};
+use super::links::{Link, Links};
+use super::pending::{Covered, KeptName, Pending};
 use crate::format::{ImageKind, LINE, NODE_UNIT, ZoneEntry};
 use crate::node::{DIRECTORY_ENTRY, FIXED, kind};
 use crate::order::canonical_key;
@@ -29,33 +30,19 @@ pub(super) struct ZoneBuilder {
     image: ImageKind,
     entry: ZoneEntry,
     key: KeyedName,
-    pending: Option<Pending>,
+    pending: Pending,
+    block: Block,
     nodes: Vec<u8>,
     names: Vec<(u64, u32)>,
     order: Vec<(u64, u32)>,
     hashed: Chains,
-    links: Vec<Link>,
-    link_names: Vec<u8>,
+    links: Links,
     /// Nodes from the apex down to the last name that is not covered.
     path: Vec<u32>,
-    path_name: Option<Name>,
-    cover: Option<(Name, u32)>,
-}
-
-/// The name whose RRsets are coming in.
-#[derive(Debug)]
-struct Pending {
-    owner: Name,
-    rrsets: Vec<(RrType, u32, Vec<u8>)>,
-    removed: Option<bool>,
-}
-
-/// An RRset with the signatures that cover it.
-struct Covered<'a> {
-    rrtype: RrType,
-    ttl: u32,
-    rdatas: &'a [u8],
-    signatures: Vec<u8>,
+    path_name: KeptName,
+    /// The delegation or DNAME that covers what is below it.
+    cover: Option<u32>,
+    cover_name: KeptName,
 }
 
 impl ZoneBuilder {
@@ -67,17 +54,18 @@ impl ZoneBuilder {
             image,
             entry: ZoneEntry { hash: key.hash(key.labels()), serial, version, ..ZoneEntry::default() },
             key,
-            pending: None,
+            pending: Pending::default(),
+            block: Block::default(),
             // Number 0 is no node.
             nodes: vec![0; NODE_UNIT],
             names: Vec::new(),
             order: Vec::new(),
             hashed: Chains::default(),
-            links: Vec::new(),
-            link_names: Vec::new(),
+            links: Links::default(),
             path: Vec::new(),
-            path_name: None,
+            path_name: KeptName::default(),
             cover: None,
+            cover_name: KeptName::default(),
         }
     }
 
@@ -90,20 +78,19 @@ impl ZoneBuilder {
         let pending = self.turn_to(owner, rrtype)?;
         // Signatures of one name may come as one RRset or, by their TTLs, as several.
         let in_order = pending
-            .rrsets
-            .last()
-            .is_none_or(|(last, ..)| *last < rrtype || *last == RrType::RRSIG && rrtype == RrType::RRSIG);
+            .last_type()
+            .is_none_or(|last| last < rrtype || last == RrType::RRSIG && rrtype == RrType::RRSIG);
         if !in_order || pending.removed.is_some() {
             return Err(BuildError::Order { owner: owner.to_name(), rrtype });
         }
-        pending.rrsets.push((rrtype, ttl, rdatas.packed().to_vec()));
+        pending.push(rrtype, ttl, rdatas);
         self.entry.records += rdatas.iter().count() as u64;
         Ok(())
     }
 
     pub(super) fn remove(&mut self, owner: NameRef<'_>, exists: bool) -> Result<(), BuildError> {
         let pending = self.turn_to(owner, RrType::ANY)?;
-        if !pending.rrsets.is_empty() {
+        if pending.last_type().is_some() {
             return Err(BuildError::Order { owner: owner.to_name(), rrtype: RrType::ANY });
         }
         pending.removed = Some(exists);
@@ -112,50 +99,48 @@ impl ZoneBuilder {
 
     /// Makes `owner` the name that is coming in.
     fn turn_to(&mut self, owner: NameRef<'_>, rrtype: RrType) -> Result<&mut Pending, BuildError> {
-        let same = match &self.pending {
-            None => false,
-            Some(pending) if pending.owner.octets() == owner.octets() => true,
-            Some(pending) => match pending.owner.as_ref().cmp(&owner) {
-                Ordering::Equal => true,
-                Ordering::Less => false,
-                Ordering::Greater => return Err(BuildError::Order { owner: owner.to_name(), rrtype }),
-            },
-        };
-        if !same {
-            if !owner.is_at_or_below(self.origin.as_ref()) {
-                return Err(BuildError::OutOfZone { owner: owner.to_name(), origin: self.origin.clone() });
-            }
-            if self.image == ImageKind::Base && self.pending.is_none() && owner != self.origin.as_ref() {
-                return Err(BuildError::Sequence("a zone must begin with the records of its own name"));
-            }
-            self.flush()?;
+        let before = self.pending.owner.get();
+        if before.is_some_and(|before| before.octets() == owner.octets()) {
+            return Ok(&mut self.pending);
         }
-        Ok(self.pending.get_or_insert_with(|| Pending {
-            owner: owner.to_name(),
-            rrsets: Vec::new(),
-            removed: None,
-        }))
+        match before.map(|before| before.cmp(&owner)) {
+            Some(Ordering::Equal) => return Ok(&mut self.pending),
+            Some(Ordering::Greater) => return Err(BuildError::Order { owner: owner.to_name(), rrtype }),
+            Some(Ordering::Less) | None => {}
+        }
+        if !owner.is_at_or_below(self.origin.as_ref()) {
+            return Err(BuildError::OutOfZone { owner: owner.to_name(), origin: self.origin.clone() });
+        }
+        if self.image == ImageKind::Base && before.is_none() && owner != self.origin.as_ref() {
+            return Err(BuildError::Sequence("a zone must begin with the records of its own name"));
+        }
+        self.flush()?;
+        self.pending.renew(owner);
+        Ok(&mut self.pending)
     }
 
     /// Turns the name that came in into a node.
     fn flush(&mut self) -> Result<(), BuildError> {
-        let Some(pending) = self.pending.take() else { return Ok(()) };
-        self.key.set(pending.owner.as_ref());
-        if self
-            .cover
-            .as_ref()
-            .is_some_and(|(cover, _)| !pending.owner.as_ref().is_at_or_below(cover.as_ref()))
-        {
+        let pending = std::mem::take(&mut self.pending);
+        let outcome = pending.owner.get().map_or(Ok(()), |owner| self.flush_name(owner, &pending));
+        self.pending = pending;
+        outcome
+    }
+
+    fn flush_name(&mut self, owner: NameRef<'_>, pending: &Pending) -> Result<(), BuildError> {
+        self.key.set(owner);
+        if self.cover.is_some() && self.cover_name.get().is_none_or(|cover| !owner.is_at_or_below(cover)) {
             self.cover = None;
+            self.links.leave_cut();
         }
-        let rrsets = attach_signatures(&pending.rrsets);
+        let rrsets = pending.covered();
         if rrsets.iter().all(|rrset| rrset.rrtype == RrType::NSEC3) && !rrsets.is_empty() {
-            return self.hashed_node(&pending, &rrsets);
+            return self.hashed_node(owner, &rrsets);
         }
-        let cover = self.cover.as_ref().map(|(_, reference)| *reference);
+        let cover = self.cover;
         let depth = self.key.labels() - self.labels;
         if cover.is_none() && self.image == ImageKind::Base {
-            self.empty_non_terminals(&pending.owner, depth)?;
+            self.empty_non_terminals(owner, depth)?;
         }
         if depth == 0 && self.image == ImageKind::Base {
             let parameters = rrsets.iter().find(|rrset| rrset.rrtype == RrType::NSEC3PARAM);
@@ -167,17 +152,20 @@ impl ZoneBuilder {
             Some(false) => flags |= kind::TOMBSTONE,
             None => {}
         }
-        let reference = self.node(&pending.owner, flags, cover, &rrsets)?;
+        let reference = self.node(owner, flags, cover, &rrsets)?;
         self.names.push((self.key.hash(self.key.labels()), reference));
         self.entry.max_depth = self.entry.max_depth.max(depth as u32);
         if cover.is_some() {
+            if self.image == ImageKind::Base {
+                self.links.meet(owner, reference, &rrsets, &mut self.nodes);
+            }
             return Ok(());
         }
-        self.note_hashed(&pending.owner, &rrsets, reference);
+        self.note_hashed(owner, &rrsets, reference);
         if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC) {
             self.order.push((canonical_key(self.key.relative(self.key.labels(), self.labels)), reference));
         }
-        self.note_path(pending.owner, depth, reference, flags);
+        self.note_path(owner, depth, reference, flags);
         Ok(())
     }
 
@@ -197,30 +185,31 @@ impl ZoneBuilder {
     }
 
     /// Remembers the way to the last name, what it covers, and tells its parent of a wildcard.
-    fn note_path(&mut self, owner: Name, depth: usize, reference: u32, flags: u8) {
+    fn note_path(&mut self, owner: NameRef<'_>, depth: usize, reference: u32, flags: u8) {
         self.path.truncate(depth);
         self.path.push(reference);
         if self.image == ImageKind::Base
-            && owner.as_ref().is_wildcard()
+            && owner.is_wildcard()
             && let Some(&parent) = depth.checked_sub(1).and_then(|above| self.path.get(above))
             && let Some(flags) = self.nodes.get_mut(parent as usize * NODE_UNIT)
         {
             *flags |= kind::WILDCARD_CHILD;
         }
         if flags & (kind::CUT | kind::DNAME) != 0 {
-            self.cover = Some((owner.clone(), reference));
+            self.cover = Some(reference);
+            self.cover_name.set(owner);
         }
-        self.path_name = Some(owner);
+        self.path_name.set(owner);
     }
 
     /// Makes nodes for the ancestors of `owner` that have no records.
-    fn empty_non_terminals(&mut self, owner: &Name, depth: usize) -> Result<(), BuildError> {
-        let shared = self.path_name.as_ref().map_or(0, |last| shared_labels(last.as_ref(), owner.as_ref()));
+    fn empty_non_terminals(&mut self, owner: NameRef<'_>, depth: usize) -> Result<(), BuildError> {
+        let shared = self.path_name.get().map_or(0, |last| shared_labels(last, owner));
         self.path.truncate(shared.saturating_sub(self.labels) + 1);
         while self.path.len() < depth {
-            let Some(name) = owner.as_ref().skip_labels(depth - self.path.len()) else { break };
+            let Some(name) = owner.skip_labels(depth - self.path.len()) else { break };
             let hash = self.key.hash(self.labels + self.path.len());
-            let reference = self.node(&name.to_name(), kind::EMPTY, None, &[])?;
+            let reference = self.node(name, kind::EMPTY, None, &[])?;
             self.names.push((hash, reference));
             if name.is_wildcard()
                 && let Some(&parent) = self.path.last()
@@ -234,15 +223,15 @@ impl ZoneBuilder {
     }
 
     /// A name that exists only as the hash of another one is not found by name.
-    fn hashed_node(&mut self, pending: &Pending, rrsets: &[Covered<'_>]) -> Result<(), BuildError> {
-        let reference = self.node(&pending.owner, 0, None, rrsets)?;
-        self.note_hashed(&pending.owner, rrsets, reference);
+    fn hashed_node(&mut self, owner: NameRef<'_>, rrsets: &[Covered<'_>]) -> Result<(), BuildError> {
+        let reference = self.node(owner, 0, None, rrsets)?;
+        self.note_hashed(owner, rrsets, reference);
         Ok(())
     }
 
-    fn note_hashed(&mut self, owner: &Name, rrsets: &[Covered<'_>], reference: u32) {
+    fn note_hashed(&mut self, owner: NameRef<'_>, rrsets: &[Covered<'_>], reference: u32) {
         if let Some(rrset) = rrsets.iter().find(|rrset| rrset.rrtype == RrType::NSEC3)
-            && let Some(key) = hash_key(owner.as_ref())
+            && let Some(key) = hash_key(owner)
         {
             self.hashed.add(RdataList::from_packed(rrset.rdatas), key, reference);
         }
@@ -251,7 +240,7 @@ impl ZoneBuilder {
     /// Appends a node; gives its number.
     fn node(
         &mut self,
-        owner: &Name,
+        owner: NameRef<'_>,
         flags: u8,
         cover: Option<u32>,
         rrsets: &[Covered<'_>],
@@ -263,7 +252,7 @@ impl ZoneBuilder {
         let count = u8::try_from(rrsets.len()).map_err(|_| too_large("more than 255 types at one name"))?;
         let octets = owner.octets();
         let relative = &octets[..octets.len() - self.origin.octets().len()];
-        let depth = owner.as_ref().label_count() - self.labels;
+        let depth = owner.label_count() - self.labels;
         self.nodes.extend_from_slice(&[flags, count, relative.len() as u8, depth as u8]);
         if let Some(cover) = cover {
             self.nodes.extend_from_slice(&cover.to_le_bytes());
@@ -288,51 +277,49 @@ impl ZoneBuilder {
     }
 
     /// Appends the body of an RRset; gives its flags and the number of its records.
-    fn rrset(&mut self, owner: &Name, rrset: &Covered<'_>) -> Result<(u8, u16), BuildError> {
-        let refuse = |what| BuildError::Rrset { owner: owner.clone(), rrtype: rrset.rrtype, what };
-        let block: Block = compile(owner, &self.origin, rrset.rrtype, RdataList::from_packed(rrset.rdatas))
-            .map_err(refuse)?;
+    fn rrset(&mut self, owner: NameRef<'_>, rrset: &Covered<'_>) -> Result<(u8, u16), BuildError> {
+        let refuse = |what| BuildError::Rrset { owner: owner.to_name(), rrtype: rrset.rrtype, what };
+        let (origin, rdatas) = (self.origin.as_ref(), RdataList::from_packed(rrset.rdatas));
+        self.block.compile(owner, origin, rrset.rrtype, rdatas).map_err(refuse)?;
+        let (block, nodes) = (&self.block, &mut self.nodes);
         let signatures = RdataList::from_packed(&rrset.signatures).iter().count() as u16;
         let mut flags = 0;
         if !block.fixups.is_empty() {
             flags |= part::FIXUPS;
-            self.nodes.extend_from_slice(&(block.fixups.len() as u16).to_le_bytes());
+            nodes.extend_from_slice(&(block.fixups.len() as u16).to_le_bytes());
         }
         if !block.targets.is_empty() {
             flags |= part::ADDITIONAL;
-            self.nodes.extend_from_slice(&(block.targets.len() as u16).to_le_bytes());
+            nodes.extend_from_slice(&(block.targets.len() as u16).to_le_bytes());
         }
         if signatures > 0 {
             flags |= part::SIGNATURES;
             let octets = u16::try_from(rrset.signatures.len())
                 .map_err(|_| refuse("its signatures fit into no message"))?;
-            self.nodes.extend_from_slice(&signatures.to_le_bytes());
-            self.nodes.extend_from_slice(&octets.to_le_bytes());
+            nodes.extend_from_slice(&signatures.to_le_bytes());
+            nodes.extend_from_slice(&octets.to_le_bytes());
         }
         for [position, target] in &block.fixups {
-            self.nodes.extend_from_slice(&position.to_le_bytes());
-            self.nodes.extend_from_slice(&target.to_le_bytes());
+            nodes.extend_from_slice(&position.to_le_bytes());
+            nodes.extend_from_slice(&target.to_le_bytes());
         }
-        let glue = rrset.rrtype == RrType::NS;
         for target in &block.targets {
-            self.nodes.extend_from_slice(&target.position.to_le_bytes());
-            self.nodes.extend_from_slice(&[u8::from(target.required), target.wanted as u8]);
-            let from = self.link_names.len();
-            self.link_names.extend_from_slice(&target.name);
-            self.links.push(Link {
-                at: self.nodes.len(),
-                name: from..self.link_names.len(),
-                covered: glue,
+            nodes.extend_from_slice(&target.position.to_le_bytes());
+            nodes.extend_from_slice(&[u8::from(target.required), target.wanted as u8]);
+            let link = Link {
+                at: nodes.len(),
+                covered: rrset.rrtype == RrType::NS,
                 also: match target.wanted {
                     Wanted::Addresses => RrType::A,
                     Wanted::Services => RrType::SRV,
                     Wanted::Bindings => rrset.rrtype,
                 },
-            });
-            self.nodes.extend_from_slice(&[0; 4]);
+            };
+            self.links.add(link, block.target_name(target), target.required);
+            nodes.extend_from_slice(&[0; 4]);
         }
-        self.nodes.extend_from_slice(&block.data);
-        self.nodes.extend_from_slice(&rrset.signatures);
+        nodes.extend_from_slice(&block.data);
+        nodes.extend_from_slice(&rrset.signatures);
         Ok((flags, block.records))
     }
 
@@ -351,10 +338,9 @@ impl ZoneBuilder {
                 hashed: Default::default(),
                 labels: self.labels,
             };
-            let resolved = resolve(&view, &self.links, &self.link_names);
-            for (link, reference) in self.links.iter().zip(resolved) {
-                self.nodes[link.at..link.at + 4].copy_from_slice(&reference.to_le_bytes());
-            }
+            self.links.leave_cut();
+            let resolved = self.links.resolve(&view);
+            self.links.fill_in(&resolved, &mut self.nodes);
         }
         let owners = self.hashed.longest();
         self.nodes.resize(self.nodes.len().next_multiple_of(LINE), 0);
@@ -376,29 +362,6 @@ impl ZoneBuilder {
 fn sorted_keys(keys: &[(u64, u32)]) -> Vec<u8> {
     let octets = keys.iter().flat_map(|(key, _)| key.to_le_bytes());
     octets.chain(keys.iter().flat_map(|(_, reference)| reference.to_le_bytes())).collect()
-}
-
-/// Sorts signatures to what they cover. Those that cover nothing make an RRset without records.
-fn attach_signatures(rrsets: &[(RrType, u32, Vec<u8>)]) -> Vec<Covered<'_>> {
-    let data = rrsets.iter().filter(|(rrtype, ..)| *rrtype != RrType::RRSIG);
-    let mut all: Vec<Covered<'_>> = data
-        .map(|(rrtype, ttl, rdatas)| Covered { rrtype: *rrtype, ttl: *ttl, rdatas, signatures: Vec::new() })
-        .collect();
-    for (_, ttl, packed) in rrsets.iter().filter(|(rrtype, ..)| *rrtype == RrType::RRSIG) {
-        for rdata in RdataList::from_packed(packed) {
-            let rrtype = RrType(rdata.first_chunk().map_or(0, |code| u16::from_be_bytes(*code)));
-            let at = match all.binary_search_by_key(&rrtype, |rrset| rrset.rrtype) {
-                Ok(at) => at,
-                Err(at) => {
-                    all.insert(at, Covered { rrtype, ttl: *ttl, rdatas: &[], signatures: Vec::new() });
-                    at
-                }
-            };
-            all[at].signatures.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
-            all[at].signatures.extend_from_slice(rdata);
-        }
-    }
-    all
 }
 
 /// First eight octets of the hash that a name's first label spells (RFC 5155 section 3).
