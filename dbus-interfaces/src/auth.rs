@@ -1,5 +1,8 @@
 //! `org.tenon.Auth1`: one instance of tenon-auth.
 
+mod answer_times;
+mod top_clients;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,9 @@ use zbus::OwnedVariant;
 use crate::names::{AUTH_INTERFACE, AUTH_PATH};
 use crate::peer::{AutoStart, Peer};
 use crate::{Bus, BusError};
+pub use answer_times::AnswerTimes;
+pub(crate) use answer_times::TimesRow;
+pub use top_clients::TopClient;
 
 /// One auth instance.
 #[derive(Clone, Debug)]
@@ -73,29 +79,6 @@ pub struct ZoneCountersPage {
     pub further: u64,
 }
 
-/// How long answering took, for one transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerTimes {
-    /// `udp`, `tcp`, `tls`, `https` or `quic`.
-    pub transport: String,
-    /// Messages by the time they took: at place n those of at most 2^n microseconds and more than at the place before; at
-    /// the last place those that took longer than all of that.
-    pub buckets: Vec<u64>,
-    /// All times together, in nanoseconds.
-    pub nanoseconds: u64,
-}
-
-/// A network that many messages came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TopClient {
-    /// Such as `192.0.2.0/24` or `2001:db8::/56`.
-    pub network: String,
-    /// Messages, at most.
-    pub messages: u64,
-    /// So many of them may have been others'.
-    pub error: u64,
-}
-
 /// One zone as it is being answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthZoneDetails {
@@ -141,17 +124,22 @@ impl Auth1 {
     /// Counters of zones after `after` that were asked for; paged like [`Self::list_zones`]. Nothing unless
     /// `auth/zone_statistics` is set.
     pub async fn list_zone_counters(&self, after: &str, limit: u32) -> Result<ZoneCountersPage, BusError> {
-        type Row = (String, HashMap<String, u64>);
-        let (zones, further): (Vec<Row>, u64) = self.peer.call("ListZoneCounters", &(after, limit)).await?;
-        let sorted = |(name, counters): Row| (name, counters.into_iter().collect());
-        Ok(ZoneCountersPage { zones: zones.into_iter().map(sorted).collect(), further })
+        let (zones, further): (Vec<ZoneRow>, u64) =
+            self.peer.call("ListZoneCounters", &(after, limit)).await?;
+        Ok(ZoneCountersPage { zones: sorted(zones), further })
+    }
+
+    /// Counters of one zone; all 0 unless it was asked for and `auth/zone_statistics` is set. Fails with
+    /// [`BusError::NoSuchZone`].
+    pub async fn zone_counters(&self, name: &str) -> Result<BTreeMap<String, u64>, BusError> {
+        let counters: HashMap<String, u64> = self.peer.call("GetZoneCounters", &(name,)).await?;
+        Ok(counters.into_iter().collect())
     }
 
     /// How long answering took since the process began, by transport.
     pub async fn answer_times(&self) -> Result<Vec<AnswerTimes>, BusError> {
-        let times: Vec<(String, Vec<u64>, u64)> = self.peer.call("AnswerTimes", &()).await?;
-        let row = |(transport, buckets, nanoseconds)| AnswerTimes { transport, buckets, nanoseconds };
-        Ok(times.into_iter().map(row).collect())
+        let times: Vec<TimesRow> = self.peer.call("AnswerTimes", &()).await?;
+        Ok(times.into_iter().map(AnswerTimes::from).collect())
     }
 
     /// The networks that most messages came from, the one with most first; for who may control services. Nothing unless
@@ -177,4 +165,12 @@ impl Auth1 {
     pub async fn reconcile(&self) -> Result<u64, BusError> {
         self.peer.call("Reconcile", &()).await
     }
+}
+
+/// A zone's name and its counters as they go over the bus.
+pub(crate) type ZoneRow = (String, HashMap<String, u64>);
+
+/// The same with counters in order.
+pub(crate) fn sorted(zones: Vec<ZoneRow>) -> Vec<(String, BTreeMap<String, u64>)> {
+    zones.into_iter().map(|(name, counters)| (name, counters.into_iter().collect())).collect()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::{AnswerTimes, TimesRow, ZoneCountersPage, ZoneRow, sorted};
 use crate::names::{COLLECTOR, COLLECTOR_INTERFACE, COLLECTOR_PATH};
 use crate::peer::{AutoStart, Peer};
 use crate::stats::{CounterMeaning, meaning};
@@ -55,6 +56,15 @@ pub struct CollectedComponent {
     pub counters: BTreeMap<String, u64>,
 }
 
+/// Counters of some zones, those of several instances added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectedZones {
+    /// The zones.
+    pub page: ZoneCountersPage,
+    /// Zones that are in no page because there are more than `stats/zones_max`.
+    pub left_out: u64,
+}
+
 impl Collector1 {
     /// The collector of this bus.
     pub fn new(bus: &Bus) -> Self {
@@ -93,5 +103,19 @@ impl Collector1 {
             counters.into_iter().map(|(name, found)| (name, meaning(found))).collect()
         };
         Ok(components.into_iter().map(|(component, counters)| (component, meanings(counters))).collect())
+    }
+
+    /// How long the instances of auth took to answer, collected now and added up, by transport.
+    pub async fn answer_times(&self) -> Result<Vec<AnswerTimes>, BusError> {
+        let times: Vec<TimesRow> = self.peer.call_within(COLLECTION_LIMIT, "AnswerTimes", &()).await?;
+        Ok(times.into_iter().map(AnswerTimes::from).collect())
+    }
+
+    /// Counters of zones after `after`, those of the instances of auth added up; "" collects now, every other name reads on
+    /// in the last collection. At most `limit` (0: what the service gives). Nothing unless `stats/zones` is set.
+    pub async fn list_zone_counters(&self, after: &str, limit: u32) -> Result<CollectedZones, BusError> {
+        let (zones, further, left_out): (Vec<ZoneRow>, u64, u64) =
+            self.peer.call_within(COLLECTION_LIMIT, "ListZoneCounters", &(after, limit)).await?;
+        Ok(CollectedZones { page: ZoneCountersPage { zones: sorted(zones), further }, left_out })
     }
 }

@@ -43,7 +43,7 @@ pub use cfgmgr::{
     Unconfirmed,
 };
 pub use cmdctl::{Cmdctl1, CmdctlState};
-pub use collector::{Collected, CollectedComponent, Collector1, CollectorState};
+pub use collector::{Collected, CollectedComponent, CollectedZones, Collector1, CollectorState};
 pub use config::{Checked, Config1, ConfigState};
 pub use ddns::{Ddns1, DdnsState, RecordEdit, ZoneDifference, ZoneRecord};
 pub use error::BusError;

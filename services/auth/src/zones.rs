@@ -160,6 +160,15 @@ impl Zones {
         (page, asked.count())
     }
 
+    /// What was counted of one zone, nothing while zones are not counted; `None` when it is not served.
+    #[must_use]
+    pub fn counters_of(&self, origin: NameRef<'_>) -> Option<Values> {
+        let published = self.publisher.load_full();
+        let place = published.catalog.image(origin)?.place();
+        let counted = published.counters.as_ref().and_then(|table| table.sum(place));
+        Some(counted.unwrap_or_default())
+    }
+
     /// Reads the manifest if its file is not the one that was read last, and takes it up. Returns whether anything
     /// changed. It costs one stat when nothing did.
     pub fn reconcile(&self) -> bool {

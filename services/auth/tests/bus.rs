@@ -228,6 +228,12 @@ async fn each_zone_is_counted_when_that_is_asked_for() {
     let rest = without_octets(auth.list_zone_counters("b.example.", 0).await.unwrap());
     assert_eq!(rest, (vec![c], 0));
 
+    let one = auth.zone_counters("B.Example").await.unwrap();
+    assert_eq!((one["queries"], one["nxdomain"], one["failures"]), (4, 1, 0));
+    assert_eq!(auth.zone_counters("a.example.").await.unwrap()["queries"], 0, "asked for before it counted");
+    let nowhere = auth.zone_counters("d.example.").await;
+    assert!(matches!(nowhere, Err(BusError::NoSuchZone(_))), "{nowhere:?}");
+
     // Counters go on with another version of the zone among other zones, and end with the zone.
     publish(2, &["B.example.", "d.example."]);
     assert_eq!(auth.reconcile().await.unwrap(), 2);
@@ -238,6 +244,7 @@ async fn each_zone_is_counted_when_that_is_asked_for() {
 
     config.apply(3, &json!({}), PATIENCE).await.unwrap();
     assert_eq!(auth.list_zone_counters("", 0).await.unwrap(), ZoneCountersPage::default());
+    assert_eq!(auth.zone_counters("b.example.").await.unwrap()["queries"], 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `bindctl account`: accounts of the REST door, by running `tenon-cmdctl`, which knows their file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -116,11 +116,21 @@ fn list(session: &Session) -> Result<(), Failure> {
 }
 
 fn tool(session: &Session) -> Command {
+    tool_in(&session.state)
+}
+
+fn tool_in(state: &Path) -> Command {
     let own = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(PROGRAM)));
     let installed = PathBuf::from("/usr/libexec/tenon/tenon-cmdctl");
     let mut tool = Command::new(own.filter(|path| path.exists()).unwrap_or(installed));
-    tool.arg("--state-dir").arg(session.state.join("cmdctl"));
+    tool.arg("--state-dir").arg(state.join("cmdctl"));
     tool
+}
+
+/// The accounts as `account list` has them in JSON, for completion; null where they cannot be read.
+pub(crate) fn listed(state: &Path) -> Value {
+    let listed = tool_in(state).arg("--list-accounts").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    listed.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok()).unwrap_or_default()
 }
 
 /// What the program prints; its complaints go where ours go.

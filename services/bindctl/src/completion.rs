@@ -1,10 +1,14 @@
-//! Completion: commands and options of the grammar; zones, keys, components, options of settings and their values as the bus
-//! tells them. The shell of bindctl uses it, and bash, zsh and fish do by `bindctl --complete`.
+//! Completion: commands and options of the grammar; zones, records, keys, components, options of settings and their values as
+//! the bus tells them, accounts as their file does. The shell of bindctl uses it, and bash, zsh and fish do by `bindctl --complete`.
 
+mod accounts;
 mod grammar;
 mod known;
+mod records;
 mod scripts;
 mod settings;
+
+use std::path::PathBuf;
 
 use clap::{Command, CommandFactory};
 use serde_json::Value;
@@ -12,17 +16,18 @@ use tenon_bus::{Bus, BusError};
 use tokio::runtime::Runtime;
 
 use crate::command_line::CommandLine;
-use grammar::Kind;
+use crate::config::value;
+use grammar::{Kind, Next};
 use known::{Known, Question};
 pub(crate) use scripts::script;
 
-/// Types of records that people type.
-const TYPES: [&str; 17] = [
-    "A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV",
-    "SSHFP", "TLSA", "TXT",
-];
+/// Algorithms of keys (RFC 8945 section 6), without shortened codes.
+const ALGORITHMS: [&str; 6] =
+    ["hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"];
 /// The word that asks for completions, before all others.
 const ASKED: &str = "--complete";
+/// Where Tenon keeps its state unless the words say otherwise.
+const STATE: &str = "/var/lib/tenon";
 /// What stands for names of files, which the asking shell knows better.
 const FILES: &str = ":files";
 
@@ -41,39 +46,72 @@ pub(crate) struct Completion<'a> {
 }
 
 impl<'a> Completion<'a> {
-    /// Asks this bus, or nobody where there is a reason not to.
-    pub(crate) fn new(runtime: &'a Runtime, bus: Result<Bus, BusError>) -> Self {
+    /// Asks this bus, or nobody where there is a reason not to. `state`: where Tenon keeps its state, on this machine.
+    pub(crate) fn new(runtime: &'a Runtime, bus: Result<Bus, BusError>, state: Option<PathBuf>) -> Self {
         let mut grammar = CommandLine::command();
         grammar.build();
-        Self { runtime, grammar, known: Known::new(bus.ok()) }
+        Self { runtime, grammar, known: Known::new(bus.ok(), state) }
     }
 
     /// Whether names of files may come.
     pub(crate) fn is_file(&self, before: &[&str], word: &str) -> bool {
-        grammar::next(&self.grammar, before, word).1 == Kind::File
+        grammar::next(&self.grammar, before, word).kind == Kind::File
     }
 
     /// What may stand for `word` after these words.
     pub(crate) fn offer(&self, before: &[&str], word: &str) -> Offered {
-        let (mut words, kind) = grammar::next(&self.grammar, before, word);
+        let Next { mut words, kind, given } = grammar::next(&self.grammar, before, word);
         // The path whose value or element comes is the last plain word.
-        let path = || before.iter().rev().find(|word| !word.starts_with('-')).copied().unwrap_or_default();
+        let last = || given.last().copied().unwrap_or_default();
+        let path = || value::path(last());
         words.extend(match kind {
             Kind::Zone => self.texts(Question::Zones),
             Kind::Component => self.texts(Question::Components),
             Kind::Generation => self.texts(Question::Generations),
             Kind::Key => self.texts(Question::Keys),
-            Kind::Path => settings::paths(&self.ask(Question::Settings)),
-            Kind::Value => self.values(path()),
+            Kind::Account => accounts::names(&self.ask(Question::Accounts)),
+            Kind::Token => accounts::tokens(&self.ask(Question::Accounts), last()),
+            Kind::Scope => accounts::scopes(word, || self.texts(Question::Zones)),
+            Kind::Algorithm => ALGORITHMS.map(str::to_owned).to_vec(),
+            Kind::Path { is_there } => self.paths(word, is_there),
+            Kind::Value => self.values(&path()),
             Kind::Element { is_there: false } => self.values(&format!("{}/0", path())),
-            Kind::Element { is_there: true } => settings::elements(&self.ask(Question::Settings), path()),
-            Kind::Type => TYPES.map(str::to_owned).to_vec(),
+            Kind::Element { is_there: true } => settings::elements(&self.ask(Question::Settings), &path()),
+            Kind::Type => records::TYPES.map(str::to_owned).to_vec(),
+            Kind::Record { place, is_there: false } => {
+                records::types_after(given.last().filter(|_| place > 0))
+            }
+            Kind::Record { place, is_there: true } => self.records(place, &given),
             Kind::File | Kind::Nothing => Vec::new(),
         });
         words.retain(|candidate| candidate.starts_with(word));
         words.sort();
         words.dedup();
         Offered { words, files: kind == Kind::File }
+    }
+
+    /// Paths that begin with `word`, in its way to write indices.
+    fn paths(&self, word: &str, is_there: bool) -> Vec<String> {
+        let settings = self.ask(Question::Settings);
+        let mut found = settings::paths(&settings);
+        // Members that nobody has set yet; the schema is asked for once the component is known.
+        if let Some((component, _)) = word.split_once('/').filter(|_| !is_there) {
+            let schema = self.ask(Question::Schema(component.to_owned()));
+            found.extend(settings::unset(schema.as_str().unwrap_or_default(), &settings, component));
+        }
+        settings::written_as(word, found)
+    }
+
+    /// What may be the word of a record that is there: its type, then its data.
+    fn records(&self, place: usize, given: &[&str]) -> Vec<String> {
+        let [zone, owner, rest @ ..] = given else { return Vec::new() };
+        let (zone, owner) = ((*zone).to_owned(), (*owner).to_owned());
+        let there = self.ask(Question::Records { zone, owner });
+        match (place, rest) {
+            (0, _) => records::types_of(&there),
+            (1, [rrtype, ..]) => records::data_of(&there, rrtype),
+            _ => Vec::new(),
+        }
     }
 
     /// What may be the value at a path.
@@ -121,7 +159,9 @@ pub fn answer(words: &[String]) {
     } else {
         runtime.block_on(Bus::system())
     };
-    let offered = Completion::new(&runtime, bus).offer(&before, word);
+    let state = before.iter().rposition(|word| *word == "--state-dir").and_then(|at| before.get(at + 1));
+    let state = (!is_afar).then(|| PathBuf::from(state.unwrap_or(&STATE)));
+    let offered = Completion::new(&runtime, bus, state).offer(&before, word);
     let lines = offered.files.then(|| FILES.to_owned()).into_iter().chain(offered.words);
     let text = lines.fold(String::new(), |text, line| text + &line + "\n");
     // Whoever asked may have gone.

@@ -1,7 +1,7 @@
 //! `bindctl config`: the settings, through tenon-cfgmgr.
 
 pub(crate) mod element;
-mod value;
+pub(crate) mod value;
 
 use serde_json::{Value, json};
 use tenon_bus::{Cfgmgr1, Change, CommitOutcome};

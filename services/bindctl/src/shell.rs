@@ -34,7 +34,8 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
         .build();
     let mut editor: Editor<ShellHelper<'_>, FileHistory> = Editor::with_config(config).map_err(failed)?;
     let bus = runtime.block_on(session.try_bus());
-    editor.set_helper(Some(ShellHelper(Completion::new(runtime, bus))));
+    let state = session.remote.is_none().then(|| session.state.clone());
+    editor.set_helper(Some(ShellHelper(Completion::new(runtime, bus, state))));
     let history = history_file();
     if let Some(path) = &history {
         // The first time there is none.

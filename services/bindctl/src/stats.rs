@@ -2,6 +2,8 @@
 //!
 //! tenon-stats is asked; where it is not there, or does not answer, each service is.
 
+mod times;
+mod top;
 mod zones;
 
 use std::collections::BTreeMap;
@@ -34,15 +36,20 @@ struct Counter {
 }
 
 pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<(), Failure> {
-    let StatsCommand::Show { component, zones, zone } = command;
     let bus = session.bus().await?;
-    if zones || zone.is_some() {
-        return zones::show(session.output, &bus, zone.as_deref()).await;
+    match command {
+        StatsCommand::Times => times::show(session.output, &bus).await,
+        StatsCommand::Top { limit } => top::show(session.output, &bus, limit).await,
+        StatsCommand::Show { zone: Some(zone), .. } => zones::show_one(session.output, &bus, &zone).await,
+        StatsCommand::Show { zones: true, .. } => zones::show(session.output, &bus).await,
+        StatsCommand::Show { component, .. } => show_components(session, &bus, component.as_deref()).await,
     }
-    let wanted = component.as_deref();
-    let (components, silent) = match collected(&bus, wanted.unwrap_or_default()).await {
+}
+
+async fn show_components(session: &Session, bus: &Bus, wanted: Option<&str>) -> Result<(), Failure> {
+    let (components, silent) = match collected(bus, wanted.unwrap_or_default()).await {
         Ok(collected) => collected,
-        Err(_) => (asked(&bus, wanted).await?, Vec::new()),
+        Err(_) => (asked(bus, wanted).await?, Vec::new()),
     };
     // Beside the counters, so that a document stays one.
     for sentence in &silent {
@@ -57,6 +64,17 @@ pub(crate) async fn run(session: &mut Session, command: StatsCommand) -> Result<
         ));
     }
     show(session, &components)
+}
+
+/// The instances of auth; says so when there are none.
+fn auth_is_there(instances: &[(u32, String)]) -> Result<&[(u32, String)], Failure> {
+    if instances.is_empty() {
+        return Err(Failure::unreachable(
+            "tenon-auth is not on the bus",
+            "`bindctl status` shows what runs; `systemctl start tenon.target` starts all",
+        ));
+    }
+    Ok(instances)
 }
 
 /// All counters by component, for a report; why not otherwise.

@@ -137,6 +137,8 @@ fn parts() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(config::rollback))
         .routes(routes!(config::show))
         .routes(routes!(statistics::show))
+        .routes(routes!(statistics::zones::list))
+        .routes(routes!(statistics::clients::list))
         .split_for_parts();
     let components = document.components.get_or_insert_default();
     let scheme = |scheme| SecurityScheme::Http(Http::new(scheme));
@@ -167,6 +169,9 @@ struct Reader;
 /// A visitor who may commit settings.
 struct Committer(Visitor);
 
+/// A visitor who may have services do something, and know whom they serve.
+struct Controller;
+
 impl<S: Sync> FromRequestParts<S> for Admitted {
     type Rejection = Problem;
 
@@ -188,6 +193,14 @@ impl<S: Sync> FromRequestParts<S> for Committer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         visitor_for(parts, Verb::Commit).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Controller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        visitor_for(parts, Verb::Control).map(|_| Self)
     }
 }
 

@@ -53,6 +53,10 @@ const VERBS: &[Listed] = &[
     of_zone(look(n::AUTH_INTERFACE, "GetZone", "s")),
     look(n::AUTH_INTERFACE, "ListZones", "su"),
     look(n::AUTH_INTERFACE, "ExplainQuery", "ss"),
+    look(n::AUTH_INTERFACE, "AnswerTimes", ""),
+    look(n::AUTH_INTERFACE, "ListZoneCounters", "su"),
+    of_zone(look(n::AUTH_INTERFACE, "GetZoneCounters", "s")),
+    act(n::AUTH_INTERFACE, "TopClients", "", Verb::Control),
     look(n::EXPLAIN_INTERFACE, "Explain", "sssssss"),
     look(n::CFGMGR_INTERFACE, "ListKeys", ""),
     of_zone(look(n::ZONEC_INTERFACE, "GetZone", "s")),
@@ -64,6 +68,8 @@ const VERBS: &[Listed] = &[
     of_zone(act(n::XFROUT_INTERFACE, "Notify", "s", Verb::Control)),
     look(n::COLLECTOR_INTERFACE, "Show", "ss"),
     look(n::COLLECTOR_INTERFACE, "Schema", "ss"),
+    look(n::COLLECTOR_INTERFACE, "AnswerTimes", ""),
+    look(n::COLLECTOR_INTERFACE, "ListZoneCounters", "su"),
     look(n::STATS_INTERFACE, "Describe", ""),
     look(n::STATS_INTERFACE, "Counters", ""),
     look(n::JOBS_INTERFACE, "List", "tu"),
@@ -149,6 +155,12 @@ mod tests {
         ] {
             assert!(Listed::of(&wrong).is_none(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn who_asks_most_is_told_to_who_may_control() {
+        let top = call(n::AUTH_INTERFACE, "TopClients", "", &[]);
+        assert_eq!(Listed::of(&top).unwrap().scope, Verb::Control);
     }
 
     #[test]

@@ -80,6 +80,9 @@ async fn commands_say_the_same_here_and_there() {
         &["log", "level", "cfgmgr"],
         &["log", "level", "nobody"],
         &["stats", "show", "nobody"],
+        &["stats", "show", "--zone", "example.com"],
+        &["stats", "times"],
+        &["stats", "top"],
     ] {
         let said = both(&bench, &alice, words).await;
         assert!(!said.out.is_empty() || !said.err.is_empty() || words == ["config", "diff"], "{words:?}");

@@ -73,10 +73,11 @@ impl Exposition {
         let name = "tenon_auth_answer_seconds";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (bus_name, histograms) in &self.0.times {
-            for Histogram { transport, buckets, count, sum } in histograms {
-                let labels =
-                    [("instance", number(bus_name).unwrap_or_default()), ("transport", transport.clone())];
-                family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
+            for times in histograms {
+                let instance = number(bus_name).unwrap_or_default();
+                let labels = [("instance", instance), ("transport", times.transport.clone())];
+                let Histogram { buckets, count, sum } = times.into();
+                family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
             }
         }
         Ok(())
@@ -141,8 +142,7 @@ mod tests {
 
     #[test]
     fn times_are_a_histogram() {
-        let histograms = crate::times::histograms(crate::times::tests::udp());
-        let times = [("org.tenon.Auth1.Instance2".to_owned(), histograms)].into();
+        let times = [("org.tenon.Auth1.Instance2".to_owned(), crate::times::tests::udp())].into();
         let text = text(Arc::new(Snapshot { times, ..Snapshot::default() })).unwrap();
         let expected = "\
 # TYPE tenon_auth_answer_seconds histogram

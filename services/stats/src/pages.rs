@@ -13,7 +13,7 @@ use crate::collector::Collector;
 use crate::openmetrics;
 use crate::snapshot::{Snapshot, Sum};
 use crate::statistics::{Statistics, count};
-use crate::zones;
+use crate::{times, zones};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -40,6 +40,8 @@ struct Document {
     components: BTreeMap<String, Sum>,
     /// Who was left out and why, one sentence each.
     silent: Vec<String>,
+    /// How long auth took to answer, by transport.
+    answer_times: BTreeMap<String, times::Document>,
     #[serde(flatten)]
     zones: zones::Document,
 }
@@ -94,6 +96,7 @@ fn json(snapshot: Arc<Snapshot>) -> Result<String, serde_json::Error> {
         taken_usec: snapshot.taken_usec,
         components: snapshot.sums(),
         silent: snapshot.silences(),
+        answer_times: times::documents(&snapshot.answer_times()),
         zones: (&snapshot.zones).into(),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

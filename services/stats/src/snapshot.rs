@@ -5,9 +5,8 @@ use std::fmt;
 use std::time::Instant;
 
 use serde::Serialize;
-use tenon_bus::CounterKind;
+use tenon_bus::{AnswerTimes, CounterKind};
 
-use crate::times::Histogram;
 use crate::zones::Zones;
 
 /// One collection.
@@ -24,7 +23,7 @@ pub struct Snapshot {
     /// What auth counted of each zone.
     pub zones: Zones,
     /// How long auth took to answer, by bus name of the instance.
-    pub times: BTreeMap<String, Vec<Histogram>>,
+    pub times: BTreeMap<String, Vec<AnswerTimes>>,
 }
 
 /// The counters of one process.
@@ -118,6 +117,11 @@ impl Snapshot {
             }
         }
         Ok(sums)
+    }
+
+    /// How long the instances of auth took to answer, added up, by transport.
+    pub fn answer_times(&self) -> Vec<AnswerTimes> {
+        AnswerTimes::sums(self.times.values().flatten())
     }
 
     /// The same without a process that is no longer there.

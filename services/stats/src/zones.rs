@@ -1,6 +1,7 @@
 //! What the instances of auth counted of each zone.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::str::FromStr as _;
 
 use serde::Serialize;
@@ -38,8 +39,11 @@ pub struct Zones {
     pub left_out: u64,
 }
 
-/// A zone's counters, those of all instances added up, by name.
-pub type Sums = BTreeMap<String, BTreeMap<&'static str, u64>>;
+/// A zone's counters, those of all instances added up.
+pub type ZoneSums = BTreeMap<&'static str, u64>;
+
+/// The same by the zones' names.
+pub type Sums = BTreeMap<String, ZoneSums>;
 
 impl Told {
     /// Takes up a zone; false when its name is none.
@@ -76,17 +80,15 @@ impl Zones {
 
     /// The counters of each zone, summed over the instances.
     pub fn sums(&self) -> Sums {
-        let sum = |(name, instances): (&Name, &BTreeMap<String, Values>)| {
-            let mut sums = Values::default();
-            for values in instances.values() {
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = sum.saturating_add(*value);
-                }
-            }
-            let named = COUNTERS.iter().map(|(counter, _)| *counter).zip(sums).collect();
-            (name.to_string().to_ascii_lowercase(), named)
-        };
         self.counters.iter().map(sum).collect()
+    }
+
+    /// The same of at most `limit` zones behind `after`, in canonical order, and how many more there are.
+    pub fn page(&self, after: Option<&Name>, limit: usize) -> (Vec<(String, ZoneSums)>, usize) {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.counters.range((start, Bound::Unbounded));
+        let page = behind.by_ref().take(limit).map(sum).collect();
+        (page, behind.count())
     }
 
     /// The same without an instance that is no longer there.
@@ -96,6 +98,17 @@ impl Zones {
             !instances.is_empty()
         });
     }
+}
+
+fn sum((name, instances): (&Name, &BTreeMap<String, Values>)) -> (String, ZoneSums) {
+    let mut sums = Values::default();
+    for values in instances.values() {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = sum.saturating_add(*value);
+        }
+    }
+    let named = COUNTERS.iter().map(|(counter, _)| *counter).zip(sums).collect();
+    (name.to_string().to_ascii_lowercase(), named)
 }
 
 /// The part of `/json` about zones.
@@ -136,6 +149,11 @@ pub(crate) mod tests {
         let mut zones = Zones::new(vec![one(), ("two".to_owned(), told(&[("a.", 10), ("c.", 20)], 0))], 10);
         let all = [("a.", 11), ("b.", 2), ("c.", 20), ("d.", 3)].map(|(name, sum)| (name.to_owned(), sum));
         assert_eq!((queries(&zones), zones.left_out), (all.to_vec(), 0));
+        let page = |after: Option<&str>, limit| {
+            let (page, further) = zones.page(after.map(|name| name.parse().unwrap()).as_ref(), limit);
+            (page.into_iter().map(|(name, _)| name).collect::<String>(), further)
+        };
+        assert_eq!((page(None, 3), page(Some("B."), 3)), (("a.b.c.".into(), 1), ("c.d.".into(), 0)));
         zones.forget("two");
         assert_eq!(queries(&zones).len(), 3);
         // The second may have more of d. than it told.

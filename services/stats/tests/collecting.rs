@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::{Bench, PATIENCE, free_address};
 use rustix::process::Signal;
 use serde_json::json;
 use tenon_bus::names::{COLLECTOR, COLLECTOR_PATH, auth};
-use tenon_bus::{BusError, Collected, Collector1, Config1, CounterKind, Stats1};
+use tenon_bus::{BusError, Collected, CollectedZones, Collector1, Config1, CounterKind, Stats1};
 use tenon_private_bus::differences;
 
 fn queries(collected: &Collected) -> Option<(usize, u64)> {
@@ -141,15 +143,48 @@ async fn zones_are_collected_when_that_is_set_and_no_more_than_may_be() {
         (queries("a.example."), queries("b.example."), document["zones_left_out"].as_u64())
     };
     assert_eq!(shown(), (None, None, Some(0)));
+    let collector = Collector1::new(&bench.bus);
+    assert_eq!(collector.list_zone_counters("", 0).await.unwrap(), CollectedZones::default());
     settings["zones"] = true.into();
     config.apply(2, &settings, PATIENCE).await.unwrap();
     assert_eq!(shown(), (Some(42), Some(42), Some(0)));
     let metrics = bench.curl("/metrics", &[]);
     let line = "tenon_auth_zone_queries_total{instance=\"2\",zone=\"b.example.\"} 12\n";
     assert!(metrics.contains(line), "{metrics}");
+    // The bus tells the same, page by page.
+    let page = |zones: CollectedZones| {
+        let queries =
+            |(zone, counters): &(String, BTreeMap<String, u64>)| (zone.clone(), counters["queries"]);
+        (zones.page.zones.iter().map(queries).collect::<Vec<_>>(), zones.page.further, zones.left_out)
+    };
+    let first = page(collector.list_zone_counters("", 1).await.unwrap());
+    assert_eq!(first, (vec![("a.example.".to_owned(), 42)], 1, 0));
+    let second = page(collector.list_zone_counters("A.example.", 0).await.unwrap());
+    assert_eq!(second, (vec![("b.example.".to_owned(), 42)], 0, 0));
+    let wrong = collector.list_zone_counters("a..b", 0).await;
+    assert!(matches!(wrong, Err(BusError::NoSuchZone(_))), "{wrong:?}");
     settings["zones_max"] = 1.into();
     config.apply(3, &settings, PATIENCE).await.unwrap();
     assert_eq!(shown(), (Some(42), None, Some(1)));
+}
+
+#[tokio::test]
+async fn answer_times_are_added_up_on_the_bus_and_in_json() {
+    let bench = Bench::start().await;
+    let _daemons = (bench.counting(&auth(1), 30).await, bench.counting(&auth(2), 12).await);
+    let times = Collector1::new(&bench.bus).answer_times().await.unwrap();
+    let [udp] = times.as_slice() else { panic!("{times:?}") };
+    assert_eq!(
+        (udp.transport.as_str(), &udp.buckets[..], udp.nanoseconds),
+        ("udp", &[42, 0, 2][..], 3_000_000_000)
+    );
+    let text = bench.curl("/json", &[]);
+    let document: serde_json::Value = serde_json::from_str(text.rsplit_once('\n').unwrap().0).unwrap();
+    let told = &document["answer_times"]["udp"];
+    assert_eq!((&told["messages"], &told["nanoseconds"]), (&json!(44), &json!(3_000_000_000_u64)), "{told}");
+    let metrics = bench.curl("/metrics", &[]);
+    let line = "tenon_auth_answer_seconds_count{instance=\"1\",transport=\"udp\"} 31\n";
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test]

@@ -92,6 +92,11 @@ fn a_walk_through_the_door_under_both_buses() {
         let (status, body) = ask(&machine, "/v1/statistics", "");
         assert_eq!(status, 200);
         assert!(body["components"]["cmdctl"]["counters"]["requests"].as_u64() > Some(5), "{body}");
+        assert!(body["answer_times"]["udp"]["buckets"].as_array().unwrap().len() > 10, "{body}");
+        let (status, body) = ask(&machine, "/v1/statistics/zones", "");
+        assert_eq!((status, body), (200, json!({"zones": {}, "next": null, "left_out": 0})));
+        let (status, body) = ask(&machine, "/v1/statistics/clients", "");
+        assert_eq!((status, body), (200, json!({"networks": []})));
 
         let edits = json!([{"path": "auth/udp_payload_size", "value": 1400}]);
         let (status, body) = commit(&machine, &json!({"edits": edits, "comment": "larger"}));
@@ -374,6 +379,9 @@ fn zones_go_in_through_the_door_and_are_answered_and_bindctl_does_it_from_afar()
         "config show auth",
         "config history",
         "stats show xfrin",
+        "stats times",
+        "stats top",
+        "stats show --zone example.com",
         "log level",
     ] {
         let (here, there) =

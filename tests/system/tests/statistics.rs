@@ -70,6 +70,47 @@ fn zones_are_counted_one_by_one_when_that_is_set() {
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["example.com."]["queries"], 2);
     assert!(machine.must("bindctl stats show --zones").contains("example.com."));
+    // The bus and /json tell the same.
+    let collected = machine.must(
+        "busctl call org.tenon.Collector1 /org/tenon/Collector1 org.tenon.Collector1 ListZoneCounters su '' 0",
+    );
+    assert!(collected.contains("1 \"example.com.\" 7") && collected.contains("\"queries\" 2"), "{collected}");
+    let json: serde_json::Value =
+        serde_json::from_str(&machine.must(&format!("curl -sS --fail {URL}/json"))).unwrap();
+    assert_eq!(json["zones"]["example.com."]["queries"], 2);
+    let unknown = machine.run("bindctl stats show --zone elsewhere.example");
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(said.contains("elsewhere.example. is not being answered"), "{said}");
+}
+
+#[test]
+fn answer_times_and_who_asks_most_are_told_alike_by_all() {
+    let machine = serving();
+    machine.must("bindctl config set auth/top_clients true && bindctl config commit");
+    let count = |text: &str| -> u64 {
+        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        json["answer_times"]["udp"]["messages"].as_u64().unwrap()
+    };
+    let before = count(&machine.must(&format!("curl -sS --fail {URL}/json")));
+    for _ in 0..10 {
+        assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR");
+    }
+    assert_eq!(count(&machine.must(&format!("curl -sS --fail {URL}/json"))), before + 10);
+    let shown: serde_json::Value = serde_json::from_str(&machine.must("bindctl --json stats times")).unwrap();
+    assert_eq!(shown[0]["transport"], "udp");
+    assert_eq!(shown[0]["messages"], before + 10);
+    let table = machine.must("bindctl stats times");
+    assert!(table.lines().count() == 2 && table.contains("99 % WITHIN"), "only UDP was asked over: {table}");
+
+    let top = machine.must("bindctl --json stats top");
+    let expected = serde_json::json!([{"network": "127.0.0.0/24", "messages": 10, "error": 0}]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&top).unwrap(), expected);
+    assert!(machine.must("bindctl stats top").contains("127.0.0.0/24  10"));
+    // They tell of clients.
+    let nobody = machine.run("setpriv --reuid nobody --regid nogroup --clear-groups bindctl stats top");
+    let said = String::from_utf8_lossy(&nobody.stderr).into_owned();
+    assert!(nobody.status.code() == Some(1) && said.contains("org.tenon.service.control"), "{said}");
+    machine.must("setpriv --reuid nobody --regid nogroup --clear-groups bindctl stats times");
 }
 
 #[test]

@@ -98,6 +98,18 @@ const FILES: [&str; 12] = [
     "bindctl zone write example.net",
 ];
 
+const STATISTICS: [&str; 9] = [
+    "bindctl stats times | cut -d' ' -f1",
+    "bindctl stats top",
+    "bindctl stats show --zones",
+    "bindctl stats show --zone nowhere.example",
+    "bindctl config set auth/top_clients true && bindctl config set auth/zone_statistics true && bindctl config commit",
+    "for name in www nothing www; do dig +noall +answer @127.0.0.1 $name.example.com A; done",
+    "bindctl stats top",
+    "bindctl --json stats top --limit 1",
+    "bindctl stats show --zone example.com",
+];
+
 const LISTS: [&str; 14] = [
     r#"bindctl config add logging/loggers '{"component": "zonec", "severity": "debug"}'"#,
     r#"bindctl config add logging/loggers '{"component": "*", "severity": "loud"}'"#,
@@ -214,6 +226,7 @@ fn records_keys_explanations_files_and_lists() {
     transcript(&machine, "bindctl.lists", &LISTS);
     machine.must("bindctl config revert");
     transcript(&machine, "bindctl.key", &KEYS);
+    transcript(&machine, "bindctl.stats", &STATISTICS);
 }
 
 #[test]

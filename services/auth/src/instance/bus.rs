@@ -80,10 +80,14 @@ impl AuthFace {
         let after = if after.is_empty() { None } else { Some(name(after)?) };
         let zones = self.instance.zones();
         let (page, further) = zones.counters(after.as_ref().map(Name::as_ref), page(limit));
-        let row = |(zone, values): (String, counters::Values)| {
-            (zone, counters::NAMES.into_iter().map(str::to_owned).zip(values).collect())
-        };
-        Ok((page.into_iter().map(row).collect(), further as u64))
+        Ok((page.into_iter().map(|(zone, values)| (zone, named(values))).collect(), further as u64))
+    }
+
+    #[zbus(out_args("counters"))]
+    fn get_zone_counters(&self, name: &str) -> Result<HashMap<String, u64>, Error> {
+        let origin = self::name(name)?;
+        let counted = self.instance.zones().counters_of(origin.as_ref());
+        counted.map(named).ok_or_else(|| not_answered(&origin))
     }
 
     #[zbus(out_args("times"))]
@@ -99,7 +103,7 @@ impl AuthFace {
         let origin = self::name(name)?;
         let catalog = self.instance.zones().catalog();
         let zone = catalog.zone(origin.as_ref());
-        let zone = zone.ok_or_else(|| Error::NoSuchZone(format!("zone {origin} is not being answered")))?;
+        let zone = zone.ok_or_else(|| not_answered(&origin))?;
         let files: Vec<String> = zone.files.iter().map(|file| file.name.clone()).collect();
         let members = [
             ("name", Variant::from(text(zone))),
@@ -167,6 +171,14 @@ pub(super) async fn announce(bus: &Bus) {
 
 fn name(text: &str) -> Result<Name, Error> {
     Name::from_str(text).map_err(|error| Error::NoSuchZone(format!("{text:?} is no zone's name: {error}")))
+}
+
+fn not_answered(origin: &Name) -> Error {
+    Error::NoSuchZone(format!("zone {origin} is not being answered"))
+}
+
+fn named(values: counters::Values) -> HashMap<String, u64> {
+    counters::NAMES.into_iter().map(str::to_owned).zip(values).collect()
 }
 
 fn text(zone: &ServedZone) -> String {

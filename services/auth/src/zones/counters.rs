@@ -112,6 +112,11 @@ impl ZoneTable {
         self.zones.get(place as usize)?.get(worker)
     }
 
+    /// What was counted of the zone at this place of the catalog.
+    pub(super) fn sum(&self, place: u32) -> Option<Values> {
+        self.zones.get(place as usize).map(sum)
+    }
+
     /// Zones of the table's `catalog` behind `after` that were asked for, in canonical order, with what was counted.
     pub(super) fn list<'a>(
         &'a self,
@@ -126,9 +131,9 @@ impl ZoneTable {
     }
 }
 
-fn sum(sets: &[ZoneCounters]) -> Values {
+fn sum(sets: &Sets) -> Values {
     let mut sums = Values::default();
-    for set in sets {
+    for set in sets.iter() {
         for (sum, value) in sums.iter_mut().zip(set.values()) {
             *sum = sum.wrapping_add(value);
         }

@@ -26,6 +26,7 @@ pub enum AccountCommand {
     /// Give an account other scopes
     Scopes {
         /// The account's name
+        #[arg(id = "existing_account", value_name = "NAME")]
         name: String,
         /// What it may do from now on, as of `account add`
         #[arg(required = true)]
@@ -34,11 +35,13 @@ pub enum AccountCommand {
     /// Remove an account with its tokens
     Remove {
         /// The account's name
+        #[arg(id = "existing_account", value_name = "NAME")]
         name: String,
     },
     /// Make a token for an account and print it; programs use it instead of the password
     Token {
         /// The account's name
+        #[arg(id = "existing_account", value_name = "NAME")]
         name: String,
         /// What it may do of what the account may, as of `account add` [default: all of that]
         #[arg(long, value_name = "SCOPE")]
@@ -50,8 +53,10 @@ pub enum AccountCommand {
     /// Take a token away from an account
     Revoke {
         /// The account's name
+        #[arg(id = "existing_account", value_name = "NAME")]
         name: String,
         /// The token's identifier, as `account list` shows it
+        #[arg(id = "existing_token", value_name = "TOKEN")]
         token: String,
     },
     /// List accounts with what they may do

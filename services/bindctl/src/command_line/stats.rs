@@ -16,4 +16,12 @@ pub enum StatsCommand {
         #[arg(long, value_name = "NAME", conflicts_with = "component")]
         zone: Option<String>,
     },
+    /// Show how long answers took since the instances of auth were started, by transport
+    Times,
+    /// Show the networks that most messages came from, with auth/top_clients
+    Top {
+        /// At most so many networks; 0 for all that are noted
+        #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+        limit: usize,
+    },
 }

@@ -9,10 +9,27 @@ pub(super) enum Kind {
     Key,
     Component,
     Generation,
+    /// An account that is there.
+    Account,
+    /// A token of the account before it.
+    Token,
+    /// What an account may do.
+    Scope,
+    /// Algorithm of keys.
+    Algorithm,
     /// Type of records.
     Type,
-    /// Path of an option.
-    Path,
+    /// A word of a record, behind zone and owner.
+    Record {
+        /// Which of them, from 0.
+        place: usize,
+        /// It is one of the records that are there.
+        is_there: bool,
+    },
+    /// Path of an option that is there, or of one that can be set.
+    Path {
+        is_there: bool,
+    },
     /// Value of the option before it.
     Value,
     /// Element of the list before it: one that is to be there, or one that is.
@@ -23,10 +40,21 @@ pub(super) enum Kind {
     Nothing,
 }
 
-/// What the grammar offers after these words, and what kind of thing the next word is.
-pub(super) fn next(grammar: &Command, before: &[&str], word: &str) -> (Vec<String>, Kind) {
+/// What may come next.
+#[derive(Debug)]
+pub(super) struct Next<'w> {
+    /// What the grammar offers.
+    pub(super) words: Vec<String>,
+    /// What kind of thing the next word is.
+    pub(super) kind: Kind,
+    /// The words before it that the command takes in their places.
+    pub(super) given: Vec<&'w str>,
+}
+
+/// What the grammar says of the word after these.
+pub(super) fn next<'w>(grammar: &Command, before: &[&'w str], word: &str) -> Next<'w> {
     let mut command = grammar;
-    let (mut given, mut awaited) = (0, None);
+    let (mut given, mut awaited) = (Vec::new(), None);
     for word in before {
         if awaited.take().is_some() {
             continue;
@@ -34,16 +62,17 @@ pub(super) fn next(grammar: &Command, before: &[&str], word: &str) -> (Vec<Strin
         if let Some(long) = word.strip_prefix("--") {
             awaited = option(command, grammar, long).filter(|option| takes_value(option));
         } else if let Some(below) = command.find_subcommand(word) {
-            (command, given) = (below, 0);
+            command = below;
+            given.clear();
         } else if !word.starts_with('-') {
-            given += 1;
+            given.push(*word);
         }
     }
     if let Some(option) = awaited {
-        return (possible(option), kind(option, command));
+        return Next { words: possible(option), kind: kind(option, command, 0), given };
     }
     if word.starts_with('-') {
-        return (options(command, grammar), Kind::Nothing);
+        return Next { words: options(command, grammar), kind: Kind::Nothing, given };
     }
     let mut offered: Vec<String> =
         command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
@@ -52,11 +81,13 @@ pub(super) fn next(grammar: &Command, before: &[&str], word: &str) -> (Vec<Strin
     }
     // The last one may take many words.
     let many = |argument: &&Arg| matches!(argument.get_action(), ArgAction::Append);
+    let places = command.get_positionals().count();
     let positional =
-        command.get_positionals().nth(given).or_else(|| command.get_positionals().last().filter(many));
-    let Some(positional) = positional else { return (offered, Kind::Nothing) };
+        command.get_positionals().nth(given.len()).or_else(|| command.get_positionals().last().filter(many));
+    let Some(positional) = positional else { return Next { words: offered, kind: Kind::Nothing, given } };
     offered.extend(possible(positional));
-    (offered, kind(positional, command))
+    let place = (given.len() + 1).saturating_sub(places);
+    Next { words: offered, kind: kind(positional, command, place), given }
 }
 
 fn option<'c>(command: &'c Command, grammar: &'c Command, long: &str) -> Option<&'c Arg> {
@@ -83,7 +114,8 @@ fn possible(argument: &Arg) -> Vec<String> {
     values.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_owned()).collect()
 }
 
-fn kind(argument: &Arg, command: &Command) -> Kind {
+/// `place`: which of the words of an argument that takes many.
+fn kind(argument: &Arg, command: &Command, place: usize) -> Kind {
     if matches!(argument.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath) {
         return Kind::File;
     }
@@ -92,8 +124,13 @@ fn kind(argument: &Arg, command: &Command) -> Kind {
         "key" => Kind::Key,
         "component" => Kind::Component,
         "from" | "to" | "generation" | "before" => Kind::Generation,
+        "existing_account" => Kind::Account,
+        "existing_token" => Kind::Token,
+        "scope" => Kind::Scope,
+        "algorithm" => Kind::Algorithm,
         "rrtype" => Kind::Type,
-        "path" => Kind::Path,
+        "record" => Kind::Record { place, is_there: command.get_name() == "delete" },
+        "path" => Kind::Path { is_there: command.get_name() != "set" },
         "value" => Kind::Value,
         "element" => Kind::Element { is_there: command.get_name() == "remove" },
         _ => Kind::Nothing,
@@ -109,7 +146,8 @@ mod tests {
     fn offered(before: &[&str], word: &str) -> (Vec<String>, Kind) {
         let mut grammar = CommandLine::command();
         grammar.build();
-        next(&grammar, before, word)
+        let next = next(&grammar, before, word);
+        (next.words, next.kind)
     }
 
     #[test]
@@ -120,7 +158,8 @@ mod tests {
             (&["zone", "add", "--from"], Kind::File),
             (&["zone", "add", "a.example", "b.example"], Kind::Zone),
             (&["record", "show", "example.com", "www"], Kind::Type),
-            (&["--json", "config", "set"], Kind::Path),
+            (&["--json", "config", "set"], Kind::Path { is_there: false }),
+            (&["config", "show"], Kind::Path { is_there: true }),
             (&["config", "set", "auth/workers"], Kind::Value),
             (&["config", "set", "auth/workers", "1"], Kind::Nothing),
             (&["config", "add", "logging/loggers"], Kind::Element { is_there: false }),
@@ -134,6 +173,15 @@ mod tests {
             (&["explain", "transfer", "--key"], Kind::Key),
             (&["explain", "transfer", "--peer", "::1", "--key", "k."], Kind::Zone),
             (&["config", "commit", "--comment"], Kind::Nothing),
+            (&["record", "add", "example.com", "www"], Kind::Record { place: 0, is_there: false }),
+            (&["record", "delete", "--yes", "a.", "www", "A"], Kind::Record { place: 1, is_there: true }),
+            (&["record", "add", "a.", "www", "60", "MX", "10"], Kind::Record { place: 3, is_there: false }),
+            (&["key", "add", "k.", "--algorithm"], Kind::Algorithm),
+            (&["account", "remove"], Kind::Account),
+            (&["account", "revoke", "alice"], Kind::Token),
+            (&["account", "add", "bob", "--scope"], Kind::Scope),
+            (&["account", "scopes", "bob", "read"], Kind::Scope),
+            (&["account", "add"], Kind::Nothing),
         ] {
             assert_eq!(offered(before, "").1, kind, "{before:?}");
         }

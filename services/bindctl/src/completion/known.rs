@@ -1,14 +1,15 @@
-//! What the bus tells, asked for when it is needed and good for a while.
+//! What the bus and files tell, asked for when it is needed and good for a while.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tenon_bus::{Bus, Cfgmgr1, names};
+use tenon_bus::{Bus, Cfgmgr1, Ddns1, names};
 use tokio::runtime::Runtime;
 
-use crate::zone;
+use crate::{account, zone};
 
 /// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(10);
@@ -24,6 +25,13 @@ pub(super) enum Question {
     Keys,
     Components,
     Generations,
+    /// Accounts with their tokens: what tenon-cmdctl lists.
+    Accounts,
+    /// Records of an owner in a primary zone: type and data of each.
+    Records {
+        zone: String,
+        owner: String,
+    },
     /// All settings, with the edits of who asks: an object.
     Settings,
     /// The schema of a component: its text.
@@ -33,24 +41,31 @@ pub(super) enum Question {
 /// Answers, and when they came.
 pub(super) struct Known {
     bus: Option<Bus>,
+    /// Where Tenon keeps its state on this machine; none where another one is asked.
+    state: Option<PathBuf>,
     answers: RefCell<BTreeMap<Question, (Instant, Value)>>,
 }
 
 impl Known {
-    /// Without a bus nothing is known.
-    pub(super) fn new(bus: Option<Bus>) -> Self {
-        Self { bus, answers: RefCell::default() }
+    /// Without a bus nothing is known but what files tell.
+    pub(super) fn new(bus: Option<Bus>, state: Option<PathBuf>) -> Self {
+        Self { bus, state, answers: RefCell::default() }
     }
 
     /// The answer; null when nobody answers soon.
     pub(super) fn ask(&self, runtime: &Runtime, question: Question) -> Value {
-        let Some(bus) = &self.bus else { return Value::Null };
         if let Some((_, answer)) = self.answers.borrow().get(&question).filter(|(at, _)| at.elapsed() < FRESH)
         {
             return answer.clone();
         }
-        let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(bus, &question)).await });
-        let answer = asked.unwrap_or_default();
+        let answer = match (&question, &self.bus, &self.state) {
+            (Question::Accounts, _, Some(state)) => account::listed(state),
+            (Question::Accounts, _, None) | (_, None, _) => Value::Null,
+            (question, Some(bus), _) => {
+                let asked = async { tokio::time::timeout(PATIENCE, ask(bus, question)).await };
+                runtime.block_on(asked).unwrap_or_default()
+            }
+        };
         self.answers.borrow_mut().insert(question, (Instant::now(), answer.clone()));
         answer
     }
@@ -71,6 +86,11 @@ async fn ask(bus: &Bus, question: &Question) -> Value {
         Question::Generations => {
             let history = cfgmgr.history(0, 0).await.unwrap_or_default();
             history.iter().map(|entry| Value::from(entry.generation.to_string())).collect()
+        }
+        Question::Accounts => Value::Null,
+        Question::Records { zone, owner } => {
+            let records = Ddns1::new(bus).records(zone, owner, "").await;
+            records.map(|(_, records)| json!(records)).unwrap_or_default()
         }
         Question::Settings => cfgmgr.get("", true).await.unwrap_or_default(),
         Question::Schema(component) => {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenon_service::Schema;
 
 use super::Kind;
-use crate::config::element;
+use crate::config::{element, value};
 
 /// Paths of all options, lists and elements of lists.
 pub(super) fn paths(settings: &Value) -> Vec<String> {
@@ -28,6 +28,58 @@ fn collect(path: &str, value: &Value, found: &mut Vec<String>) {
             found.push(below);
         }
     }
+}
+
+/// Paths of members of objects in `component` that the schema knows and nobody has set, and of the element behind the last
+/// one of each list.
+pub(super) fn unset(schema: &str, settings: &Value, component: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let (Ok(schema), Some(now)) = (Schema::parse(schema), settings.get(component)) {
+        collect_unset(&schema, &mut Vec::new(), now, &mut found);
+    }
+    found.into_iter().map(|path| format!("{component}/{path}")).collect()
+}
+
+fn collect_unset(schema: &Schema, at: &mut Vec<String>, value: &Value, found: &mut Vec<String>) {
+    let words: Vec<&str> = at.iter().map(String::as_str).collect();
+    let below = |word: &str| words.iter().chain([&word]).copied().collect::<Vec<_>>().join("/");
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(members) => {
+            let known = schema.at(&words).map(members_of).unwrap_or_default();
+            found.extend(
+                known.into_iter().filter(|name| !members.contains_key(name)).map(|name| below(&name)),
+            );
+            members.iter().map(|(name, member)| (name.clone(), member)).collect()
+        }
+        Value::Array(items) => {
+            found.push(below(&items.len().to_string()));
+            (0..).zip(items).map(|(index, item): (usize, _)| (index.to_string(), item)).collect()
+        }
+        _ => return,
+    };
+    for (word, child) in children {
+        at.push(word);
+        collect_unset(schema, at, child, found);
+        at.pop();
+    }
+}
+
+/// Names of members that a part of a schema knows.
+fn members_of(part: &Value) -> Vec<String> {
+    let own =
+        part.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone());
+    let branches =
+        ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| part.get(word)?.as_array()).flatten();
+    own.chain(branches.flat_map(members_of)).collect()
+}
+
+/// These paths, with indices in brackets as far as `word` has them so.
+pub(super) fn written_as(word: &str, paths: Vec<String>) -> Vec<String> {
+    let Some((typed, _)) = word.rsplit_once(']') else { return paths };
+    let typed = format!("{typed}]");
+    let plain = value::path(&typed);
+    let rest = |path: String| Some(format!("{typed}{}", path.strip_prefix(&plain)?));
+    paths.into_iter().filter_map(rest).collect()
 }
 
 /// What may be the value at a path: what the schema lists, and the value of now if it is one word.
@@ -97,6 +149,24 @@ mod tests {
         assert_eq!(found("x/serial"), "increment unixtime increment");
         assert_eq!(found("x/words/7"), "a b");
         assert_eq!((found("x/words"), found("x/none")), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn members_that_nobody_has_set_and_the_next_element() {
+        let schema = json!({"properties": {"zones": {"items": {"properties": {
+            "name": {}, "file": {}, "primaries": {"items": {"anyOf": [{"properties": {"address": {}, "key": {}}}]}}}}}}});
+        let settings = json!({"x": {"zones": [{"name": "a.", "primaries": [{"address": "::1"}]}]}, "y": {}});
+        let found = unset(&schema.to_string(), &settings, "x");
+        assert_eq!(
+            found,
+            ["x/zones/1", "x/zones/0/file", "x/zones/0/primaries/1", "x/zones/0/primaries/0/key"]
+        );
+        assert_eq!(
+            written_as("x/zones[0]/pri", found),
+            ["x/zones[0]/file", "x/zones[0]/primaries/1", "x/zones[0]/primaries/0/key"]
+        );
+        assert_eq!(unset("", &settings, "x"), [""; 0]);
+        assert_eq!(unset(&schema.to_string(), &settings, "z"), [""; 0]);
     }
 
     #[test]

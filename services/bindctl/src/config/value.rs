@@ -26,7 +26,7 @@ pub(super) async fn set(cfgmgr: &Cfgmgr1, path: &str, text: &str) -> Result<(), 
 }
 
 /// A path as the manager spells it: `a/list[2]/b` is `a/list/2/b`, and slashes at the ends are nothing.
-pub(super) fn path(text: &str) -> String {
+pub(crate) fn path(text: &str) -> String {
     let text = text.trim_matches('/');
     let mut path = String::with_capacity(text.len());
     for part in text.split('/') {

@@ -3,30 +3,61 @@
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
-use tenon_bus::{Auth1, Bus, names};
+use tenon_bus::{Auth1, Bus, BusError};
 use tenon_wire::Name;
 
+use super::auth_is_there;
 use crate::failure::Failure;
 use crate::output::{Output, cell};
 use crate::pages::PAGE;
+use crate::session::auth_instances;
 
 /// Columns of the table.
 const COLUMNS: [&str; 7] = ["queries", "noerror", "nodata", "nxdomain", "referrals", "failures", "octets"];
 
-/// Sums by zone, in canonical order, and name.
-type Sums = BTreeMap<Name, BTreeMap<String, u64>>;
+type Counters = BTreeMap<String, u64>;
 
-/// Shows all zones that were asked for, or one.
-pub(super) async fn show(output: Output, bus: &Bus, only: Option<&str>) -> Result<(), Failure> {
-    let only = only.map(wanted).transpose()?;
-    let sums = collect(bus, only.as_ref()).await?;
+/// Sums by zone, in canonical order, and name.
+type Sums = BTreeMap<Name, Counters>;
+
+/// Shows all zones that were asked for.
+pub(super) async fn show(output: Output, bus: &Bus) -> Result<(), Failure> {
+    let sums = collect(bus).await?;
     if sums.is_empty() {
-        let what = only.map_or_else(|| "any zone".to_owned(), |zone| format!("zone {zone}"));
-        return Err(Failure::refused(
-            format!("nothing was counted of {what}"),
-            "zones are counted while auth/zone_statistics is true, and those that were asked for are shown",
-        ));
+        return Err(nothing("any zone"));
     }
+    table(output, &sums)
+}
+
+/// Shows one zone.
+pub(super) async fn show_one(output: Output, bus: &Bus, zone: &str) -> Result<(), Failure> {
+    let name = Name::from_str(zone).map_err(|error| {
+        Failure::refused(format!("{zone:?} is no zone's name: {error}"), "give a name such as example.com")
+    })?;
+    let instances = auth_instances(bus).await?;
+    let (mut sum, mut unknown) = (Counters::new(), None);
+    for (_, instance) in auth_is_there(&instances)? {
+        match Auth1::new(bus, instance).zone_counters(&name.to_string()).await {
+            Ok(counters) => add(&mut sum, counters),
+            Err(error @ BusError::NoSuchZone(_)) => unknown = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match unknown {
+        Some(error) if sum.is_empty() => Err(error.into()),
+        _ if sum.values().all(|value| *value == 0) => Err(nothing(&format!("zone {name}"))),
+        _ => table(output, &Sums::from([(name, sum)])),
+    }
+}
+
+fn nothing(what: &str) -> Failure {
+    Failure::refused(
+        format!("nothing was counted of {what}"),
+        "zones are counted while auth/zone_statistics is true, and those that were asked for are shown",
+    )
+}
+
+fn table(output: Output, sums: &Sums) -> Result<(), Failure> {
     let text = |name: &Name| name.to_string().to_ascii_lowercase();
     if output.json {
         let document: BTreeMap<String, _> =
@@ -42,28 +73,18 @@ pub(super) async fn show(output: Output, bus: &Bus, only: Option<&str>) -> Resul
     Ok(output.table(&headers, rows.collect())?)
 }
 
-fn wanted(text: &str) -> Result<Name, Failure> {
-    Name::from_str(text).map_err(|error| {
-        Failure::refused(format!("{text:?} is no zone's name: {error}"), "give a name such as example.com")
-    })
-}
-
 /// Asks every instance, page by page.
-async fn collect(bus: &Bus, only: Option<&Name>) -> Result<Sums, Failure> {
+async fn collect(bus: &Bus) -> Result<Sums, Failure> {
     let mut sums = Sums::new();
-    for name in bus.list_present(names::PREFIX).await? {
-        if names::auth_instance(&name).is_none() {
-            continue;
-        }
-        let (auth, mut after) = (Auth1::new(bus, &name), String::new());
+    let instances = auth_instances(bus).await?;
+    for (_, instance) in auth_is_there(&instances)? {
+        let (auth, mut after) = (Auth1::new(bus, instance), String::new());
         loop {
             let page = auth.list_zone_counters(&after, PAGE).await?;
             let Some((last, _)) = page.zones.last() else { break };
             last.clone_into(&mut after);
             for (zone, counters) in page.zones {
-                if let Ok(zone) = Name::from_str(&zone)
-                    && only.is_none_or(|only| *only == zone)
-                {
+                if let Ok(zone) = Name::from_str(&zone) {
                     add(sums.entry(zone).or_default(), counters);
                 }
             }
@@ -75,7 +96,7 @@ async fn collect(bus: &Bus, only: Option<&Name>) -> Result<Sums, Failure> {
     Ok(sums)
 }
 
-fn add(sum: &mut BTreeMap<String, u64>, counters: BTreeMap<String, u64>) {
+fn add(sum: &mut Counters, counters: Counters) {
     for (name, value) in counters {
         let sum = sum.entry(name).or_default();
         *sum = sum.saturating_add(value);

@@ -1,11 +1,14 @@
-//! `/v1/statistics`.
+//! `/v1/statistics`: what tenon-stats collects, and whom auth serves most.
+
+pub(super) mod clients;
+pub(super) mod zones;
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use tenon_bus::Collector1;
+use tenon_bus::{AnswerTimes, BusError, Collector1};
 use utoipa::ToSchema;
 
 use super::{Api, Reader};
@@ -18,6 +21,28 @@ pub(super) struct Statistics {
     components: BTreeMap<String, Component>,
     /// Who was left out and why, one sentence each.
     silent: Vec<String>,
+    /// How long the instances of auth took to answer, added up, by transport: `udp`, `tcp`, `tls`, `https`, `quic`.
+    answer_times: BTreeMap<String, Times>,
+}
+
+/// How long answering took over one transport, from the receipt of a batch of messages to its replies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Times {
+    /// Messages.
+    messages: u64,
+    /// All times together.
+    nanoseconds: u64,
+    /// Messages by the time they took.
+    buckets: Vec<Bucket>,
+}
+
+/// Messages that took at most so long, and more than the bucket before says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Bucket {
+    /// Null in the last bucket: longer than all before.
+    #[schema(example = 64)]
+    microseconds: Option<u64>,
+    messages: u64,
 }
 
 /// The counters of one component, those of several instances added up.
@@ -36,12 +61,25 @@ pub(super) struct Component {
     (status = 200, description = "The counters", body = Statistics),
     (status = 503, description = "tenon-stats is not there", body = Problem)))]
 pub(super) async fn show(_: Reader, State(api): State<Api>) -> Result<Json<Statistics>, Problem> {
-    let collected = Collector1::new(&api.bus()?).show("", "").await;
-    let collected = collected.map_err(|error| Problem::from_service("tenon-stats", error))?;
+    let collector = Collector1::new(&api.bus()?);
+    let (collected, times) = tokio::join!(collector.show("", ""), collector.answer_times());
+    let (collected, times) = (collected.map_err(failed)?, times.map_err(failed)?);
     let component = |sum: tenon_bus::CollectedComponent| {
         let (instances, ready_usec, counters) = (sum.instances, sum.ready_usec, sum.counters);
         (sum.component, Component { instances, ready_usec, counters })
     };
     let components = collected.components.into_iter().map(component).collect();
-    Ok(Json(Statistics { components, silent: collected.silent }))
+    let answer_times = times.into_iter().map(|times| (times.transport.clone(), Times::from(times))).collect();
+    Ok(Json(Statistics { components, silent: collected.silent, answer_times }))
+}
+
+fn failed(error: BusError) -> Problem {
+    Problem::from_service("tenon-stats", error)
+}
+
+impl From<AnswerTimes> for Times {
+    fn from(times: AnswerTimes) -> Self {
+        let buckets = times.bounded().map(|(microseconds, messages)| Bucket { microseconds, messages });
+        Self { messages: times.messages(), nanoseconds: times.nanoseconds, buckets: buckets.collect() }
+    }
 }

@@ -33,6 +33,14 @@ pub(super) struct PageQuery {
     limit: u32,
 }
 
+impl PageQuery {
+    /// The zone after which the page begins, and how many may be on it.
+    pub(super) fn page(self) -> (String, u32) {
+        let after = if self.after.is_empty() { self.after } else { spelled(&self.after) };
+        (after, self.limit.clamp(1, PAGE))
+    }
+}
+
 fn page() -> u32 {
     100
 }
@@ -133,13 +141,12 @@ pub(super) struct RefreshQuery {
 pub(super) async fn list(
     Admitted(visitor): Admitted,
     State(api): State<Api>,
-    Query(PageQuery { after, limit }): Query<PageQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Json<ZonePage>, Problem> {
     if !visitor.may_somewhere(Verb::Read) {
         return Err(out_of_scope(Verb::Read.word(), None));
     }
-    let limit = limit.clamp(1, PAGE);
-    let after = if after.is_empty() { after } else { spelled(&after) };
+    let (after, limit) = query.page();
     let zones = Zonec1::new(&api.bus()?).list_zones(&after, limit).await;
     let zones = zones.map_err(|error| Problem::from_service(ZONEC, error))?;
     let full = u32::try_from(zones.len()).is_ok_and(|listed| listed >= limit);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tenon_bus::{Auth1, Bus, names};
+use tenon_bus::{AnswerTimes, Auth1, Bus, names};
 
-use crate::times::{Histogram, histograms};
+use crate::times::taken;
 
 /// How long one instance may take to tell.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -16,11 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) async fn collect(
     bus: &Bus,
     names: impl Iterator<Item = &str>,
-) -> BTreeMap<String, Vec<Histogram>> {
+) -> BTreeMap<String, Vec<AnswerTimes>> {
     let asked = names.filter(|name| names::auth_instance(name).is_some()).map(|name| async move {
         let auth = Auth1::new(bus, name);
         let told = tokio::time::timeout(PATIENCE, auth.answer_times()).await.ok()?.ok()?;
-        Some((name.to_owned(), histograms(told)))
+        Some((name.to_owned(), taken(told)))
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
