@@ -55,6 +55,7 @@ fn without_an_account_there_is_no_door_and_nothing_is_missing() {
         assert!(!denied.status.success(), "{path}");
     }
     assert!(machine.must("bindctl account list").contains("read commit"));
+    assert_eq!(machine.must("bindctl --complete -- account remove ''").trim(), "alice");
     machine.must("bindctl account remove alice");
     assert!(!machine.run("bindctl account remove alice").status.success());
 }
@@ -373,6 +374,10 @@ fn zones_go_in_through_the_door_and_are_answered_and_bindctl_does_it_from_afar()
     machine.write("/tmp/other", zones::example(20));
     let said = machine.must(&format!("{afar} zone load example.com /tmp/other"));
     assert!(said.contains("example.com. is answered with serial 20"), "{said}");
+    machine.must(
+        "bindctl config set auth/top_clients true && bindctl config set auth/zone_statistics true && bindctl config commit",
+    );
+    assert_eq!(machine.dig("@127.0.0.1 www.example.com A").status, "NOERROR");
     for command in [
         "zone list",
         "zone show example.com",

@@ -121,6 +121,14 @@ impl Bench {
         process
     }
 
+    /// Memory that the door has, in KiB.
+    pub(crate) fn door_memory(&self) -> u64 {
+        let door = self.door.as_ref().unwrap().0.id();
+        let status = std::fs::read_to_string(format!("/proc/{door}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Runs the account tool; what it printed.
     pub(crate) fn account(&self, arguments: &[&str]) -> String {
         use std::io::Write;
