@@ -17,10 +17,10 @@ pub(crate) fn fingerprint(machine: &Machine, zone: &str, port: u16) -> String {
     } else {
         machine.wait(&format!("{transfer} && grep -q '^;; XFR size' /tmp/axfr.text"));
     }
-    machine.must(&format!(
+    machine.must(
         "set -o pipefail; grep -v '^;; [QSWXM]' /tmp/axfr.text | \
-         sed 's/[[:space:]]\\+/ /g' | tr A-Z a-z | LC_ALL=C sort > /tmp/axfr; wc -l < /tmp/axfr; sha256sum < /tmp/axfr"
-    ))
+         sed 's/[[:space:]]\\+/ /g' | tr A-Z a-z | LC_ALL=C sort > /tmp/axfr; wc -l < /tmp/axfr; sha256sum < /tmp/axfr",
+    )
 }
 
 fn wait_serial(machine: &Machine, zone: &str, port: u16, serial: u32) -> Duration {
