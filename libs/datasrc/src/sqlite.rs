@@ -215,11 +215,7 @@ impl DataSource for SqliteSource {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        // The log is synced as a whole by any synced transaction that writes.
-        self.store.write(Durability::Synced, |transaction| {
-            transaction.execute("UPDATE store SET changes = changes + 1", [])?;
-            Ok(())
-        })
+        self.store.sync()
     }
 
     fn clear_leftovers(&self) -> Result<u64, Error> {

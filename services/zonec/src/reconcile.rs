@@ -23,6 +23,13 @@ const CLEAR_EVERY: Duration = Duration::from_secs(60);
 const RESTS: u32 = 2;
 /// But not for longer than this.
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// The same for all of a look that found a change, publishing included: zones that change all the time leave the processor
+/// to those who change them.
+const RESTS_AFTER_CHANGE: u32 = 4;
+/// But no change is seen later than this because of it.
+const LONGEST_REST_AFTER_CHANGE: Duration = Duration::from_millis(10);
+/// Between two times that leftovers are cleared because a store changed: that stands in the way of those who write.
+const CLEAR_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// So many zones at once are a flood, as on the first start of a secondary for many zones. Every manifest then costs those who
 /// read it, too, so the rest is counted in whole looks.
 const FLOOD: usize = 256;
@@ -72,14 +79,26 @@ pub fn run(zonec: &Arc<Zonec>) {
 /// Compiles large zones and clears the stores, for ever.
 pub fn run_beside(zonec: &Arc<Zonec>) {
     let mut stores = zonec.stores();
-    let mut cleared = Instant::now();
+    // None: never.
+    let mut cleared: Option<Instant> = None;
     loop {
         zonec.beat(Lane::Beside);
-        if let Some(task) = zonec.take_task() {
-            do_beside(zonec, &mut stores, task);
-        } else if !zonec.task_added.wait(SHORT_WAIT) && cleared.elapsed() > CLEAR_EVERY {
-            cleared = Instant::now();
-            zonec.add_task(Task::Clear);
+        let may_clear_in =
+            cleared.map_or(Duration::ZERO, |cleared| CLEAR_AT_MOST_EVERY.saturating_sub(cleared.elapsed()));
+        match zonec.take_task(may_clear_in.is_zero()) {
+            Some(task) => {
+                if task == Task::Clear {
+                    cleared = Some(Instant::now());
+                }
+                do_beside(zonec, &mut stores, task);
+            }
+            None if may_clear_in.is_zero() => {
+                if !zonec.task_added.wait(SHORT_WAIT) && cleared.is_none_or(|at| at.elapsed() > CLEAR_EVERY) {
+                    zonec.add_task(Task::Clear);
+                }
+            }
+            // It may be that there is nothing to clear by then.
+            None => drop(zonec.task_added.wait(may_clear_in)),
         }
     }
 }
@@ -142,6 +161,7 @@ impl Reconciler {
 
     /// Compares and compiles if there may be anything to do; gives how long to rest now.
     pub fn look(&mut self) -> Rest {
+        let began = Instant::now();
         let counters = self.counters();
         let list = Identity::of(self.zonec.unavailable());
         let is_quiet = !self.zonec.take_hint()
@@ -155,10 +175,15 @@ impl Reconciler {
         let has_changed = counters != self.seen;
         (self.seen, self.list) = (counters, list);
         let rest = self.reconcile();
-        if has_changed {
-            self.zonec.add_task(Task::Clear);
+        if !has_changed {
+            return rest;
         }
-        rest
+        self.zonec.add_task(Task::Clear);
+        let after_change = (began.elapsed() * RESTS_AFTER_CHANGE).min(LONGEST_REST_AFTER_CHANGE);
+        match rest {
+            Rest::For(time) => Rest::For(time.max(after_change)),
+            in_flood @ Rest::InFlood(_) => in_flood,
+        }
     }
 
     /// Waits.
@@ -229,7 +254,8 @@ impl Reconciler {
         let mut stored = BTreeMap::new();
         for store in &mut self.stores {
             let storage = store.place().storage.clone();
-            match store.zones() {
+            // What is not on the disk yet might not be there after a power cut, and others would have seen it.
+            match store.zones().and_then(|zones| store.with(|source| source.sync()).map(|()| zones)) {
                 Ok(zones) => {
                     if self.zonec.well(&storage) {
                         info!(

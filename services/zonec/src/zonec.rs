@@ -216,10 +216,10 @@ impl Zonec {
         }
     }
 
-    /// The next thing to do; clearing comes last.
-    pub fn take_task(&self) -> Option<Task> {
+    /// The next thing to do; clearing comes last, and only when it may be.
+    pub fn take_task(&self, may_clear: bool) -> Option<Task> {
         let mut tasks = held(&self.tasks);
-        let at = tasks.iter().position(|task| *task != Task::Clear).unwrap_or(0);
+        let at = tasks.iter().position(|task| *task != Task::Clear).or_else(|| may_clear.then_some(0))?;
         tasks.remove(at)
     }
 

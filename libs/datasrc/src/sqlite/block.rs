@@ -80,7 +80,7 @@ impl Stored {
             .optional()?;
         match found {
             Some(block)
-                if block.rows().last().is_none_or(|row| row.place() != (&block.key, block.rrtype)) =>
+                if block.raw_rows().last().is_none_or(|row| row.place() != (&block.key, block.rrtype)) =>
             {
                 let what = "a block of RRsets that does not end with the one it should";
                 Err(rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, what.into()))
@@ -91,6 +91,16 @@ impl Stored {
 
     /// The RRsets in it, in their order; damage would end them.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.raw_rows().map_while(|raw| raw.read())
+    }
+
+    /// The RRsets of one name in it whose type is more than `rrtype`; the others are only passed over.
+    pub(super) fn rows_at<'r>(&'r self, key: &'r [u8], rrtype: i32) -> impl Iterator<Item = Row<'r>> {
+        let behind = self.raw_rows().skip_while(move |raw| raw.place() < (key, 0) || raw.is_up_to(key, rrtype));
+        behind.take_while(move |raw| raw.key == key).map_while(|raw| raw.read())
+    }
+
+    fn raw_rows(&self) -> impl Iterator<Item = RawRow<'_>> {
         let mut rest = self.octets.as_slice();
         std::iter::from_fn(move || {
             let (row, behind) = split(rest)?;
@@ -100,21 +110,41 @@ impl Stored {
     }
 }
 
-fn split(octets: &[u8]) -> Option<(Row<'_>, &[u8])> {
+/// An RRset of a block whose owner was not looked at yet, which costs more than all the rest.
+struct RawRow<'a> {
+    key: &'a [u8],
+    rrtype: u16,
+    owner: &'a [u8],
+    ttl: u32,
+    rdatas: &'a [u8],
+}
+
+impl<'a> RawRow<'a> {
+    fn place(&self) -> (&'a [u8], u16) {
+        (self.key, self.rrtype)
+    }
+
+    /// Whether it belongs to this name and its type is not beyond that one.
+    fn is_up_to(&self, key: &[u8], rrtype: i32) -> bool {
+        self.key == key && i32::from(self.rrtype) <= rrtype
+    }
+
+    /// None when its owner is no text.
+    fn read(&self) -> Option<Row<'a>> {
+        let Self { key, rrtype, owner, ttl, rdatas } = *self;
+        Some(Row { key, rrtype, owner: std::str::from_utf8(owner).ok()?, ttl, rdatas })
+    }
+}
+
+fn split(octets: &[u8]) -> Option<(RawRow<'_>, &[u8])> {
     let (&head, rest) = octets.split_first_chunk::<HEAD>()?;
     let [k0, k1, t0, t1, o0, o1, l0, l1, l2, l3, d0, d1, d2, d3] = head;
     let (key, rest) = rest.split_at_checked(u16::from_be_bytes([k0, k1]).into())?;
     let (owner, rest) = rest.split_at_checked(u16::from_be_bytes([o0, o1]).into())?;
     let (rdatas, rest) =
         rest.split_at_checked(usize::try_from(u32::from_be_bytes([d0, d1, d2, d3])).ok()?)?;
-    let row = Row {
-        key,
-        rrtype: u16::from_be_bytes([t0, t1]),
-        owner: std::str::from_utf8(owner).ok()?,
-        ttl: u32::from_be_bytes([l0, l1, l2, l3]),
-        rdatas,
-    };
-    Some((row, rest))
+    let rrtype = u16::from_be_bytes([t0, t1]);
+    Some((RawRow { key, rrtype, owner, ttl: u32::from_be_bytes([l0, l1, l2, l3]), rdatas }, rest))
 }
 
 /// Blocks of one base for those who look at one place behind the other: the block that was read last is at hand.
@@ -131,7 +161,7 @@ impl Neighbours {
         rrtype: i32,
     ) -> rusqlite::Result<Option<&Stored>> {
         let is_it = |block: &Stored| {
-            let first = block.rows().next().map(|row| (row.key, i32::from(row.rrtype)));
+            let first = block.raw_rows().next().map(|row| (row.key, i32::from(row.rrtype)));
             first.is_some_and(|first| first <= (key, rrtype))
                 && (block.key.as_slice(), i32::from(block.rrtype)) > (key, rrtype)
         };
@@ -150,7 +180,8 @@ impl Neighbours {
         rrtype: u16,
     ) -> rusqlite::Result<Option<Rows>> {
         let Some(block) = self.behind(connection, base, key, i32::from(rrtype) - 1)? else { return Ok(None) };
-        Ok(block.rows().find(|row| row.place() == (key, rrtype)).map(|row| {
+        let found = block.rows_at(key, i32::from(rrtype) - 1).next().filter(|row| row.rrtype == rrtype);
+        Ok(found.map(|row| {
             let mut rows = Rows::default();
             rows.push(row);
             rows

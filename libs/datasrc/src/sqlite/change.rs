@@ -1,6 +1,7 @@
 //! Changes the current version in place of writing a new one: rows that are not touched are those of both.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use rusqlite::{OptionalExtension, Transaction};
 use tenon_wire::serial::is_newer;
@@ -16,6 +17,9 @@ use super::writer::{flip, lock_zone, now_usec, soa_serial};
 use super::{JournalLimits, clearing, cursor, reading};
 use crate::{Error, ZoneChange, ZoneEntry};
 
+/// About what even the smallest change leaves in the log: a dozen pages of the database.
+const LEAST_LOGGED: usize = 48 << 10;
+
 /// See [`ZoneChange`].
 pub(super) struct Change<'a> {
     store: &'a Store,
@@ -24,8 +28,8 @@ pub(super) struct Change<'a> {
     before: ZoneEntry,
     /// What is to be, by place.
     rrsets: BTreeMap<(Vec<u8>, u16), Rows>,
-    /// Nobody else writes the zone while it lives.
-    _alone: LockFile,
+    /// Nobody else writes the zone while it lives. It is there until the end.
+    alone: Option<LockFile>,
 }
 
 /// Where the rows of a zone are.
@@ -37,18 +41,18 @@ struct Place {
 
 impl<'a> Change<'a> {
     pub(super) fn begin(store: &'a Store, limits: JournalLimits, origin: NameRef<'_>) -> Result<Self, Error> {
-        let alone = lock_zone(store, origin)?;
+        let alone = Some(lock_zone(store, origin)?);
         let before = reading::zone(store, origin)?;
         let before = before.ok_or_else(|| Error::NoZone { zone: origin.to_name() })?;
         let apex = Apex::new(before.origin.as_ref());
-        Ok(Self { store, limits, apex, before, rrsets: BTreeMap::new(), _alone: alone })
+        Ok(Self { store, limits, apex, before, rrsets: BTreeMap::new(), alone })
     }
 
     fn commit_as(&self, durability: Durability) -> Result<ZoneEntry, Error> {
         let serial = self.serial()?;
         let entry = self.store.write(durability, |transaction| self.commit_in(transaction, serial))?;
         // The change is there whatever becomes of the log now.
-        let _ = self.store.wrote(self.rrsets.values().map(Rows::octets).sum());
+        let _ = self.store.wrote(LEAST_LOGGED + self.rrsets.values().map(Rows::octets).sum::<usize>());
         Ok(entry)
     }
 
@@ -105,6 +109,14 @@ impl<'a> Change<'a> {
             // Only who holds the zone's lock may have changed it.
             _ => Err(Error::VersionGone { zone: self.before.origin.clone(), version }.into()),
         }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        // Changes come one upon the other: making and removing a file for each would cost the disk as much as the change.
+        let parked = self.alone.take().and_then(LockFile::park);
+        *self.store.parked.lock().unwrap_or_else(PoisonError::into_inner) = parked;
     }
 }
 

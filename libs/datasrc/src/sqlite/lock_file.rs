@@ -15,6 +15,16 @@ const SHARED_MODE: u32 = 0o664;
 pub(super) struct LockFile {
     file: File,
     path: PathBuf,
+    /// Given up already.
+    is_parked: bool,
+}
+
+/// A lock that was given up and whose file stayed open, for who will soon want it again. Meanwhile it is anybody's, who may
+/// also remove the file.
+#[derive(Debug)]
+pub(super) struct ParkedLock {
+    file: File,
+    path: PathBuf,
 }
 
 impl LockFile {
@@ -38,14 +48,43 @@ impl LockFile {
             }
             // The holder before may have removed the file between our open and our lock: then lock the new one.
             if same_file(&file, &path) {
-                return Ok(Some(Self { file, path }));
+                return Ok(Some(Self { file, path, is_parked: false }));
             }
         }
     }
 }
 
+impl LockFile {
+    /// Gives up the lock, but neither the file nor its place; none when that cannot be done: then all of it is given up.
+    pub(super) fn park(mut self) -> Option<ParkedLock> {
+        let file = self.file.try_clone().ok()?;
+        self.is_parked = self.file.unlock().is_ok();
+        self.is_parked.then(|| ParkedLock { file, path: self.path.clone() })
+    }
+}
+
+impl ParkedLock {
+    /// Takes the lock at a path again; none when it is another one, or somebody has it, or the file went meanwhile.
+    pub(super) fn lock(self, path: &Path) -> Option<LockFile> {
+        let Self { file, path: own } = self;
+        if own != path || file.try_lock().is_err() || !same_file(&file, path) {
+            return None;
+        }
+        Some(LockFile { file, path: own, is_parked: false })
+    }
+
+    /// Has the file go, unless somebody else has the lock.
+    pub(super) fn remove(self) {
+        let path = self.path.clone();
+        drop(self.lock(&path));
+    }
+}
+
 impl Drop for LockFile {
     fn drop(&mut self) {
+        if self.is_parked {
+            return;
+        }
         // Sharers may be left; the last one removes the file. A file that cannot be removed is a leftover that the
         // next `clear_leftovers` takes.
         if self.file.try_lock().is_ok() && same_file(&self.file, &self.path) {
@@ -93,6 +132,31 @@ pub(super) fn share(file: &File, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parked_lock_is_anybodys() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("zones.writing.example.");
+        let exclusive = || LockFile::exclusive(path.clone()).unwrap();
+        let parked = exclusive().unwrap().park().unwrap();
+        assert!(path.exists());
+        let again = parked.lock(&path).unwrap();
+        assert!(exclusive().is_none());
+        let parked = again.park().unwrap();
+        let other = exclusive().unwrap();
+        assert!(parked.lock(&path).is_none(), "somebody has it");
+        let parked = other.park().unwrap();
+        drop(exclusive().unwrap());
+        assert!(!path.exists());
+        assert!(parked.lock(&path).is_none(), "the file went");
+        let parked = exclusive().unwrap().park().unwrap();
+        let newer = exclusive().unwrap();
+        fs::remove_file(&path).unwrap();
+        drop(newer);
+        let holder = exclusive().unwrap();
+        assert!(parked.lock(&path).is_none(), "another file has its name");
+        drop(holder);
+    }
 
     #[test]
     fn one_alone_or_many_together() {

@@ -35,7 +35,7 @@ impl<'c> Points<'c> {
         // One that the version does not have hides what a block holds in its place.
         let (mut at, mut from) = (0, -1);
         while let Some(block) = self.blocks.behind(self.connection, self.base, key, from)? {
-            for row in block.rows().filter(|row| row.key == key && i32::from(row.rrtype) > from) {
+            for row in block.rows_at(key, from) {
                 let is_hidden = self.beside.places().any(|place| place == row.place());
                 at = push_seen(&self.beside, &self.seen, at, Some(row.rrtype), rows);
                 if !is_hidden {

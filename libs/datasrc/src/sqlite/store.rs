@@ -1,15 +1,16 @@
 //! The database file and how it is opened, written and kept small.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::lock_file::ParkedLock;
 use super::turnstile::Turnstile;
 use super::{Access, create, fault};
 use crate::Error;
@@ -31,9 +32,13 @@ const STATEMENTS_KEPT: usize = 64;
 const LOG_KEPT_OCTETS: i64 = 16 << 20;
 
 /// Whether a transaction must be on the disk when it is done.
+///
+/// SQLite itself never waits for the disk but when it moves the log into the database: we do ([`Store::sync`]), when the turn is
+/// over, so that others write meanwhile; and for the data alone, while SQLite as it is bundled asks for times and sizes
+/// too, which costs a second write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Durability {
-    /// Yes: it is synced, and all before it with it.
+    /// Yes: the log is synced, and so all before it.
     Synced,
     /// Not yet; a synced one follows before anybody relies on it.
     Later,
@@ -52,6 +57,10 @@ pub(super) struct Store {
     logged: AtomicUsize,
     /// Transactions are synced by [`Self::sync`] only.
     deferred: bool,
+    /// SQLite's log, `PATH-wal`. It stays the same file while somebody has the database open.
+    log: OnceLock<File>,
+    /// The lock of the zone that was changed last.
+    pub(super) parked: Mutex<Option<ParkedLock>>,
 }
 
 impl Store {
@@ -84,6 +93,8 @@ impl Store {
             identity: (meta.dev(), meta.ino()),
             logged: AtomicUsize::new(0),
             deferred: false,
+            log: OnceLock::new(),
+            parked: Mutex::default(),
         };
         if store.check_format()? < FORMAT && access != Access::ReadOnly {
             store.write(Durability::Synced, |transaction| Ok(create::upgrade(transaction)?))?;
@@ -143,12 +154,15 @@ impl Store {
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
     ) -> Result<T, Error> {
-        self.write_as(if self.deferred { Durability::Later } else { durability }, work)
+        let outcome = self.write_unsynced(work)?;
+        if durability == Durability::Synced && !self.deferred {
+            self.sync()?;
+        }
+        Ok(outcome)
     }
 
-    fn write_as<T>(
+    fn write_unsynced<T>(
         &self,
-        durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
     ) -> Result<T, Error> {
         let Some(turnstile) = &self.turnstile else {
@@ -157,7 +171,7 @@ impl Store {
         };
         let mut connection = self.connection();
         let _turn = turnstile.enter()?;
-        transact(&mut connection, durability, work).map_err(|error| match error {
+        transact(&mut connection, work).map_err(|error| match error {
             WriteError::Refused(error) => error,
             WriteError::Engine(error) => fault::named(&self.path, error),
         })
@@ -168,13 +182,18 @@ impl Store {
         self.deferred = true;
     }
 
-    /// Syncs the log, and with it all transactions so far: it is written in order.
+    /// Has the log on the disk, and with it all transactions so far, whoever made them: it is written in order, and what it
+    /// does not hold any more was synced when it was moved into the database.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.write_as(Durability::Synced, |transaction| {
-            // A transaction that writes nothing syncs nothing.
-            transaction.execute("UPDATE store SET changes = changes", [])?;
-            Ok(())
-        })
+        let path = PathBuf::from(format!("{}-wal", self.path.display()));
+        let log = match self.log.get() {
+            Some(log) => log,
+            None => {
+                let log = File::open(&path).map_err(|error| fault::io(&path, error))?;
+                self.log.get_or_init(|| log)
+            }
+        };
+        log.sync_data().map_err(|error| fault::io(&path, error))
     }
 
     /// Moves what the log holds into the database, beside the work of others.
@@ -213,6 +232,9 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        if let Some(parked) = self.parked.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            parked.remove();
+        }
         if self.logged.load(Ordering::Relaxed) > 0 {
             // What stays in the log is as safe there; the next writer moves it.
             let _ = self.checkpoint();
@@ -241,11 +263,8 @@ impl From<Error> for WriteError {
 
 fn transact<T>(
     connection: &mut Connection,
-    durability: Durability,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    let level = if durability == Durability::Synced { "FULL" } else { "NORMAL" };
-    connection.pragma_update(None, "synchronous", level)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let outcome = work(&transaction)?;
     transaction.commit()?;
@@ -268,6 +287,8 @@ fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Checkpoints are made between transactions and by those who wrote much; a small commit never pays for them.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // The log is synced by us, see `Durability`; SQLite does it before and after it moves it into the database.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     // Statements are planned once; without this, those that could use a partial index are planned for every value anew.

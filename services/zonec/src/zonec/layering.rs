@@ -1,7 +1,9 @@
 //! Changes as layers: what a change costs follows the change, not the zone.
 //!
 //! A small change becomes a layer on the image that is there. A layer on top that is not much larger than the change is
-//! taken into the new one, so that the sizes of layers grow downwards and there are few. When they are too many or have
+//! taken into the new one, so that the sizes of layers grow downwards and there are few. "Not much" is [`TAKEN_IN`] times:
+//! with small changes one upon the other the layer on top is then made anew for each, the one below for each 16th, and the
+//! lowest for each 30th or so, in place of all of it for each. When they are too many or have
 //! grown large, the zone is compiled whole beside, and takes the place of the base and of the layers that it holds;
 //! layers that came meanwhile stay on top of it.
 
@@ -23,8 +25,10 @@ use crate::store::Store;
 
 /// Most files of one zone; each costs every look-up a probe.
 const MOST_FILES: usize = 4;
-/// A layer of so few names is always taken into the next one.
-const SMALL_LAYER: usize = 1000;
+/// A layer with at most so many times the names of the change above it is taken into the new one.
+const TAKEN_IN: usize = 16;
+/// Layers with so few names in all are not worth merging.
+const FEW_NAMES: usize = 1000;
 /// Layers with more names than one of so many records of the zone are merged into its base.
 const MERGE_SHARE: u64 = 20;
 
@@ -83,7 +87,7 @@ impl Zonec {
         let files = compiled.files();
         let restated: usize = files.iter().map(names).sum();
         let share = compiled.wanted.entry.records / MERGE_SHARE;
-        if files.len() >= MOST_FILES || restated > SMALL_LAYER && restated as u64 > share {
+        if files.len() >= MOST_FILES || restated > FEW_NAMES && restated as u64 > share {
             self.add_merge(Task::Merge { wanted: compiled.wanted.clone(), files });
         }
     }
@@ -148,7 +152,7 @@ fn take_in(
 ) -> Option<(Onto, BTreeSet<Name>)> {
     while onto.kept > 1
         && let Some(top) = onto.files.get(onto.kept - 1).and_then(|file| names(&file.name))
-        && (top.len() <= SMALL_LAYER.max(owners.len() * 2) || onto.kept >= MOST_FILES)
+        && (top.len() <= owners.len() * TAKEN_IN || onto.kept >= MOST_FILES)
     {
         owners.extend(top);
         onto.kept -= 1;
@@ -177,15 +181,30 @@ mod tests {
     #[test]
     fn small_layers_are_taken_in_and_large_ones_stay() {
         assert_eq!(planned(1, 5, &[]), Some((1, 5)));
-        assert_eq!(planned(2, 5, &[1000]), Some((1, 1000)));
-        assert_eq!(planned(2, 5, &[1001]), Some((2, 5)));
-        assert_eq!(planned(3, 600, &[5000, 1200]), Some((2, 1200)));
-        assert_eq!(planned(3, 2500, &[5000, 1200]), Some((1, 5000)));
+        assert_eq!(planned(2, 5, &[80]), Some((1, 80)));
+        assert_eq!(planned(2, 5, &[81]), Some((2, 5)));
+        assert_eq!(planned(3, 600, &[19_201, 1200]), Some((2, 1200)));
+        assert_eq!(planned(3, 600, &[19_200, 1200]), Some((1, 19_200)));
+    }
+
+    #[test]
+    fn what_small_changes_cost_does_not_follow_what_came_before() {
+        let (mut layers, mut restated) = (Vec::new(), 0);
+        for number in 0..1000 {
+            let known = |file: &str| layers.get(file.parse::<usize>().ok()? - 1).cloned();
+            let (onto, owners) = take_in(onto(layers.len() + 1), some(number..number + 1), known).unwrap();
+            layers.truncate(onto.kept - 1);
+            restated += owners.len();
+            layers.push(owners);
+            assert!(layers.len() < MOST_FILES);
+        }
+        assert_eq!(layers.iter().map(BTreeSet::len).sum::<usize>(), 1000);
+        assert!(restated < 50 * 1000, "{restated} names for 1000 changes of one");
     }
 
     #[test]
     fn there_are_never_too_many() {
-        assert_eq!(planned(4, 5, &[20_000, 9000, 3000]), Some((3, 3000)));
+        assert_eq!(planned(4, 5, &[90_000, 50_000, 3000]), Some((3, 3000)));
         assert_eq!(planned(4, 5, &[]), None, "layers of a process before this one are not known");
         assert_eq!(planned(3, 5, &[]), Some((3, 5)));
     }
