@@ -5,6 +5,8 @@
 #
 # STATE_DIRECTORY is made by the caller and removed by it; it receives `pid` (the systemd as the host sees it).
 # STAGE_DIRECTORY holds what `make install` wrote; it is laid over the root, which is not changed.
+# What the machine writes is kept in memory; TENON_BOOT_DISK names an empty directory that takes the place of its
+# /var/lib/tenon, for measurements in which waiting for a disk counts.
 # The script stays in the foreground until that systemd ends. Killing the script kills it too.
 # Why each step is there: ARCHITECTURE.md, "Booting a real systemd".
 set -euo pipefail
@@ -77,6 +79,10 @@ inside() {
     mount --rbind /dev "$root/dev"
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 "$root/sys/fs/cgroup"
     keep_the_kernel_alone "$root"
+    if [ -n "${TENON_BOOT_DISK:-}" ]; then
+        mkdir -p "$root/var/lib/tenon"
+        mount --bind "$TENON_BOOT_DISK" "$root/var/lib/tenon"
+    fi
     choose_bus "$root"
     ip link set lo up 2>/dev/null || true
     cd "$root"
