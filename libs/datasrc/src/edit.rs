@@ -1,62 +1,122 @@
 //! A change worked out record by record: what of the version before it touches, what comes of that, and whether a zone
 //! with it can be served. Costs what is touched, not what the zone holds.
+//!
+//! A change may be made in steps, of which each is [kept](Edit::keep) or [undone](Edit::undo): many updates become one
+//! version, and one that is refused leaves nothing behind.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+mod node;
 
-use tenon_wire::rdata::canonical_cmp;
+use std::collections::HashMap;
+
 use tenon_wire::{Name, NameRef, RrType};
-use tenon_zone::{Problem, ProblemKind, RdataList, Rrset, RrsetRef, Severity, ZoneChecker};
+use tenon_zone::{RdataList, RrsetRef};
 
-use crate::{DataSource, Error, ZoneChange, ZoneEntry};
+pub use self::check::EditCheck;
+pub use self::node::{Node, RecordSet};
+use crate::{DataSource, Error, ZoneChange, ZoneEntry, sort_key};
+
+/// Names whose records are kept in memory from one step to the next; more are read anew.
+const MOST_KEPT: usize = 100_000;
 
 /// A change under construction.
 pub struct Edit<'s> {
     source: &'s dyn DataSource,
     entry: ZoneEntry,
-    names: BTreeMap<Name, Node>,
+    /// Where in `names` a name is.
+    places: HashMap<Name, usize>,
+    names: Vec<Known>,
+    /// What the step under way touched.
+    touched: Vec<Touch>,
 }
 
-/// RRsets of one name by type.
-type Rrsets = BTreeMap<u16, Rrset>;
-
-/// One name before the change and with it.
-#[derive(Debug, Default)]
-struct Node {
-    before: Rrsets,
-    now: Rrsets,
+/// A name that was looked at.
+#[derive(Debug)]
+struct Known {
+    owner: Name,
+    now: Node,
+    /// What the store has, where it may be something else.
+    stored: Option<Node>,
+    is_touched: bool,
 }
 
-/// What a check of the change found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct EditCheck {
-    /// Why a zone with the change could not be served; empty when it can.
-    pub errors: Vec<Problem>,
-    /// A DNAME record came above names that were there: whether all of them went cannot be told at this cost.
-    pub is_uncertain: bool,
+/// A name that the step under way touched.
+#[derive(Debug)]
+struct Touch {
+    name: usize,
+    before: Node,
+}
+
+/// An RRset before and after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference<'d> {
+    /// Owner.
+    pub owner: &'d Name,
+    /// Type.
+    pub rrtype: RrType,
+    /// As it was.
+    pub before: Option<&'d RecordSet>,
+    /// As it is.
+    pub after: Option<&'d RecordSet>,
 }
 
 impl<'s> Edit<'s> {
     /// A change of this version, with nothing in it yet.
     #[must_use]
-    pub const fn new(source: &'s dyn DataSource, entry: ZoneEntry) -> Self {
-        Self { source, entry, names: BTreeMap::new() }
+    pub fn new(source: &'s dyn DataSource, entry: ZoneEntry) -> Self {
+        Self { source, entry, places: HashMap::new(), names: Vec::new(), touched: Vec::new() }
     }
 
-    /// An RRset as it is with the change so far.
+    /// Name of the zone.
+    #[must_use]
+    pub const fn origin(&self) -> &Name {
+        &self.entry.origin
+    }
+
+    /// Reads what there is at these names at once, which costs less than one name after the other.
     ///
     /// # Errors
     /// Those of reading.
-    pub fn rrset(&mut self, owner: NameRef<'_>, rrtype: RrType) -> Result<Option<RrsetRef<'_>>, Error> {
-        Ok(self.node(owner)?.now.get(&rrtype.0).map(Rrset::as_ref))
+    pub fn read_ahead<'n>(&mut self, owners: impl IntoIterator<Item = &'n Name>) -> Result<(), Error> {
+        let known = self.names.len();
+        for owner in owners {
+            if !self.places.contains_key(owner) {
+                self.places.insert(owner.clone(), self.names.len());
+                let (owner, now) = (owner.clone(), Node::default());
+                self.names.push(Known { owner, now, stored: None, is_touched: false });
+            }
+        }
+        let read = self.read_from(known);
+        if read.is_err() {
+            for unread in self.names.drain(known..) {
+                self.places.remove(&unread.owner);
+            }
+        }
+        read
     }
 
-    /// All RRsets of a name as they are with the change so far, types by number.
+    /// The records of a name.
     ///
     /// # Errors
     /// Those of reading.
-    pub fn rrsets(&mut self, owner: NameRef<'_>) -> Result<impl Iterator<Item = RrsetRef<'_>>, Error> {
-        Ok(self.node(owner)?.now.values().map(Rrset::as_ref))
+    pub fn node(&mut self, owner: &Name) -> Result<&Node, Error> {
+        let name = self.find(owner)?;
+        self.names.get(name).map(|known| &known.now).ok_or_else(|| gone(&self.entry))
+    }
+
+    /// The records of a name, to be changed.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn node_mut(&mut self, owner: &Name) -> Result<&mut Node, Error> {
+        let name = self.find(owner)?;
+        let Self { names, touched, entry, .. } = self;
+        let Some(known) = names.get_mut(name) else { return Err(gone(entry)) };
+        if !std::mem::replace(&mut known.is_touched, true) {
+            touched.push(Touch { name, before: known.now.clone() });
+            known.stored.get_or_insert_with(|| known.now.clone());
+        }
+        Ok(&mut known.now)
     }
 
     /// Adds a record; false when it is there already. Of an RRset's TTLs the lowest one holds (RFC 2181 section 5.2).
@@ -64,20 +124,14 @@ impl<'s> Edit<'s> {
     /// # Errors
     /// Those of reading.
     pub fn add(&mut self, owner: NameRef<'_>, rrtype: RrType, ttl: u32, rdata: &[u8]) -> Result<bool, Error> {
-        let node = self.node(owner)?;
-        let rrset = node.now.entry(rrtype.0).or_insert_with(|| Rrset {
-            owner: owner.to_name(),
-            rrtype,
-            ttl,
-            rdatas: Vec::new(),
-        });
-        let mut rdatas: Vec<&[u8]> = RdataList::from_packed(&rrset.rdatas).iter().collect();
-        let Err(place) = rdatas.binary_search_by(|other| canonical_cmp(rrtype, other, rdata)) else {
+        let owner = owner.to_name();
+        let node = self.node_mut(&owner)?;
+        let set = node.get(rrtype);
+        if set.is_some_and(|set| set.has(rdata)) {
             return Ok(false);
-        };
-        rdatas.insert(place, rdata);
-        rrset.rdatas = packed(&rdatas);
-        rrset.ttl = rrset.ttl.min(ttl);
+        }
+        let ttl = set.map_or(ttl, |set| set.ttl().min(ttl));
+        node.add(&owner, rrtype, ttl, rdata);
         Ok(true)
     }
 
@@ -86,80 +140,44 @@ impl<'s> Edit<'s> {
     /// # Errors
     /// Those of reading.
     pub fn delete(&mut self, owner: NameRef<'_>, rrtype: RrType, rdata: &[u8]) -> Result<bool, Error> {
-        let node = self.node(owner)?;
-        let Entry::Vacant(_) = node.now.entry(rrtype.0) else {
-            let Some(rrset) = node.now.get_mut(&rrtype.0) else { return Ok(false) };
-            let mut rdatas: Vec<&[u8]> = RdataList::from_packed(&rrset.rdatas).iter().collect();
-            let Ok(place) = rdatas.binary_search_by(|other| canonical_cmp(rrtype, other, rdata)) else {
-                return Ok(false);
-            };
-            rdatas.remove(place);
-            rrset.rdatas = packed(&rdatas);
-            if rrset.rdatas.is_empty() {
-                node.now.remove(&rrtype.0);
-            }
-            return Ok(true);
-        };
-        Ok(false)
+        Ok(self.node_mut(&owner.to_name())?.remove_record(rrtype, rdata))
     }
 
-    /// Says what an RRset is to be; without records it is to be gone. Records are in canonical order.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn set(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error> {
-        let node = self.node(rrset.owner)?;
-        if rrset.rdatas.packed().is_empty() {
-            node.now.remove(&rrset.rrtype.0);
-        } else {
-            node.now.insert(rrset.rrtype.0, rrset.to_rrset());
-        }
-        Ok(())
-    }
-
-    /// Whether anything is different with the change.
+    /// Whether anything is different from what is stored.
     #[must_use]
     pub fn is_change(&self) -> bool {
-        self.names.values().any(|node| node.before != node.now)
+        self.names.iter().any(|known| known.stored.as_ref().is_some_and(|stored| *stored != known.now))
     }
 
-    /// Checks everything that the change touches as [`ZoneChecker`] checks whole zones; only what makes a zone useless is
-    /// looked for. At most `most` errors are told.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn check(&mut self, most: usize) -> Result<EditCheck, Error> {
-        let apex = self.entry.origin.clone();
-        self.node(apex.as_ref())?;
-        // A DNAME record above hides a name.
-        let above: BTreeSet<Name> =
-            self.names.keys().flat_map(|name| ancestors(name.as_ref(), &apex)).collect();
-        for name in &above {
-            self.node(name.as_ref())?;
-        }
-        let mut found = EditCheck::default();
-        let mut report = |problem: Problem| {
-            if problem.severity() == Severity::Error && found.errors.len() < most {
-                found.errors.push(problem);
-            }
-        };
-        let mut checker = ZoneChecker::new(apex.as_ref());
-        for (name, node) in &self.names {
-            // Out of the zone everything is wrong.
-            if !name.as_ref().is_at_or_below(apex.as_ref()) {
-                report(Problem { owner: name.clone(), rrtype: None, what: ProblemKind::OutOfZone });
-                continue;
-            }
-            node.now.values().for_each(|rrset| checker.rrset(rrset.as_ref(), &mut report));
-        }
-        checker.finish(&mut report);
-        for (name, node) in &self.names {
-            let has_dname = |rrsets: &Rrsets| rrsets.contains_key(&RrType::DNAME.0);
-            if has_dname(&node.now) && !has_dname(&node.before) {
-                found.is_uncertain |= self.source.has_names_below(&self.entry, name.as_ref())?;
+    /// What differs from before the step under way, in no order.
+    pub fn differences(&self) -> impl Iterator<Item = Difference<'_>> {
+        self.touched.iter().flat_map(|Touch { name, before }| {
+            let known = self.names.get(*name).filter(|known| known.now != *before);
+            known.into_iter().flat_map(move |known| differences(&known.owner, before, &known.now))
+        })
+    }
+
+    /// Ends a step: it is part of the change.
+    pub fn keep(&mut self) {
+        for Touch { name, .. } in self.touched.drain(..) {
+            if let Some(known) = self.names.get_mut(name) {
+                known.is_touched = false;
             }
         }
-        Ok(found)
+        if self.names.len() > MOST_KEPT {
+            self.names.retain(|known| known.stored.is_some());
+            let places = self.names.iter().enumerate().map(|(place, known)| (known.owner.clone(), place));
+            self.places = places.collect();
+        }
+    }
+
+    /// Ends a step: everything is as it was before.
+    pub fn undo(&mut self) {
+        for Touch { name, before } in self.touched.drain(..) {
+            if let Some(known) = self.names.get_mut(name) {
+                (known.now, known.is_touched) = (before, false);
+            }
+        }
     }
 
     /// Puts what is different into a change of the same version.
@@ -168,32 +186,46 @@ impl<'s> Edit<'s> {
     /// Those of [`ZoneChange::set`]; [`Error::VersionGone`] when the change is one of another version.
     pub fn apply(&self, change: &mut dyn ZoneChange) -> Result<(), Error> {
         if change.before().version != self.entry.version {
-            return Err(Error::VersionGone { zone: self.entry.origin.clone(), version: self.entry.version });
+            return Err(gone(&self.entry));
         }
-        for node in self.names.values() {
-            let gone = node.before.values().filter(|rrset| !node.now.contains_key(&rrset.rrtype.0));
-            for rrset in gone {
-                change.set(RrsetRef { rdatas: RdataList::from_packed(&[]), ..rrset.as_ref() })?;
+        for Known { owner, now, stored, .. } in &self.names {
+            let stored = stored.iter().filter(|stored| *stored != now);
+            for Difference { rrtype, after, .. } in stored.flat_map(|stored| differences(owner, stored, now))
+            {
+                let nothing = RdataList::from_packed(&[]);
+                let gone = RrsetRef { owner: owner.as_ref(), rrtype, ttl: 0, rdatas: nothing };
+                change.set(after.map_or(gone, RecordSet::as_rrset))?;
             }
-            let other = node.now.values().filter(|rrset| node.before.get(&rrset.rrtype.0) != Some(rrset));
-            other.map(Rrset::as_ref).try_for_each(|rrset| change.set(rrset))?;
         }
         Ok(())
     }
 
-    fn node(&mut self, owner: NameRef<'_>) -> Result<&mut Node, Error> {
-        match self.names.entry(owner.to_name()) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(new) => {
-                let mut before = Rrsets::new();
-                if owner.is_at_or_below(self.entry.origin.as_ref()) {
-                    let mut keep =
-                        |rrset: RrsetRef<'_>| drop(before.insert(rrset.rrtype.0, rrset.to_rrset()));
-                    self.source.rrsets_at(&self.entry, owner, &mut keep)?;
-                }
-                Ok(new.insert(Node { now: before.clone(), before }))
-            }
+    /// The place of a name, which is read when it is not known yet.
+    fn find(&mut self, owner: &Name) -> Result<usize, Error> {
+        if let Some(place) = self.places.get(owner) {
+            return Ok(*place);
         }
+        self.read_ahead([owner])?;
+        self.places.get(owner).copied().ok_or_else(|| gone(&self.entry))
+    }
+
+    /// Reads the names from that place on.
+    fn read_from(&mut self, first: usize) -> Result<(), Error> {
+        let Self { source, entry, places, names, .. } = self;
+        let is_in_zone = |known: &&Known| known.owner.as_ref().is_at_or_below(entry.origin.as_ref());
+        let mut owners: Vec<Name> =
+            names.iter().skip(first).filter(is_in_zone).map(|known| known.owner.clone()).collect();
+        if owners.is_empty() {
+            return Ok(());
+        }
+        owners.sort_by_cached_key(|owner| sort_key::of(owner.as_ref()));
+        let owners: Vec<NameRef<'_>> = owners.iter().map(Name::as_ref).collect();
+        source.rrsets_of(entry, &owners, &mut |rrset| {
+            let known = places.get(&rrset.owner.to_name()).and_then(|place| names.get_mut(*place));
+            if let Some(known) = known {
+                known.now.insert(rrset);
+            }
+        })
     }
 }
 
@@ -203,22 +235,18 @@ impl std::fmt::Debug for Edit<'_> {
     }
 }
 
-/// The names above one, up to the apex and without it.
-fn ancestors(name: NameRef<'_>, apex: &Name) -> Vec<Name> {
-    let mut above = Vec::new();
-    let mut next = name.parent();
-    while let Some(name) = next.filter(|name| *name != apex.as_ref() && name.is_at_or_below(apex.as_ref())) {
-        above.push(name.to_name());
-        next = name.parent();
-    }
-    above
+/// The RRsets that differ between two states of a name.
+fn differences<'d>(
+    owner: &'d Name,
+    before: &'d Node,
+    after: &'d Node,
+) -> impl Iterator<Item = Difference<'d>> {
+    before.types_with(after).into_iter().filter_map(move |rrtype| {
+        let (before, after) = (before.get(rrtype), after.get(rrtype));
+        (before != after).then_some(Difference { owner, rrtype, before, after })
+    })
 }
 
-fn packed(rdatas: &[&[u8]]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(rdatas.iter().map(|rdata| rdata.len() + 2).sum());
-    for rdata in rdatas {
-        packed.extend_from_slice(&u16::try_from(rdata.len()).unwrap_or(u16::MAX).to_be_bytes());
-        packed.extend_from_slice(rdata);
-    }
-    packed
+fn gone(entry: &ZoneEntry) -> Error {
+    Error::VersionGone { zone: entry.origin.clone(), version: entry.version }
 }

@@ -18,7 +18,7 @@ mod source;
 pub mod sqlite;
 
 pub use condensed::{ChangedRecord, CondensedDifference, Condensing};
-pub use edit::{Edit, EditCheck};
+pub use edit::{Difference, Edit, EditCheck, Node, RecordSet};
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};
 pub use source::{DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter};

@@ -36,10 +36,10 @@ fn what_is_stored_is_what_was_said() {
     assert!(edit.delete(h0.as_ref(), RrType::A, &[0, 0, 0, 0]).unwrap());
     assert!(edit.add(h1.as_ref(), RrType::A, 60, &[0, 0, 0, 0]).unwrap());
     assert!(edit.add(new.as_ref(), RrType::A, 600, &[1, 2, 3, 4]).unwrap());
-    assert!(edit.rrset(h0.as_ref(), RrType::A).unwrap().is_none());
-    assert_eq!(edit.rrsets(new.as_ref()).unwrap().count(), 1);
+    assert!(edit.node(&h0).unwrap().get(RrType::A).is_none());
+    assert_eq!(edit.node(&new).unwrap().sets().count(), 1);
     let check = edit.check(10).unwrap();
-    assert!(check.errors.is_empty() && !check.is_uncertain, "{check:?}");
+    assert!(check.errors.is_empty() && check.hides.is_none(), "{check:?}");
     let mut change = source.change(origin.as_ref()).unwrap();
     edit.apply(&mut *change).unwrap();
     let entry = change.commit().unwrap();
@@ -83,7 +83,7 @@ fn what_cannot_be_served_is_found() {
         }
         let check = edit.check(10).unwrap();
         let mut said: Vec<String> = check.errors.iter().map(ToString::to_string).collect();
-        said.extend(check.is_uncertain.then(|| "uncertain".to_owned()));
+        said.extend(check.hides.map(|name| format!("{name} hides")));
         said.join("; ")
     };
     for (lines, expected) in [
@@ -96,7 +96,7 @@ fn what_cannot_be_served_is_found() {
         (&[("+", "a.old A 192.0.2.1")], "is below the DNAME record of old.example."),
         (&[("-", "old DNAME other"), ("+", "a.old A 192.0.2.1")], ""),
         (&[("+", "sub.old DNAME x")], "is below the DNAME record"),
-        (&[("+", "by DNAME x")], "uncertain"),
+        (&[("+", "by DNAME x")], "by.example. hides"),
         (&[("+", "x.h0000000 DNAME x")], ""),
         (&[("+", "elsewhere. A 192.0.2.1")], "the name is not in the zone"),
         (&[("+", "a SOA ns hm 2 7200 3600 1209600 300")], "belongs to the apex"),
@@ -104,4 +104,40 @@ fn what_cannot_be_served_is_found() {
         let said = found(lines);
         assert!(said.contains(expected) && expected.is_empty() == said.is_empty(), "{lines:?}: {said}");
     }
+}
+
+#[test]
+fn steps_are_kept_or_undone() {
+    let (_directory, source) = scratch();
+    let origin = name("example.");
+    store(&source, &origin, &hosts(&origin, 1, 2)).unwrap();
+    let mut edit = Edit::new(&source, current(&source, origin.as_ref()));
+    let (h0, h1, new) = (at("h0000000"), at("h0000001"), at("new"));
+    assert!(edit.add(new.as_ref(), RrType::A, 60, &[1, 1, 1, 1]).unwrap());
+    assert!(edit.delete(h0.as_ref(), RrType::A, &[0, 0, 0, 0]).unwrap());
+    edit.keep();
+    assert_eq!(edit.differences().count(), 0, "of a new step");
+    assert!(edit.delete(new.as_ref(), RrType::A, &[1, 1, 1, 1]).unwrap());
+    assert!(edit.add(h0.as_ref(), RrType::TXT, 60, b"\x01x").unwrap());
+    edit.node_mut(&h1).unwrap().retain(|_| false);
+    assert_eq!(edit.differences().count(), 3);
+    edit.undo();
+    assert_eq!(edit.differences().count(), 0);
+    assert!(edit.node(&h0).unwrap().is_empty() && !edit.node(&h1).unwrap().is_empty());
+    // What the step before brought is seen by the next one, and what is as it was is no difference.
+    assert!(!edit.add(new.as_ref(), RrType::A, 60, &[1, 1, 1, 1]).unwrap());
+    assert!(edit.add(h0.as_ref(), RrType::A, 300, &[0, 0, 0, 0]).unwrap());
+    edit.keep();
+    assert!(edit.is_change());
+    assert!(edit.delete(new.as_ref(), RrType::A, &[1, 1, 1, 1]).unwrap());
+    assert!(!edit.is_change(), "all of it is as it was");
+    edit.undo();
+    let mut change = source.change(origin.as_ref()).unwrap();
+    edit.apply(&mut *change).unwrap();
+    change.commit().unwrap();
+    let mut found = Vec::new();
+    let entry = current(&source, origin.as_ref());
+    let owners = [h0.as_ref(), h1.as_ref(), new.as_ref()];
+    source.rrsets_of(&entry, &owners, &mut |rrset| found.push(rrset.owner.to_string())).unwrap();
+    assert_eq!(found, ["h0000000.example.", "h0000001.example.", "new.example."]);
 }

@@ -124,7 +124,7 @@ impl Committer {
 
     /// The open store; one that was replaced is opened anew.
     fn open<'s>(&self, kept: &'s mut Option<SqliteSource>) -> Result<&'s SqliteSource, Error> {
-        if kept.as_ref().is_some_and(|source| source.change_counter().is_err()) {
+        if kept.as_ref().is_some_and(|source| !source.is_current()) {
             *kept = None;
         }
         match kept {

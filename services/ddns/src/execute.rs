@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use tenon_datasrc::{Difference, Node, RecordSet};
 use tenon_wire::message::Rcode;
 use tenon_wire::{NameRef, RrType, rdata};
 
-use crate::draft::{Difference, Draft, WorkingZone};
-use crate::node::{Node, RecordSet};
+use crate::draft::{Draft, WorkingZone};
 use crate::serial::SerialPolicy;
 use crate::transaction::{Applied, Outcome, Refusal, RefusalKind, Step, Steps, Transaction};
 use crate::{prerequisites, update, validation};
@@ -75,7 +75,7 @@ fn had_effect(draft: &mut Draft<'_, '_>, step: &Step) -> Result<(), Refusal> {
             refused(format!("{owner} {rrtype}: a zone cannot be without"))
         }
         Step::DeleteRecord { owner, rrtype, rdata }
-            if draft.node(owner)?.get(*rrtype).is_some_and(|set| set.has(*rrtype, rdata)) =>
+            if draft.node(owner)?.get(*rrtype).is_some_and(|set| set.has(rdata)) =>
         {
             refused(format!("{owner} {rrtype}: a zone cannot be without this last one"))
         }
@@ -84,7 +84,7 @@ fn had_effect(draft: &mut Draft<'_, '_>, step: &Step) -> Result<(), Refusal> {
 }
 
 fn expect(node: &Node, owner: NameRef<'_>, rrtype: RrType, rdata: &[u8]) -> Result<(), Refusal> {
-    if node.get(rrtype).is_some_and(|set| set.has(rrtype, rdata)) {
+    if node.get(rrtype).is_some_and(|set| set.has(rdata)) {
         return Ok(());
     }
     let reason = match rrtype {
@@ -106,15 +106,14 @@ fn account(draft: &Draft<'_, '_>, wants_differences: bool, applied: &mut Applied
         differences.sort_by_key(|difference| (difference.owner, difference.rrtype));
     }
     for Difference { owner, rrtype, before, after } in differences {
-        let same_ttl = before.map(|set| set.ttl) == after.map(|set| set.ttl);
-        let stays = |other: Option<&RecordSet>, rdata: &[u8]| {
-            same_ttl && other.is_some_and(|set| set.has(rrtype, rdata))
-        };
+        let same_ttl = before.map(RecordSet::ttl) == after.map(RecordSet::ttl);
+        let stays =
+            |other: Option<&RecordSet>, rdata: &[u8]| same_ttl && other.is_some_and(|set| set.has(rdata));
         for (sign, own, other) in [('-', before, after), ('+', after, before)] {
             for rdata in own.iter().flat_map(|set| set.rdatas()).filter(|rdata| !stays(other, rdata)) {
                 *if sign == '-' { &mut applied.removed } else { &mut applied.added } += 1;
                 if wants_differences {
-                    let ttl = own.map_or(0, |set| set.ttl);
+                    let ttl = own.map_or(0, RecordSet::ttl);
                     applied.differences.push(line(sign, owner.as_ref(), ttl, rrtype, rdata));
                 }
             }

@@ -7,7 +7,7 @@
 //!
 //! # The way of an update
 //! [`taker`] reads the message ([`message`]), looks at the access list, and queues a [`transaction`]. The one thread of
-//! [`committer`] takes all that wait, [executes](execute) one after the other on zones in memory ([`draft`]):
+//! [`committer`] takes all that wait, [executes](execute) one after the other on zones in memory ([`draft`], over [`tenon_datasrc::Edit`]):
 //! [`prerequisites`], [`update`], [`validation`]. It writes what came of them in one commit for each zone, waits for the
 //! disk once, and then all are answered. An edit ([`edit`]) goes the same way from where it is a transaction.
 //!
@@ -24,7 +24,6 @@ pub mod execute;
 pub mod message;
 pub mod messages;
 pub mod news;
-pub mod node;
 pub mod pace;
 pub mod prerequisites;
 pub mod queue;

@@ -40,9 +40,10 @@ pub fn check(draft: &mut Draft<'_, '_>, prerequisites: &[Record]) -> Result<(), 
     for ((owner, rrtype), mut rdatas) in wanted {
         rdatas.sort_by(|a, b| canonical_cmp(rrtype, a, b));
         rdatas.dedup_by(|a, b| canonical_cmp(rrtype, a, b).is_eq());
-        let holds = draft.node(owner)?.get(rrtype).is_some_and(|set| {
-            set.rdatas().len() == rdatas.len() && rdatas.iter().all(|rdata| set.has(rrtype, rdata))
-        });
+        let holds = draft
+            .node(owner)?
+            .get(rrtype)
+            .is_some_and(|set| set.count() == rdatas.len() && rdatas.iter().all(|rdata| set.has(rdata)));
         if !holds {
             return Err(failed(Rcode::NXRRSET, owner, rrtype, "is not what it should be"));
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tenon_acl::Action;
-use tenon_handover::{Kind, Reply, Request};
+use tenon_handover::{END, Kind, Reply, Request};
 use tenon_service::Keys;
 use tenon_tsig::{Examined, examine};
 use tenon_wire::Name;
@@ -279,8 +279,9 @@ fn told_along(refusal: &Refusal) -> Option<u16> {
 /// Sends an answer, or that there is none.
 async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-    if length > 0 {
-        reply.send(&[&length.to_be_bytes(), message].concat()).await?;
+    if length == 0 {
+        return reply.finish().await;
     }
-    reply.finish().await
+    // Answer and end at once: tenon-auth wakes up for each.
+    reply.send(&[&length.to_be_bytes(), message, &END].concat()).await
 }

@@ -1,5 +1,6 @@
 //! The update section: looked through (RFC 2136 section 3.4.1), then made (section 3.4.2).
 
+use tenon_datasrc::{Node, RecordSet};
 use tenon_wire::message::Rcode;
 use tenon_wire::rdata::{Soa, validate};
 use tenon_wire::serial::is_newer;
@@ -7,7 +8,6 @@ use tenon_wire::{Class, Name, RrType};
 
 use crate::draft::Draft;
 use crate::message::Record;
-use crate::node::Node;
 use crate::prerequisites::outside;
 use crate::transaction::{Refusal, Step};
 
@@ -76,7 +76,7 @@ pub fn apply(draft: &mut Draft<'_, '_>, step: Step) -> Result<(), Refusal> {
             Ok(())
         }
         Step::DeleteRecord { owner, rrtype, rdata } => {
-            let is_last = |node: &Node| node.get(RrType::NS).is_some_and(|set| set.rdatas().len() == 1);
+            let is_last = |node: &Node| node.get(RrType::NS).is_some_and(|set| set.count() == 1);
             let is_last_ns = rrtype == RrType::NS && owner == *draft.origin() && is_last(draft.node(&owner)?);
             if rrtype != RrType::SOA && !is_last_ns {
                 draft.node_mut(&owner)?.remove_record(rrtype, &rdata);
@@ -151,7 +151,7 @@ fn ttl_for(
     if let Some(ttl) = given {
         return Ok(ttl);
     }
-    match draft.node(owner)?.get(rrtype).map(|set| set.ttl) {
+    match draft.node(owner)?.get(rrtype).map(RecordSet::ttl) {
         Some(ttl) => Ok(ttl),
         None => Ok(draft.soa()?.0),
     }

@@ -232,7 +232,7 @@ impl Store {
             let told: Vec<String> = check.errors.iter().take(TOLD).map(ToString::to_string).collect();
             return Err(StoreError::Zone { errors: check.errors.len() as u64, first: told.join("; ") });
         }
-        if check.is_uncertain {
+        if check.hides.is_some() {
             return Err(StoreError::NotAsDifference(
                 "a DNAME record came above names, which only a whole zone tells",
             ));

@@ -96,7 +96,8 @@ impl Stored {
 
     /// The RRsets of one name in it whose type is more than `rrtype`; the others are only passed over.
     pub(super) fn rows_at<'r>(&'r self, key: &'r [u8], rrtype: i32) -> impl Iterator<Item = Row<'r>> {
-        let behind = self.raw_rows().skip_while(move |raw| raw.place() < (key, 0) || raw.is_up_to(key, rrtype));
+        let behind =
+            self.raw_rows().skip_while(move |raw| raw.place() < (key, 0) || raw.is_up_to(key, rrtype));
         behind.take_while(move |raw| raw.key == key).map_while(|raw| raw.read())
     }
 
