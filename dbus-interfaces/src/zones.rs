@@ -21,6 +21,11 @@ pub enum ZoneEvent {
         /// `load`, `transfer` or `update`.
         cause: String,
     },
+    /// A large version is being written; it may never be committed.
+    Coming {
+        /// The zone's name.
+        zone: String,
+    },
     /// A zone was removed from the data source.
     Removed {
         /// The zone's name.
@@ -111,6 +116,7 @@ impl Bus {
             ZoneEvent::Changed { zone, serial, cause } => {
                 self.emit("ZoneChanged", &(zone, serial, cause)).await
             }
+            ZoneEvent::Coming { zone } => self.emit("ZoneComing", &(zone,)).await,
             ZoneEvent::Removed { zone } => self.emit("ZoneRemoved", &(zone,)).await,
             ZoneEvent::ImageReady { zone, serial, generation } => {
                 self.emit("ImageReady", &(zone, serial, generation)).await
@@ -145,6 +151,10 @@ fn read(message: &zbus::Message) -> Option<ZoneEvent> {
         "ZoneChanged" => {
             let (zone, serial, cause) = body.deserialize().ok()?;
             ZoneEvent::Changed { zone, serial, cause }
+        }
+        "ZoneComing" => {
+            let (zone,) = body.deserialize().ok()?;
+            ZoneEvent::Coming { zone }
         }
         "ZoneRemoved" => {
             let (zone,) = body.deserialize().ok()?;

@@ -25,6 +25,15 @@ pub struct ZoneEntry {
     pub committed_usec: u64,
 }
 
+/// A version that is being written and has grown large already.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Coming {
+    /// Name of the apex.
+    pub origin: Name,
+    /// Number of the version, if it is ever committed.
+    pub version: u64,
+}
+
 /// A store of zones. All methods may be called from several threads; each call is short but for [`Self::read`],
 /// [`Self::journal`] and [`Self::clear_leftovers`], and none holds a lock while a visitor runs.
 pub trait DataSource: Send + Sync {
@@ -52,6 +61,25 @@ pub trait DataSource: Send + Sync {
         entry: &ZoneEntry,
         visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error>;
+
+    /// The version of a zone that is being written, if there is one of which others can see a part by now.
+    ///
+    /// # Errors
+    /// Any [`Error`] of reading.
+    fn coming(&self, origin: NameRef<'_>) -> Result<Option<Coming>, Error>;
+
+    /// As [`Self::read`], of a version that is being written: shows what is there, and the rest as it comes; gives what
+    /// it is listed as when it was committed. `wait` is called when nothing more is there yet; when that or `visit`
+    /// breaks, there is none.
+    ///
+    /// # Errors
+    /// [`Error::VersionGone`] when it was given up, or committed and replaced; any [`Error`] of reading.
+    fn follow(
+        &self,
+        coming: &Coming,
+        wait: &mut dyn FnMut() -> ControlFlow<()>,
+        visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<ZoneEntry>, Error>;
 
     /// Shows the RRsets of names of that version to `visit`, name by name, types by number; of a name that has no records
     /// none.

@@ -31,6 +31,7 @@ mod create;
 mod cursor;
 mod difference;
 mod fault;
+mod following;
 mod lock_file;
 mod points;
 mod reading;
@@ -53,7 +54,8 @@ use tenon_zone::RrsetRef;
 use self::store::{Durability, Store};
 use self::writer::Writer;
 use crate::{
-    DataSource, Error, JournalCoverage, JournalEvent, Lease, ZoneChange, ZoneEntry, ZoneWriter, sort_key,
+    Coming, DataSource, Error, JournalCoverage, JournalEvent, Lease, ZoneChange, ZoneEntry, ZoneWriter,
+    sort_key,
 };
 
 /// What the opener of a store will do with it.
@@ -142,6 +144,19 @@ impl DataSource for SqliteSource {
         visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         reading::version(&self.store, entry, visit)
+    }
+
+    fn coming(&self, origin: NameRef<'_>) -> Result<Option<Coming>, Error> {
+        following::coming(&self.store, origin)
+    }
+
+    fn follow(
+        &self,
+        coming: &Coming,
+        wait: &mut dyn FnMut() -> ControlFlow<()>,
+        visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<ZoneEntry>, Error> {
+        following::follow(&self.store, coming, wait, visit)
     }
 
     fn rrsets_of(

@@ -186,6 +186,15 @@ impl ImageBuilder {
         self.zone.as_mut().ok_or(BuildError::Sequence("no zone is open"))
     }
 
+    /// Says the serial of the open zone again, when it was not known at its start.
+    ///
+    /// # Errors
+    /// [`BuildError::Sequence`] without an open zone.
+    pub fn set_serial(&mut self, serial: u32) -> Result<(), BuildError> {
+        self.open_zone()?.set_serial(serial);
+        Ok(())
+    }
+
     /// Ends the open zone.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ impl ZonesFace {
     ) -> zbus::Result<()>;
 
     #[zbus(signal)]
+    async fn zone_coming(emitter: &SignalEmitter<'_>, zone: String) -> zbus::Result<()>;
+
+    #[zbus(signal)]
     async fn zone_removed(emitter: &SignalEmitter<'_>, zone: String) -> zbus::Result<()>;
 
     #[zbus(signal)]

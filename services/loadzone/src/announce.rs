@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tenon_bus::{Bus, BusError, ZoneEvent, Zonec1};
+use tenon_wire::NameRef;
 use tokio::runtime::Runtime;
 
 use crate::outcome::{Outcome, ZoneResult};
@@ -42,8 +43,20 @@ impl Announcer {
             (Outcome::Removed, _) => ZoneEvent::Removed { zone },
             _ => return Ok(()),
         };
+        self.emit(&event)
+    }
+
+    /// Tells that a large zone is being stored.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn tell_coming(&mut self, zone: NameRef<'_>) -> Result<(), String> {
+        self.emit(&ZoneEvent::Coming { zone: zone.to_lowercase().to_string() })
+    }
+
+    fn emit(&mut self, event: &ZoneEvent) -> Result<(), String> {
         let Some(bus) = &self.bus else { return Ok(()) };
-        self.runtime.block_on(bus.emit_zone_event(&event)).map_err(|error| {
+        self.runtime.block_on(bus.emit_zone_event(event)).map_err(|error| {
             self.bus = None;
             error.to_string()
         })

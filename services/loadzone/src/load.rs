@@ -23,6 +23,8 @@ use crate::zone_list::Job;
 
 /// Below that many records, a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 20_000;
+/// Records from which on it is told that a zone is coming, once a quarter of as many are written.
+const LARGE: u64 = 100_000;
 /// Records between two looks at progress and signals.
 const LOOK_EVERY: usize = 8192;
 
@@ -41,6 +43,8 @@ pub struct Loader<'a> {
     pub stop: &'a Stop,
     /// Which version is to be replaced.
     pub expect: Expect,
+    /// Told once of a large zone when it is being stored and a part of it can be seen.
+    pub coming: &'a dyn Fn(NameRef<'_>),
 }
 
 /// Which version of a zone is to be replaced; of any other nothing is touched.
@@ -239,8 +243,7 @@ impl Loader<'_> {
             if findings.errors > 0 {
                 return Ok(Stored::GivenUp);
             }
-            let mut phase = Progress::silent().phase(String::new(), "records", 0);
-            let writer = store::write(source, records, &mut phase, &|| self.stop.signal().is_some())?;
+            let writer = store::write(source, records, &mut |_| (), &|| self.stop.signal().is_some())?;
             return writer.map_or(Ok(Stored::GivenUp), |writer| self.commit(source, records, writer));
         }
         self.check_beside_storing(source, records, findings)
@@ -261,7 +264,15 @@ impl Loader<'_> {
         std::thread::scope(|scope| {
             let checking = scope.spawn(|| check(records, &hopeless, &stop_checking));
             let stop_writing = || self.stop.signal().is_some() || hopeless.load(Ordering::Relaxed);
-            let writer = store::write(source, records, &mut phase, &stop_writing);
+            let mut is_told = (records.count() as u64) < LARGE;
+            let mut progress = |written| {
+                phase.set(written);
+                if !is_told && written >= LARGE / 4 {
+                    is_told = true;
+                    (self.coming)(records.origin());
+                }
+            };
+            let writer = store::write(source, records, &mut progress, &stop_writing);
             failed.store(writer.is_err(), Ordering::Relaxed);
             match checking.join() {
                 Ok(checked) => findings.merge(checked.findings),

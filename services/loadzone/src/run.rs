@@ -1,5 +1,6 @@
 //! The program: all jobs one after the other, and what is said about them.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use serde_json::json;
 use tenon_datasrc::DataSource;
 use tenon_datasrc::sqlite::SqliteSource;
 use tenon_service::committed;
-use tenon_wire::Name;
+use tenon_wire::{Name, NameRef};
 
 use crate::announce::Announcer;
 use crate::command_line::Arguments;
@@ -144,7 +145,10 @@ fn load_all(
     let mut phase =
         if many { &progress } else { &silent }.phase("zones".to_owned(), "zones", jobs.len() as u64);
     let each = if many { &silent } else { &progress };
-    let loader = Loader { source, force: arguments.force, progress: each, stop, expect: Expect::Anything };
+    let teller = RefCell::new(teller);
+    let coming = |zone: NameRef<'_>| teller.borrow_mut().coming(zone);
+    let (force, expect) = (arguments.force, Expect::Anything);
+    let loader = Loader { source, force, progress: each, stop, expect, coming: &coming };
     let mut results = Vec::with_capacity(jobs.len());
     let (mut untold, mut last_told) = (Vec::new(), Instant::now());
     for job in jobs {
@@ -156,7 +160,7 @@ fn load_all(
         let broken = result.outcome == Outcome::Failed;
         untold.push(result);
         if untold.len() >= BATCH || last_told.elapsed() >= BATCH_TIME {
-            settle(source.filter(|_| many), &mut untold, teller, &mut results);
+            settle(source.filter(|_| many), &mut untold, &mut teller.borrow_mut(), &mut results);
             last_told = Instant::now();
         }
         phase.set((results.len() + untold.len()) as u64);
@@ -164,7 +168,7 @@ fn load_all(
             break;
         }
     }
-    settle(source.filter(|_| many), &mut untold, teller, &mut results);
+    settle(source.filter(|_| many), &mut untold, &mut teller.borrow_mut(), &mut results);
     results
 }
 
@@ -209,6 +213,16 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    /// A large zone is being stored.
+    fn coming(&mut self, zone: NameRef<'_>) {
+        if !self.arguments.no_signal
+            && let Some(announcer) = self.announcer()
+            && let Err(error) = announcer.tell_coming(zone)
+        {
+            self.no_bus(&error);
+        }
+    }
+
     fn told(&mut self, result: ZoneResult) -> ZoneResult {
         let found = print::findings(&result, !self.arguments.quiet);
         if !found.is_empty() {

@@ -270,7 +270,8 @@ fn load(path: &Path, job: Arc<OpenJob>, order: Order) -> ZoneResult {
     let stop = Stop::default();
     job.enter("reading", "octets", 0);
     let progress = Progress::watched(Arc::new(Watched { job, stop: stop.clone() }));
-    let loader = Loader { source: source.as_ref(), force, progress: &progress, stop: &stop, expect };
+    let loader =
+        Loader { source: source.as_ref(), force, progress: &progress, stop: &stop, expect, coming: &|_| () };
     let result = loader.load_open(&zone, file);
     if let (Outcome::Loaded, Some(source)) = (result.outcome, &source) {
         // Tidying, which anybody can do later.

@@ -7,8 +7,6 @@ use tenon_datasrc::bulk::{self, SortedRecords};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{Error, ZoneEntry, ZoneWriter};
 
-use crate::progress::Phase;
-
 /// Opens the store, made if it is not there yet. With `many` zones to come, commits are not synced one by one.
 ///
 /// # Errors
@@ -51,7 +49,7 @@ pub fn is_same(
     bulk::is_same(source, entry, records, &|| flow(stop))
 }
 
-/// Writes all RRsets as a new version that is not current yet; none when `stop` said to give up, and then nothing is
+/// Writes all RRsets as a new version that is not current yet, and tells how many records are written; none when `stop` said to give up, and then nothing is
 /// left behind.
 ///
 /// # Errors
@@ -59,11 +57,11 @@ pub fn is_same(
 pub fn write<'s>(
     source: &'s SqliteSource,
     records: &SortedRecords,
-    phase: &mut Phase,
+    progress: &mut dyn FnMut(u64),
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Box<dyn ZoneWriter + 's>>, Error> {
     bulk::write(source, records, &mut |written| {
-        phase.set(written);
+        progress(written);
         flow(stop)
     })
 }

@@ -1,5 +1,6 @@
 //! One transfer from one primary: from the first octet to the committed version, on a thread of its own.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +13,7 @@ use tenon_wire::message::Rcode;
 use tenon_wire::rdata::Soa;
 use tenon_wire::serial::is_newer;
 use tenon_wire::{Name, RrType};
+use tokio::sync::Notify;
 
 use crate::connection::{Connection, ConnectionError, Link, Patience, prepare};
 use crate::incoming::{Came, Incoming, IncomingError, Limits, Received};
@@ -23,6 +25,8 @@ use crate::store::{Checked, Store, StoreError};
 use crate::tls::{self, TlsError};
 use crate::way::Proof;
 
+/// Records from which on it is told that a zone is coming, once a quarter of as many are written.
+const LARGE: u64 = 100_000;
 /// Messages between two notes of how much came.
 const NOTE_EVERY: u64 = 64;
 
@@ -44,6 +48,8 @@ pub struct Transfer {
     pub job: Arc<OpenJob>,
     /// Where the zone goes.
     pub store: Store,
+    /// Told once when a large zone is being stored and a part of it can be seen.
+    pub coming: Arc<Notify>,
     /// Limits and timeouts.
     pub settings: Arc<XfrinSettings>,
     /// What is counted.
@@ -143,7 +149,14 @@ impl Transfer {
                 self.must_be_newer(zone.soa.serial)?;
                 count_if(&self.statistics.ixfr_answered_whole, self.for_changes);
                 self.job.enter("storing", "records", zone.records.count() as u64);
-                let progress = |written| self.job.set_done(written);
+                let is_large = zone.records.count() as u64 >= LARGE;
+                let told = Cell::new(!is_large);
+                let progress = |written| {
+                    self.job.set_done(written);
+                    if written >= LARGE / 4 && !told.replace(true) {
+                        self.coming.notify_one();
+                    }
+                };
                 let (entry, checked) = self.store.put(&zone.records, &progress, &is_cancelled)?;
                 (entry, zone.soa, checked, false)
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use tenon_datasrc::{DataSource, ZoneEntry};
+use tenon_datasrc::{Coming, DataSource, ZoneEntry};
 use tenon_image::{BuildError, ChangedZone, ImageBuilder, ImageFile};
 use tenon_wire::{Name, NameRef};
 use tenon_zone::{Rrset, RrsetRef};
@@ -58,6 +58,32 @@ pub fn compile(
     }
     beat();
     builder.finish().map_err(CompileError::File)
+}
+
+/// Compiles a version into the image file `name` of `directory` while it is being written, and gives what it was committed
+/// as; none when nothing more of it came for too long.
+///
+/// # Errors
+/// As [`compile`]; [`CompileError::Superseded`] also when its writer gave up.
+pub fn compile_coming(
+    directory: &Path,
+    name: &str,
+    source: &dyn DataSource,
+    coming: &Coming,
+) -> Result<Option<(ImageFile, ZoneEntry)>, CompileError> {
+    let origin = &coming.origin;
+    let told = |error| build_error(origin, error);
+    let mut builder = ImageBuilder::create(directory, name).map_err(told)?;
+    builder.begin_zone(origin.as_ref(), 0, coming.version).map_err(told)?;
+    let mut refused = None;
+    let followed = ahead::follow(source, coming, &mut |rrset| add(&mut builder, rrset, &mut refused));
+    if let Some(error) = refused {
+        return Err(told(error));
+    }
+    let Some(entry) = followed.map_err(|error| store_error(origin, error))? else { return Ok(None) };
+    builder.set_serial(entry.serial).map_err(told)?;
+    builder.end_zone().map_err(told)?;
+    Ok(Some((builder.finish().map_err(told)?, entry)))
 }
 
 /// Compiles what these names hold in a version into the layer `name` of `directory`.
@@ -121,23 +147,17 @@ fn add_zone(
     builder.begin_zone(zone.origin.as_ref(), zone.serial, zone.version).map_err(told)?;
     let mut refused = None;
     let mut count: u32 = 0;
-    let mut add = |rrset: RrsetRef<'_>| {
+    let mut take = |rrset: RrsetRef<'_>| {
         count = count.wrapping_add(1);
         if count.is_multiple_of(BEAT_EVERY) {
             beat();
         }
-        match builder.add(rrset) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                refused = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        add(builder, rrset, &mut refused)
     };
     let read = if zone.rrsets < WORTH_A_THREAD {
-        source.read(zone, &mut add)
+        source.read(zone, &mut take)
     } else {
-        ahead::read(source, zone, &mut add)
+        ahead::read(source, zone, &mut take)
     };
     if let Some(error) = refused {
         return Err(told(error));
@@ -145,6 +165,16 @@ fn add_zone(
     match read {
         Ok(()) => builder.end_zone().map(drop).map_err(told),
         Err(error) => Err(store_error(&zone.origin, error)),
+    }
+}
+
+fn add(builder: &mut ImageBuilder, rrset: RrsetRef<'_>, refused: &mut Option<BuildError>) -> ControlFlow<()> {
+    match builder.add(rrset) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            *refused = Some(error);
+            ControlFlow::Break(())
+        }
     }
 }
 

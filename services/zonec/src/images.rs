@@ -104,12 +104,20 @@ impl Images {
 
     /// A name that no file ever had, for an image of these versions. [`Self::written`] ends the writing of it.
     pub fn name_file(&mut self, wanted: &[Wanted]) -> String {
+        match wanted {
+            [one] => self.name_file_of(&one.entry.origin),
+            _ => self.name_file_as(PACK),
+        }
+    }
+
+    /// The same for an image of one zone.
+    pub fn name_file_of(&mut self, origin: &Name) -> String {
+        self.name_file_as(&format!("zone-{}-", readable(origin)))
+    }
+
+    fn name_file_as(&mut self, start: &str) -> String {
         self.named += 1;
-        let (generation, number) = (self.manifest.generation, self.named);
-        let name = match wanted {
-            [one] => format!("zone-{}-{generation}-{number}.image", readable(&one.entry.origin)),
-            _ => format!("{PACK}{generation}-{number}.image"),
-        };
+        let name = format!("{start}{}-{}.image", self.manifest.generation, self.named);
         self.in_progress.insert(name.clone());
         name
     }

@@ -21,7 +21,8 @@
 //!
 //! # Threads
 //! One compares, and compiles small and middling zones; one beside it compiles large zones one after the other and clears
-//! old versions from the stores, so that a change of a small zone does not wait for a large one. The bus is served by the
+//! old versions from the stores, so that a change of a small zone does not wait for a large one. A third compiles a large new
+//! zone while it is being written, see `zonec/early.rs`. The bus is served by the
 //! main thread, which never compiles. A version that cannot be compiled is told (`ImageFailed`, `Faults`), tried again
 //! after 2 s, 4 s ... 60 s, and does not keep others from being compiled; the image before it stays in the manifest. While
 //! a store cannot be read, its zones stay as they are.

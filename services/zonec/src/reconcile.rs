@@ -210,6 +210,7 @@ impl Reconciler {
 
     fn reconcile(&mut self) -> Rest {
         Statistics::add(&self.zonec.statistics.reconciliations, 1);
+        let early = self.zonec.early_ready();
         let began = Instant::now();
         let stored = self.read_stores();
         if stored.len() == self.stores.len() {
@@ -240,6 +241,9 @@ impl Reconciler {
         for pack in plan.packs {
             let compiled = self.make(pack);
             self.zonec.publish(&compiled, &[]);
+        }
+        if let Some(unwanted) = early {
+            self.zonec.forget_early(&unwanted);
         }
         self.finish(stored.len());
         if is_flood {
@@ -327,7 +331,8 @@ impl Reconciler {
         self.zonec.trouble(CONFLICT, messages::STORED_TWICE, reason);
     }
 
-    /// Compiles small changes of zones as layers; gives the versions that must be compiled whole.
+    /// Compiles small changes of zones as layers, publishes what was compiled early; gives the versions that must be compiled
+    /// whole.
     fn layer(&mut self, wanted: Vec<Wanted>) -> Vec<Wanted> {
         let (mut ready, mut rest) = (Vec::new(), Vec::new());
         let smallest = self.zonec.settings().small_zone_records;
@@ -342,7 +347,7 @@ impl Reconciler {
             }
         }
         self.zonec.publish(&ready, &[]);
-        rest
+        self.zonec.without_early(rest)
     }
 
     /// Zones with files of their own; published in groups, since each manifest names all zones.
@@ -370,7 +375,10 @@ impl Reconciler {
     fn finish(&self, stores_read: usize) {
         let is_complete = {
             let ledger = self.zonec.ledger();
-            !ledger.is_compiling() && ledger.failed() == 0 && stores_read == self.stores.len()
+            !ledger.is_compiling()
+                && !self.zonec.is_compiling_early()
+                && ledger.failed() == 0
+                && stores_read == self.stores.len()
         };
         if is_complete {
             self.zonec.images().allow_sweep();

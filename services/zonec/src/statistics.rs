@@ -13,6 +13,7 @@ counters! {
     zones_compiled Counter "Zone versions compiled and published.",
     layers Counter "Zone versions compiled as a layer on the image before, of those.",
     merges Counter "Images made anew from a base and its layers.",
+    early Counter "Zone versions compiled while they were written, of those.",
     zones_failed Counter "Attempts to compile a zone that failed.",
     zones_removed Counter "Zones taken out of the manifest.",
     records_compiled Counter "Records of the zone versions compiled.",

@@ -1,6 +1,7 @@
 //! The zone compiler: what its threads and its bus face share.
 
 pub mod bus;
+mod early;
 mod layering;
 mod publish;
 mod work;
@@ -28,6 +29,7 @@ use crate::settings::ZonecSettings;
 use crate::statistics::Statistics;
 use crate::store::{Store, StorePlace};
 
+use self::early::Early;
 pub use self::zones::{StoredZone, ZoneQueryError};
 
 /// News that wait to be told on the bus; when there are more, some are not told: they are hints.
@@ -67,6 +69,7 @@ pub struct Zonec {
     ledger: Mutex<Ledger>,
     settings: Mutex<ZonecSettings>,
     tasks: Mutex<VecDeque<Task>>,
+    early: Mutex<Early>,
     news: mpsc::Sender<News>,
     /// When the threads last moved, in milliseconds since `started`.
     beats: [AtomicU64; 2],
@@ -109,6 +112,7 @@ impl Zonec {
             ledger: Mutex::default(),
             settings: Mutex::new(settings),
             tasks: Mutex::new(VecDeque::from([Task::Clear])),
+            early: Mutex::default(),
             news,
             beats: [AtomicU64::new(0), AtomicU64::new(0)],
             started: Instant::now(),

@@ -21,6 +21,8 @@ pub(super) struct Cursor {
     behind: (Vec<u8>, i32),
     /// Only few rows are wanted: no page is larger than it must be.
     is_short: bool,
+    /// The version may still be written: what is not there yet may come.
+    follows: bool,
 }
 
 /// What fetching a page found.
@@ -30,11 +32,26 @@ pub(super) enum Fetched {
     Page,
     /// The version is gone.
     Gone,
+    /// No page yet, but the version is still being written.
+    Later,
 }
 
 impl Cursor {
     pub(super) fn new(version: u64) -> Self {
-        Self { version, page: Rows::default(), at: 0, last: false, behind: (Vec::new(), -1), is_short: false }
+        Self {
+            version,
+            page: Rows::default(),
+            at: 0,
+            last: false,
+            behind: (Vec::new(), -1),
+            is_short: false,
+            follows: false,
+        }
+    }
+
+    /// At the start of a version that may still be written.
+    pub(super) fn following(version: u64) -> Self {
+        Self { follows: true, ..Self::new(version) }
     }
 
     /// At the first RRset behind a place, to see a few.
@@ -65,12 +82,15 @@ impl Cursor {
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
         let Some(base) = base_of(connection, self.version)? else { return Ok(Fetched::Gone) };
+        let is_coming = self.follows && is_being_written(connection, self.version)?;
         self.page.clear();
         self.at = 0;
         while !self.last && (self.page.len() == 0 || !(self.is_short || self.page.is_full())) {
             self.read_on(connection, base)?;
         }
-        Ok(Fetched::Page)
+        // The end of what was written is not that of the version.
+        self.last &= !is_coming;
+        Ok(if is_coming && self.page.len() == 0 { Fetched::Later } else { Fetched::Page })
     }
 
     /// Reads one block, if there are any, and what has taken the place of RRsets in it or came between.
@@ -174,4 +194,10 @@ pub(super) fn base_of(connection: &Connection, version: u64) -> rusqlite::Result
         .query_row([version], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(found.filter(|(state, _)| state != "clearing").map(|(_, base)| base))
+}
+
+fn is_being_written(connection: &Connection, version: u64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT state = 'writing' FROM versions WHERE version = ?1")?
+        .query_row([version], |row| row.get(0))
 }

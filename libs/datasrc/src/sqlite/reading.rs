@@ -90,7 +90,7 @@ pub(super) fn version(
         match row.with_rrset(entry.origin.as_ref(), &mut *visit) {
             Some(ControlFlow::Continue(())) => cursor.step(),
             Some(ControlFlow::Break(())) => return Ok(()),
-            None => return Err(no_name(store, entry, row.owner)),
+            None => return Err(no_name(store, &entry.origin, row.owner)),
         }
     }
 }
@@ -111,7 +111,8 @@ pub(super) fn rrsets_of(
     })?;
     let rows = found.ok_or_else(|| gone(entry))?;
     for row in (0..rows.len()).filter_map(|index| rows.get(index)) {
-        row.with_rrset(entry.origin.as_ref(), &mut *visit).ok_or_else(|| no_name(store, entry, row.owner))?;
+        row.with_rrset(entry.origin.as_ref(), &mut *visit)
+            .ok_or_else(|| no_name(store, &entry.origin, row.owner))?;
     }
     Ok(())
 }
@@ -156,7 +157,7 @@ pub(super) fn changed_names(
     let owners = store.read_at_once(|connection| changed_owners(connection, entry.version, since, limit))?;
     let Some(owners) = owners else { return Ok(None) };
     let name = |owner: &String| {
-        Name::from_text(owner, Some(entry.origin.as_ref())).map_err(|_| no_name(store, entry, owner))
+        Name::from_text(owner, Some(entry.origin.as_ref())).map_err(|_| no_name(store, &entry.origin, owner))
     };
     owners.iter().map(name).collect::<Result<_, _>>().map(Some)
 }
@@ -200,8 +201,8 @@ fn gone(entry: &ZoneEntry) -> Error {
     Error::VersionGone { zone: entry.origin.clone(), version: entry.version }
 }
 
-fn no_name(store: &Store, entry: &ZoneEntry, owner: &str) -> Error {
-    damaged(store, format!("{owner:?} in zone {} is not a name", entry.origin))
+pub(super) fn no_name(store: &Store, zone: &Name, owner: &str) -> Error {
+    damaged(store, format!("{owner:?} in zone {zone} is not a name"))
 }
 
 pub(super) fn lease(store: &Store, entry: &ZoneEntry) -> Result<Lease, Error> {

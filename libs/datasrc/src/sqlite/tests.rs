@@ -68,6 +68,31 @@ fn a_store_is_there_only_when_created() {
 }
 
 #[test]
+fn who_follows_a_version_whose_writer_died_is_told() {
+    let (directory, path) = directory();
+    let (source, origin) = (SqliteSource::open(&path, Access::Create).unwrap(), name("example."));
+    let mut writer = source.begin(origin.as_ref()).unwrap();
+    put(&mut *writer, &origin, 1, 20_000).unwrap();
+    let other = SqliteSource::open(&path, Access::ReadWrite).unwrap();
+    let coming = other.coming(origin.as_ref()).unwrap().unwrap();
+    // As if its process were gone: nobody holds the lock, and nobody tidied up.
+    std::mem::forget(writer);
+    fs::remove_file(directory.path().join("zones.writing.example.")).unwrap();
+    let (mut seen, mut waits) = (0, 0);
+    let mut wait = || {
+        waits += 1;
+        ControlFlow::Continue(())
+    };
+    let outcome = other.follow(&coming, &mut wait, &mut |_| {
+        seen += 1;
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(outcome, Err(Error::VersionGone { .. })), "{outcome:?}");
+    assert!(seen > 8000 && waits > 10);
+    assert_eq!(other.clear_leftovers().unwrap(), 1);
+}
+
+#[test]
 fn files_are_for_the_group() {
     let (directory, path) = directory();
     let source = SqliteSource::open(&path, Access::Create).unwrap();

@@ -69,6 +69,10 @@ impl ZoneBuilder {
         }
     }
 
+    pub(super) const fn set_serial(&mut self, serial: u32) {
+        self.entry.serial = serial;
+    }
+
     pub(super) fn add(&mut self, rrset: RrsetRef<'_>) -> Result<(), BuildError> {
         let RrsetRef { owner, rrtype, ttl, rdatas } = rrset;
         if !rdatas.is_well_formed() {

@@ -27,7 +27,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     params(("Last-Event-ID" = Option<u64>, Header, description = "The last event seen; those after it come first")),
     responses(
     (status = 200, description = "Events: zone_changed, zone_removed, image_ready, image_failed, manifest_changed, \
-        zone_transfer_failed, zone_notify_received, zone_refreshed, zone_expired, job_finished, committed, reset; the data \
+        zone_coming, zone_transfer_failed, zone_notify_received, zone_refreshed, zone_expired, job_finished, committed, reset; the data \
         of each is a JSON object. They end when the connection has been open as long as it may; come back with the last \
         number.", content_type = "text/event-stream", body = String),
     (status = 403, description = "The account may not look", body = Problem),

@@ -308,6 +308,7 @@ impl Xfrin {
             proof: upstream.way.proof.clone(),
             job: Arc::clone(job),
             store: self.store.clone(),
+            coming: Arc::default(),
             settings,
             statistics: Arc::clone(&self.statistics),
         };
@@ -325,7 +326,9 @@ impl Xfrin {
         transfer: Transfer,
         stream: std::net::TcpStream,
     ) -> Result<Brought, TransferError> {
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mut receiver) = oneshot::channel();
+        let (zone, coming) =
+            (transfer.zone.as_ref().to_lowercase().to_string(), Arc::clone(&transfer.coming));
         let going_on = self.threads.begin();
         let work = move || {
             let outcome = transfer.run(stream);
@@ -335,6 +338,10 @@ impl Xfrin {
             let _ = sender.send(outcome);
         };
         std::thread::Builder::new().name("transfer".into()).spawn(work).map_err(TransferError::Thread)?;
+        tokio::select! {
+            outcome = &mut receiver => return outcome.unwrap_or(Err(TransferError::BrokeOff)),
+            () = coming.notified() => self.tell(&ZoneEvent::Coming { zone }).await,
+        }
         receiver.await.unwrap_or(Err(TransferError::BrokeOff))
     }
 

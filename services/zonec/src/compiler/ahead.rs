@@ -1,9 +1,11 @@
 //! Reads a version by a thread of its own, a few batches ahead of who takes its RRsets.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
-use tenon_datasrc::{DataSource, Error, ZoneEntry};
+use tenon_datasrc::{Coming, DataSource, Error, ZoneEntry};
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
@@ -11,6 +13,13 @@ use tenon_zone::{RdataList, RrsetRef};
 const BATCH: usize = 256 << 10;
 /// Batches that wait.
 const AHEAD: usize = 4;
+
+/// Between two looks at whether more of a version was written, and how long one waits for more at most.
+const STEP: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who is shown RRsets.
+type Visit<'v> = &'v mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>;
 
 /// RRsets one behind the other.
 #[derive(Default)]
@@ -31,14 +40,42 @@ struct Head {
 ///
 /// # Errors
 /// As [`DataSource::read`].
-pub(super) fn read(
+pub(super) fn read(source: &dyn DataSource, zone: &ZoneEntry, visit: Visit<'_>) -> Result<(), Error> {
+    beside(|push| source.read(zone, push), visit)
+}
+
+/// As [`DataSource::follow`]; gives up when nothing comes for [`PATIENCE`].
+///
+/// # Errors
+/// As [`DataSource::follow`].
+pub(super) fn follow(
     source: &dyn DataSource,
-    zone: &ZoneEntry,
-    visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
-) -> Result<(), Error> {
+    coming: &Coming,
+    visit: Visit<'_>,
+) -> Result<Option<ZoneEntry>, Error> {
+    let follow = |push: Visit<'_>| {
+        let waited = Cell::new(Duration::ZERO);
+        let mut wait = || {
+            std::thread::sleep(STEP);
+            waited.set(waited.get() + STEP);
+            if waited.get() < PATIENCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        source.follow(coming, &mut wait, &mut |rrset| {
+            waited.set(Duration::ZERO);
+            push(rrset)
+        })
+    };
+    beside(follow, visit)
+}
+
+/// Has `read` show RRsets by a thread of its own, and shows them here.
+fn beside<T: Send>(
+    read: impl FnOnce(Visit<'_>) -> Result<T, Error> + Send,
+    visit: Visit<'_>,
+) -> Result<T, Error> {
     let (sender, receiver) = sync_channel(AHEAD);
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || send(source, zone, &sender));
+        let reading = scope.spawn(move || send(read, &sender));
         take(receiver, visit);
         match reading.join() {
             Ok(read) => read,
@@ -47,9 +84,9 @@ pub(super) fn read(
     })
 }
 
-fn send(source: &dyn DataSource, zone: &ZoneEntry, sender: &SyncSender<Batch>) -> Result<(), Error> {
+fn send<T>(read: impl FnOnce(Visit<'_>) -> Result<T, Error>, sender: &SyncSender<Batch>) -> Result<T, Error> {
     let mut batch = Batch::default();
-    source.read(zone, &mut |rrset| {
+    let outcome = read(&mut |rrset| {
         batch.push(rrset);
         // Nobody takes any more: it was broken off.
         if batch.octets.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
@@ -59,7 +96,7 @@ fn send(source: &dyn DataSource, zone: &ZoneEntry, sender: &SyncSender<Batch>) -
     })?;
     // As above.
     let _ = sender.send(batch);
-    Ok(())
+    Ok(outcome)
 }
 
 fn take(receiver: Receiver<Batch>, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) {

@@ -33,6 +33,11 @@ pub async fn listen(zonec: Arc<Zonec>, bus: Bus) {
     while let Some(event) = events.next().await {
         match event {
             ZoneEvent::Changed { .. } | ZoneEvent::Removed { .. } | ZoneEvent::Lost => zonec.hint(),
+            ZoneEvent::Coming { zone } => {
+                if let Ok(origin) = name(&zone) {
+                    zonec.expect(origin);
+                }
+            }
             // Whether zones are available stands in a file, at which a glance is enough.
             ZoneEvent::Expired { .. } | ZoneEvent::Refreshed { .. } => zonec.look.ring(),
             // Its own, and what did not touch a store.

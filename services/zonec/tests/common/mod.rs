@@ -61,17 +61,8 @@ impl Place {
 
     /// Stores a zone that no image can hold: an RRset longer than any message.
     pub(crate) fn store_bad(&self, zone: &str, serial: u32) {
-        let origin = name(zone);
-        let mut writer = self.source.begin(origin.as_ref()).unwrap();
-        put_apex(&mut *writer, &origin, serial);
-        let text = [&[250, 0][..], &vec![b'x'; 250][..]].concat();
-        let packed: Vec<u8> = (0..300_u16)
-            .flat_map(|number| {
-                let rdata = [&[2][..], &number.to_be_bytes(), &text[1..2], &text[..1], &text[2..]].concat();
-                [&(rdata.len() as u16).to_be_bytes()[..], &rdata].concat()
-            })
-            .collect();
-        put(&mut *writer, origin.as_ref(), RrType::TXT, &packed);
+        let mut writer = put_zone(&self.source, zone, serial, 0);
+        put_too_much(&mut *writer, zone);
         writer.commit().unwrap();
     }
 
@@ -123,6 +114,19 @@ pub(crate) fn put_zone<'s>(
         put(&mut *writer, owner.as_ref(), RrType::A, &[&[0, 4], &host.to_be_bytes()[..]].concat());
     }
     writer
+}
+
+/// Puts an RRset longer than any message behind everything else.
+pub(crate) fn put_too_much(writer: &mut dyn tenon_datasrc::ZoneWriter, zone: &str) {
+    let text = [&[250, 0][..], &vec![b'x'; 250][..]].concat();
+    let packed: Vec<u8> = (0..300_u16)
+        .flat_map(|number| {
+            let rdata = [&[2][..], &number.to_be_bytes(), &text[1..2], &text[..1], &text[2..]].concat();
+            [&(rdata.len() as u16).to_be_bytes()[..], &rdata].concat()
+        })
+        .collect();
+    let owner = Name::from_text("z", Some(name(zone).as_ref())).unwrap();
+    put(writer, owner.as_ref(), RrType::TXT, &packed);
 }
 
 fn put_apex(writer: &mut dyn tenon_datasrc::ZoneWriter, origin: &Name, serial: u32) {
