@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::{RdataError, TextError};
+use super::fields::loc;
 use super::token::{Input, Token, split_line};
 use super::{MAX_RDATA, generic, table, validate};
 use crate::{NameRef, RrType};
@@ -67,13 +68,14 @@ pub fn parse_line(rrtype: RrType, line: &str, origin: Option<NameRef<'_>>) -> Re
 }
 
 /// Writes record data as text that [`parse_text`] and other servers read back: names absolute, strings quoted.
-/// Data that is not well-formed is written in the generic form of RFC 3597.
+/// Data that is not well-formed, or that its text could not tell apart from other data, is written in the generic form of RFC 3597.
 ///
 /// # Errors
 /// Those of `to`.
 pub fn write_text(rrtype: RrType, rdata: &[u8], to: &mut impl fmt::Write) -> fmt::Result {
     let layout = table::layout(rrtype).filter(|layout| layout.fields != [super::field::Field::Opaque]);
-    let Some(layout) = layout.filter(|_| validate(rrtype, rdata).is_ok()) else {
+    let has_text = || validate(rrtype, rdata).is_ok() && (rrtype != RrType::LOC || loc::has_text(rdata));
+    let Some(layout) = layout.filter(|_| has_text()) else {
         return generic::write(rdata, to);
     };
     let mut rest = rdata;

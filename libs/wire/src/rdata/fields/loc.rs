@@ -121,6 +121,12 @@ fn precision(text: &[u8]) -> Result<u8, RdataError> {
     if exponent > 9 { Err(WRONG_METRES) } else { Ok((value as u8) << 4 | exponent) }
 }
 
+/// Whether text says all of it: zero times a power of ten is written as zero, and reads as zero times one.
+pub(in crate::rdata) fn has_text(octets: &[u8]) -> bool {
+    let precisions = octets.get(1..4).unwrap_or_default();
+    precisions.iter().all(|precision| precision >> 4 > 0 || *precision == 0)
+}
+
 pub(in crate::rdata) fn write(octets: &[u8], to: &mut impl fmt::Write) -> fmt::Result {
     if octets.len() != LENGTH {
         return Err(fmt::Error);
