@@ -1,5 +1,7 @@
 //! Domain names in wire form (RFC 1035 section 3.1), case preserved and ignored in comparison.
 
+mod text;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -65,7 +67,7 @@ impl Name {
     /// A name without a final dot is completed with `origin`, and refused where there is none; `@` is `origin`.
     pub fn from_text(text: &str, origin: Option<NameRef<'_>>) -> Result<Self, NameError> {
         let mut buffer = [0; MAX_NAME];
-        let length = parse_text(text.as_bytes(), origin, &mut buffer)?;
+        let length = text::parse(text.as_bytes(), origin, &mut buffer)?;
         Ok(Self(buffer[..length].into()))
     }
 
@@ -127,7 +129,7 @@ impl<'a> NameRef<'a> {
         origin: Option<NameRef<'_>>,
         buffer: &'a mut [u8; MAX_NAME],
     ) -> Result<Self, NameError> {
-        let length = parse_text(text, origin, buffer)?;
+        let length = text::parse(text, origin, buffer)?;
         Ok(Self(&buffer[..length]))
     }
 
@@ -225,7 +227,7 @@ impl<'a> NameRef<'a> {
                 text.push('.');
             }
             // Writing to a String does not fail.
-            let _ = write_label(label, text);
+            let _ = text::write_label(label, text);
         }
     }
 
@@ -299,81 +301,6 @@ fn compare_lowercase(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
 }
 
-/// Parses presentation form into `buffer`; gives the length of the wire form.
-fn parse_text(
-    text: &[u8],
-    origin: Option<NameRef<'_>>,
-    buffer: &mut [u8; MAX_NAME],
-) -> Result<usize, NameError> {
-    match text {
-        b"." => {
-            buffer[0] = 0;
-            return Ok(1);
-        }
-        b"@" => return append_origin(buffer, 0, origin),
-        b"" => return Err(NameError::EmptyLabel),
-        _ => {}
-    }
-    let (mut label, mut at, mut rest) = (0, 1, text);
-    while let Some((&octet, tail)) = rest.split_first() {
-        rest = tail;
-        if octet == b'.' {
-            close_label(buffer, label, at)?;
-            label = at;
-            at += 1;
-            continue;
-        }
-        let value = if octet == b'\\' { unescape(&mut rest)? } else { octet };
-        if at - label > MAX_LABEL {
-            return Err(NameError::LabelTooLong);
-        }
-        *buffer.get_mut(at).ok_or(NameError::NameTooLong)? = value;
-        at += 1;
-    }
-    if at == label + 1 {
-        // The text ended in a dot: the open label is the root label.
-        *buffer.get_mut(label).ok_or(NameError::NameTooLong)? = 0;
-        return Ok(label + 1);
-    }
-    close_label(buffer, label, at)?;
-    append_origin(buffer, at, origin)
-}
-
-fn close_label(buffer: &mut [u8; MAX_NAME], label: usize, at: usize) -> Result<(), NameError> {
-    let length = at - label - 1;
-    if length == 0 {
-        return Err(NameError::EmptyLabel);
-    }
-    *buffer.get_mut(label).ok_or(NameError::NameTooLong)? = length as u8;
-    Ok(())
-}
-
-fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
-    match **rest {
-        [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
-            let value = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
-            *rest = &rest[3..];
-            u8::try_from(value).map_err(|_| NameError::BadEscape)
-        }
-        [a, ..] if !a.is_ascii_digit() => {
-            *rest = &rest[1..];
-            Ok(a)
-        }
-        _ => Err(NameError::BadEscape),
-    }
-}
-
-fn append_origin(
-    buffer: &mut [u8; MAX_NAME],
-    at: usize,
-    origin: Option<NameRef<'_>>,
-) -> Result<usize, NameError> {
-    let origin = origin.ok_or(NameError::Relative)?.octets();
-    let target = buffer.get_mut(at..at + origin.len()).ok_or(NameError::NameTooLong)?;
-    target.copy_from_slice(origin);
-    Ok(at + origin.len())
-}
-
 impl PartialEq for NameRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         // Length octets are below 64 and so are untouched by ASCII case folding.
@@ -414,29 +341,11 @@ impl fmt::Display for NameRef<'_> {
             return f.write_char('.');
         }
         for label in self.labels() {
-            write_label(label, f)?;
+            text::write_label(label, f)?;
             f.write_char('.')?;
         }
         Ok(())
     }
-}
-
-/// Writes a label in presentation form (RFC 1035 section 5.1).
-fn write_label(label: &[u8], to: &mut impl fmt::Write) -> fmt::Result {
-    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'*');
-    if let Some(plain) = std::str::from_utf8(label).ok().filter(|_| label.iter().all(is_plain)) {
-        return to.write_str(plain);
-    }
-    for &octet in label {
-        match octet {
-            b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                write!(to, "\\{}", octet as char)?;
-            }
-            0x21..=0x7e => to.write_char(octet as char)?,
-            _ => write!(to, "\\{octet:03}")?,
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Debug for NameRef<'_> {
