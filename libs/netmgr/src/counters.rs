@@ -41,6 +41,10 @@ impl Count {
         self.0.store(self.get().wrapping_sub(amount as u64), Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

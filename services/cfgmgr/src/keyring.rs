@@ -2,6 +2,7 @@
 //!
 //! Settings of other components name keys; a commit that would leave a name without a key is rejected.
 
+pub mod change;
 pub mod files;
 
 use std::collections::BTreeSet;

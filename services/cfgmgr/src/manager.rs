@@ -98,10 +98,7 @@ impl Manager {
         settings: CfgmgrSettings,
     ) -> Result<Self, StorageError> {
         let committed = storage.current()?;
-        let keys = KeyFiles::open(&places.keys).map_err(|error| StorageError {
-            path: places.keys.clone(),
-            error: std::io::Error::other(error),
-        })?;
+        let keys = KeyFiles::open(&places.keys)?;
         let pending = Pending::found(storage.as_ref(), committed.generation)?;
         let manager = Self {
             storage,
@@ -122,10 +119,10 @@ impl Manager {
         Ok(manager)
     }
 
-    /// Makes the files of keys agree with what is committed, which a dead process may not have come to do.
+    /// Ends a change of a key that a dead process left, and makes the files of keys agree with what is committed.
     fn give_keys(&self) {
         let tree = self.schemas().complete(&self.committed().settings);
-        if let Err(error) = self.keys.distribute(&tree) {
+        if let Err(error) = self.keys.end(&tree).and_then(|()| self.keys.distribute(&tree)) {
             error!(
                 message_id = messages::KEYS_NOT_GIVEN,
                 reason = %error,

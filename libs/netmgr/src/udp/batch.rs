@@ -4,7 +4,6 @@ use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, recvmsg};
@@ -114,11 +113,12 @@ impl Batch {
                 return Received::Failed;
             }
         };
-        let began = Instant::now();
+        let times = worker.counters.times(Transport::Udp);
+        let began = times.begin(received);
         counters.received.add(received);
         self.answer(worker, room, counters);
         self.sender.send(fd, &mut self.replies, &room.replies, counters);
-        worker.counters.times(Transport::Udp).note(received, began.elapsed());
+        times.end(received, began);
         if is_single || received == BATCH { Received::Full } else { Received::Part }
     }
 

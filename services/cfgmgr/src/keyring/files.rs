@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys/keys.json           all secrets (0600)
+//! keys/change.json         the change of one of them that is under way (0600)
 //! keys/COMPONENT/keys.json those that the component needs (0640); the directory's group is the component's
 //! ```
 //!
@@ -13,17 +14,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tenon_tsig::{Key, KeyFileError, KeyRing};
+use tenon_tsig::{Key, KeyRing};
 use tenon_wire::Name;
 
+use super::change::KeyChange;
 use super::{keys_of, references};
 use crate::storage::StorageError;
 
 /// Name of each file.
 const FILE: &str = "keys.json";
+/// Name of the note of a change.
+const CHANGE: &str = "change.json";
 /// Services that check signatures of requests, whoever signed them.
 const SERVERS: [&str; 4] = ["auth", "ddns", "xfrout", "zonemgr"];
 /// The service that only signs: it has the keys that settings of these components name.
@@ -36,13 +40,19 @@ pub struct KeyFiles {
     directory: PathBuf,
     /// All secrets; held while the file is written.
     secrets: Mutex<KeyRing>,
+    /// The change that is under way.
+    change: Mutex<Option<KeyChange>>,
 }
 
 impl KeyFiles {
-    /// Reads all secrets. There are none while there is no file.
-    pub fn open(directory: &Path) -> Result<Self, KeyFileError> {
-        let secrets = KeyRing::read(&directory.join(FILE))?;
-        Ok(Self { directory: directory.to_owned(), secrets: Mutex::new(secrets) })
+    /// Reads all secrets, and the change that a dead process left. There are none while there is no file.
+    pub fn open(directory: &Path) -> Result<Self, StorageError> {
+        let at = |name: &str| directory.join(name);
+        let secrets = KeyRing::read(&at(FILE))
+            .map_err(|error| StorageError { path: at(FILE), error: io::Error::other(error) })?;
+        let change =
+            KeyChange::read(&at(CHANGE)).map_err(|error| StorageError { path: at(CHANGE), error })?;
+        Ok(Self { directory: directory.to_owned(), secrets: Mutex::new(secrets), change: Mutex::new(change) })
     }
 
     /// All secrets.
@@ -50,30 +60,61 @@ impl KeyFiles {
         self.held().clone()
     }
 
-    /// Keeps a key; gives the one it replaces.
-    pub fn put(&self, key: Key) -> Result<Option<Key>, StorageError> {
-        let mut held = self.held();
-        let mut secrets = held.clone();
-        let before = secrets.insert(key);
-        self.write_all(&secrets)?;
-        *held = secrets;
-        Ok(before.map(|key| (*key).clone()))
+    /// Notes that a key is about to be put in, replaced or removed. What it was is kept until [`Self::end`].
+    pub fn begin(&self, name: &Name, set_usec: Option<u64>) -> Result<(), StorageError> {
+        let before = self.held().get(name).map(|key| (**key).clone());
+        let change = KeyChange { name: name.clone(), set_usec, before };
+        replace(&self.directory.join(CHANGE), &change.to_file(), 0o600)?;
+        *held(&self.change) = Some(change);
+        Ok(())
     }
 
-    /// Forgets a key.
-    pub fn forget(&self, name: &Name) -> Result<(), StorageError> {
+    /// Keeps a key.
+    pub fn put(&self, key: Key) -> Result<(), StorageError> {
+        self.edit(|secrets| drop(secrets.insert(key)))
+    }
+
+    /// Ends the change that is under way: finishes it where the committed settings are those that come of it, and takes it
+    /// back where they are not.
+    pub fn end(&self, committed: &Map<String, Value>) -> Result<(), StorageError> {
+        let Some(change) = held(&self.change).clone() else { return Ok(()) };
+        match (change.is_made(committed), change.set_usec, change.before.clone()) {
+            (true, Some(_), _) | (false, None, _) => {}
+            (false, Some(_), Some(before)) => self.put(before)?,
+            (true, None, _) | (false, Some(_), None) => {
+                self.edit(|secrets| drop(secrets.remove(change.name.as_ref())))?;
+            }
+        }
+        let path = self.directory.join(CHANGE);
+        remove(&path).map_err(|error| StorageError { path, error })?;
+        *held(&self.change) = None;
+        Ok(())
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut KeyRing)) -> Result<(), StorageError> {
         let mut held = self.held();
         let mut secrets = held.clone();
-        if secrets.remove(name.as_ref()).is_some() {
-            self.write_all(&secrets)?;
-            *held = secrets;
-        }
+        edit(&mut secrets);
+        self.write_all(&secrets)?;
+        *held = secrets;
         Ok(())
+    }
+
+    /// The secrets that go with settings: while a key is being replaced, the one before where they do not say otherwise yet.
+    fn secrets_for(&self, tree: &Map<String, Value>) -> KeyRing {
+        let mut secrets = self.secrets();
+        if let Some(change) = &*held(&self.change)
+            && !change.is_made(tree)
+            && let Some(before) = &change.before
+        {
+            secrets.insert(before.clone());
+        }
+        secrets
     }
 
     /// Makes the files of all components agree with the settings.
     pub fn distribute(&self, tree: &Map<String, Value>) -> Result<(), StorageError> {
-        let secrets = self.secrets();
+        let secrets = self.secrets_for(tree);
         let names: BTreeSet<Name> = keys_of(tree).iter().filter_map(|key| key.name.parse().ok()).collect();
         let named: BTreeSet<Name> = references(tree)
             .into_iter()
@@ -108,9 +149,22 @@ impl KeyFiles {
         replace(&self.directory.join(FILE), &secrets.to_file(), 0o600)
     }
 
-    /// Changes are whole: they are one assignment.
-    fn held(&self) -> std::sync::MutexGuard<'_, KeyRing> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, KeyRing> {
+        held(&self.secrets)
+    }
+}
+
+/// Changes are whole: they are one assignment.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes a file, durably; one that is not there is removed.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all(),
     }
 }
 
@@ -159,7 +213,7 @@ mod tests {
         files.distribute(&tree(&[])).unwrap();
         assert!(!directory.path().join("auth/keys.json").exists(), "no keys, no file");
         for name in ["a.", "b.", "c."] {
-            assert!(files.put(key(name)).unwrap().is_none());
+            files.put(key(name)).unwrap();
         }
         files.distribute(&tree(&["a.", "b."])).unwrap();
         let has = |component: &str| {
@@ -174,8 +228,45 @@ mod tests {
         assert_eq!((mode("keys.json"), mode("auth/keys.json")), (0o600, 0o640));
         files.distribute(&tree(&[])).unwrap();
         assert_eq!(has("auth"), "");
-        files.forget(&"a.".parse().unwrap()).unwrap();
-        assert!(files.put(key("b.")).unwrap().is_some());
-        assert_eq!(KeyFiles::open(directory.path()).unwrap().secrets().len(), 2);
+    }
+
+    #[test]
+    fn a_change_is_finished_or_taken_back_by_whoever_comes_after() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("auth")).unwrap();
+        let open = || KeyFiles::open(directory.path()).unwrap();
+        let secret = |ring: &KeyRing, name: &str| ring.find(name).map(|key| key.secret_base64().to_string());
+        let given = || KeyRing::read(&directory.path().join("auth").join(FILE)).unwrap();
+        let other = || Key::new("a.".parse().unwrap(), Algorithm::HMAC_SHA256, b"other").unwrap();
+        let committed = |set_usec: u64| {
+            let keys = json!([{"name": "a.", "algorithm": "hmac-sha256", "set_usec": set_usec}]);
+            json!({"tsig_keys": {"keys": keys}}).as_object().unwrap().clone()
+        };
+        let (first, second, name) = (committed(1), committed(2), "a.".parse().unwrap());
+        open().put(key("a.")).unwrap();
+        let (old, new) = (secret(&open().secrets(), "a."), Some("b3RoZXI=".to_owned()));
+        for (then, expected) in [(&first, &old), (&second, &new), (&first, &old)] {
+            let files = open();
+            files.put(key("a.")).unwrap();
+            files.begin(&name, Some(2)).unwrap();
+            files.put(other()).unwrap();
+            files.distribute(&first).unwrap();
+            assert_eq!(secret(&given(), "a."), old, "not committed yet");
+            let files = open();
+            files.distribute(then).unwrap();
+            assert_eq!(secret(&given(), "a."), *expected);
+            files.end(then).unwrap();
+            assert_eq!(secret(&open().secrets(), "a."), *expected);
+            assert!(!directory.path().join(CHANGE).exists());
+        }
+        open().begin(&"b.".parse().unwrap(), Some(2)).unwrap();
+        open().put(key("b.")).unwrap();
+        open().end(&first).unwrap();
+        assert_eq!(secret(&open().secrets(), "b."), None, "one that was not there is not there again");
+        for (then, is_gone) in [(first, false), (Map::new(), true)] {
+            open().begin(&name, None).unwrap();
+            open().end(&then).unwrap();
+            assert_eq!(secret(&open().secrets(), "a.").is_none(), is_gone);
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::{CommitError, Committed, Manager, Proposal, Request};
 use crate::keyring::{self, KeyEntry, keys_of, references};
 use crate::messages;
 use crate::storage::StorageError;
+use crate::storage::step::Step;
 
 /// The option that names the keys.
 const KEYS: &str = "tsig_keys/keys";
@@ -20,23 +21,29 @@ impl Manager {
         let _changing = self.changing_keys.lock().await;
         let (name, algorithm) = (key.name().clone(), key.algorithm());
         let notes = notes(&key);
-        let before = self.keys.put(key)?;
-        let keys = keyring::with(self.committed_keys(), &name, algorithm, now_usec());
-        match self.commit_keys(bus, keys, request).await {
-            Ok(mut committed) => {
-                committed.notes.extend(notes);
-                info!(
-                    message_id = messages::KEY_CHANGED,
-                    key = %name,
-                    "key {name} ({algorithm}) is kept and given to the services"
-                );
-                Ok(committed)
-            }
-            Err(error) => {
-                self.put_back(&name, before)?;
-                Err(error)
-            }
-        }
+        let outcome = self.try_put_key(bus, key, request).await;
+        self.end_key_change()?;
+        let mut committed = outcome?;
+        committed.notes.extend(notes);
+        info!(
+            message_id = messages::KEY_CHANGED,
+            key = %name,
+            "key {name} ({algorithm}) is kept and given to the services"
+        );
+        Ok(committed)
+    }
+
+    async fn try_put_key(&self, bus: &Bus, key: Key, request: Request) -> Result<Committed, CommitError> {
+        let (name, keys) = (key.name().clone(), self.committed_keys());
+        // Another time than that of the secret before, by which the settings tell the two apart.
+        let latest = keys.iter().map(|entry| entry.set_usec).max().unwrap_or_default();
+        let set_usec = now_usec().max(latest.saturating_add(1));
+        let keys = keyring::with(keys, &name, key.algorithm(), set_usec);
+        self.before_key(Step::NoteKey)?;
+        self.keys.begin(&name, Some(set_usec))?;
+        self.before_key(Step::KeepKey)?;
+        self.keys.put(key)?;
+        self.commit_keys(bus, keys, request).await
     }
 
     /// Commits a generation without a key, then forgets its secret.
@@ -50,10 +57,30 @@ impl Manager {
         let Some(keys) = keyring::without(self.committed_keys(), name) else {
             return Err(CommitError::Rejected(format!("there is no key {name}")));
         };
-        let committed = self.commit_keys(bus, keys, request).await?;
-        self.keys.forget(name)?;
+        self.before_key(Step::NoteKey)?;
+        self.keys.begin(name, None)?;
+        let outcome = self.commit_keys(bus, keys, request).await;
+        self.end_key_change()?;
+        let committed = outcome?;
         info!(message_id = messages::KEY_CHANGED, key = %name, "key {name} is removed");
         Ok(committed)
+    }
+
+    fn before_key(&self, step: Step) -> Result<(), StorageError> {
+        self.places.steps.before(step).map_err(|error| StorageError { path: self.places.keys.clone(), error })
+    }
+
+    /// Finishes the change of a key, or takes it back where no generation came of it.
+    fn end_key_change(&self) -> Result<(), StorageError> {
+        self.before_key(Step::EndKeyChange)?;
+        let tree = self.schemas().complete(&self.committed().settings);
+        self.keys.end(&tree).and_then(|()| self.keys.distribute(&tree)).inspect_err(|error| {
+            warn!(
+                message_id = messages::KEYS_NOT_GIVEN,
+                reason = %error,
+                "the files of TSIG keys cannot be written: {error}"
+            );
+        })
     }
 
     /// The keys in the committed settings, and who names them.
@@ -84,22 +111,6 @@ impl Manager {
         let value = serde_json::to_value(keys).map_err(|error| CommitError::Rejected(error.to_string()))?;
         let proposal = Proposal::Edits(0, vec![(KEYS.to_owned(), Some(value))]);
         self.commit(bus, &proposal, &request).await
-    }
-
-    /// Keeps what was kept before a key that no generation names.
-    fn put_back(&self, name: &Name, before: Option<Key>) -> Result<(), StorageError> {
-        match before {
-            Some(key) => self.keys.put(key).map(drop)?,
-            None => self.keys.forget(name)?,
-        }
-        let tree = self.schemas().complete(&self.committed().settings);
-        self.keys.distribute(&tree).inspect_err(|error| {
-            warn!(
-                message_id = messages::KEYS_NOT_GIVEN,
-                reason = %error,
-                "the files of TSIG keys cannot be written: {error}"
-            );
-        })
     }
 }
 

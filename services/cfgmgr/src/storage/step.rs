@@ -27,10 +27,17 @@ pub enum Step {
     TellOwners,
     OwnerTold,
     DropEdits,
+    // Around the commit of a key: the note of what it was, its secret, and that the note is not needed any more.
+    NoteKey,
+    KeepKey,
+    EndKeyChange,
 }
 
 impl Step {
-    /// All of them in their order.
+    /// Those of changing a key around the commit's, in their order.
+    pub const OF_KEYS: [Self; 3] = [Self::NoteKey, Self::KeepKey, Self::EndKeyChange];
+
+    /// All steps of a commit in their order.
     pub const ALL: [Self; 15] = [
         Self::KeepPromise,
         Self::WriteFile,
