@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustix::time::{ClockId, clock_gettime};
 use tenon_acl::Action;
 use tenon_answer::facts::HandOver;
 use tenon_answer::{Asker, Facts, Outcome, Scratch, Transport, freshness, refuse, respond};
@@ -298,9 +297,8 @@ impl Answerer {
 
 impl Handler for Answerer {
     fn batch_begins(&mut self) {
-        // Modulo 2^32, as the times in cookies are; a clock before 1970 is wrong anyhow. What this clock is behind, some
-        // milliseconds, is nothing to seconds, and reading it costs a tenth.
-        self.now = clock_gettime(ClockId::RealtimeCoarse).tv_sec.try_into().unwrap_or(0);
+        // Modulo 2^32, as the times in cookies are; a clock before 1970 is wrong anyhow.
+        self.now = tenon_tsig::now();
         self.seconds = self.now as u32;
         let latest = self.publisher.load();
         if !Arc::ptr_eq(&latest, &self.current) {

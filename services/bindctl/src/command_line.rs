@@ -156,11 +156,31 @@ pub enum Command {
     },
     /// Print what a bug report needs, without secrets
     Report,
+    /// Run commands from a file
+    Execute {
+        /// Where they come from
+        #[command(subcommand)]
+        command: ExecuteCommand,
+    },
     /// Show counters
     Stats {
         /// What to do with counters
         #[command(subcommand)]
         command: StatsCommand,
+    },
+}
+
+/// What can be run.
+#[derive(Debug, Subcommand)]
+pub enum ExecuteCommand {
+    /// The commands of a file, one on each line, until one fails. Lines that begin with # are passed over; `!echo TEXT` says
+    /// something, `!verbose on` has each command shown before it is run, `!verbose off` no more
+    File {
+        /// The file; - for standard input
+        file: PathBuf,
+        /// Show the commands and run none
+        #[arg(value_parser = ["show"], value_name = "show")]
+        show: Option<String>,
     },
 }
 

@@ -16,7 +16,7 @@ use tenon_bus::{Bus, BusError};
 use tokio::runtime::Runtime;
 
 use crate::command_line::CommandLine;
-use crate::config::value;
+use crate::config::place::Place;
 use grammar::{Kind, Next};
 use known::{Known, Question};
 pub(crate) use scripts::script;
@@ -43,6 +43,7 @@ pub(crate) struct Completion<'a> {
     runtime: &'a Runtime,
     grammar: Command,
     known: Known,
+    place: Place,
 }
 
 impl<'a> Completion<'a> {
@@ -50,7 +51,12 @@ impl<'a> Completion<'a> {
     pub(crate) fn new(runtime: &'a Runtime, bus: Result<Bus, BusError>, state: Option<PathBuf>) -> Self {
         let mut grammar = CommandLine::command();
         grammar.build();
-        Self { runtime, grammar, known: Known::new(bus.ok(), state) }
+        Self { runtime, grammar, known: Known::new(bus.ok(), state), place: Place::default() }
+    }
+
+    /// The same where paths begin at a place.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// Whether names of files may come.
@@ -63,7 +69,7 @@ impl<'a> Completion<'a> {
         let Next { mut words, kind, given } = grammar::next(&self.grammar, before, word);
         // The path whose value or element comes is the last plain word.
         let last = || given.last().copied().unwrap_or_default();
-        let path = || value::path(last());
+        let path = || self.place.path(last());
         words.extend(match kind {
             Kind::Zone => self.texts(Question::Zones),
             Kind::Component => self.texts(Question::Components),
@@ -95,9 +101,15 @@ impl<'a> Completion<'a> {
         let settings = self.ask(Question::Settings);
         let mut found = settings::paths(&settings);
         // Members that nobody has set yet; the schema is asked for once the component is known.
-        if let Some((component, _)) = word.split_once('/').filter(|_| !is_there) {
+        let whole = self.place.path(word);
+        if let Some(component) =
+            whole.split('/').next().filter(|_| !is_there && (whole.contains('/') || word.ends_with('/')))
+        {
             let schema = self.ask(Question::Schema(component.to_owned()));
             found.extend(settings::unset(schema.as_str().unwrap_or_default(), &settings, component));
+        }
+        if !word.starts_with('/') {
+            found = found.iter().filter_map(|path| self.place.typed(path)).collect();
         }
         settings::written_as(word, found)
     }

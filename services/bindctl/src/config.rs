@@ -1,6 +1,7 @@
 //! `bindctl config`: the settings, through tenon-cfgmgr.
 
 pub(crate) mod element;
+pub(crate) mod place;
 pub(crate) mod value;
 
 use serde_json::{Value, json};
@@ -16,23 +17,28 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
     let output = session.output;
     match command {
         ConfigCommand::Show { path, candidate } => {
-            let path = value::path(&path);
+            let path = session.place.path(&path);
             show(output, &path, cfgmgr.get(&path, candidate).await?)
         }
+        ConfigCommand::ShowJson { path, candidate } => {
+            let value = cfgmgr.get(&session.place.path(&path), candidate).await?;
+            Ok(output.document(&value)?)
+        }
+        ConfigCommand::Go { path } => go(session, &cfgmgr, &path).await,
         ConfigCommand::Set { path, value } => {
-            value::set(&cfgmgr, &value::path(&path), &value).await?;
+            value::set(&cfgmgr, &session.place.path(&path), &value).await?;
             edited(output, &cfgmgr).await
         }
         ConfigCommand::Unset { path } => {
-            cfgmgr.unset(&value::path(&path)).await?;
+            cfgmgr.unset(&session.place.path(&path)).await?;
             edited(output, &cfgmgr).await
         }
         ConfigCommand::Add { path, element } => {
-            element::add(&cfgmgr, &value::path(&path), element.as_deref()).await?;
+            element::add(&cfgmgr, &session.place.path(&path), element.as_deref()).await?;
             edited(output, &cfgmgr).await
         }
         ConfigCommand::Remove { path, element } => {
-            element::remove(&cfgmgr, &value::path(&path), element.as_deref()).await?;
+            element::remove(&cfgmgr, &session.place.path(&path), element.as_deref()).await?;
             edited(output, &cfgmgr).await
         }
         ConfigCommand::Diff { from: None, .. } => diff(output, &cfgmgr.diff().await?),
@@ -55,6 +61,27 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
         }
         ConfigCommand::History { before, limit } => history(output, &cfgmgr, before, limit).await,
     }
+}
+
+/// Has the paths that follow begin somewhere else, where there is something.
+async fn go(session: &mut Session, cfgmgr: &Cfgmgr1, path: &str) -> Result<(), Failure> {
+    if !session.is_shell {
+        return Err(Failure::refused(
+            "`config go` is for the shell: what follows in it begins there",
+            "`bindctl` without a command is the shell; elsewhere give whole paths",
+        ));
+    }
+    let path = session.place.path(path);
+    match cfgmgr.get(&path, true).await? {
+        Value::Object(_) | Value::Array(_) => session.place.set(path),
+        _ => {
+            return Err(Failure::refused(
+                format!("{path}: is an option, and nothing is below it"),
+                "`config show` lists what there is",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn show(output: Output, path: &str, value: Value) -> Result<(), Failure> {

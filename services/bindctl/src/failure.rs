@@ -1,6 +1,7 @@
 //! How commands fail, and what the operator is told to do next.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -26,6 +27,23 @@ impl Failure {
 
     pub(crate) fn unreachable(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self::Unreachable(what.into(), Some(next.into()))
+    }
+
+    /// The same, of a line of a file, with what is done already.
+    pub(crate) fn after(self, file: &Path, line: usize, done: usize) -> Self {
+        let place = |what: String| format!("{}, line {line}: {what}", file.display());
+        let warned = |next: Option<String>| match (next, done) {
+            (next, 0) => next,
+            (next, done) => {
+                let warning = format!("{done} commands before it are done, and nothing takes them back");
+                Some(next.map_or_else(|| warning.clone(), |next| format!("{next}\n  {warning}")))
+            }
+        };
+        match self {
+            Self::Refused(what, next) => Self::Refused(place(what), warned(next)),
+            Self::Unreachable(what, next) => Self::Unreachable(place(what), warned(next)),
+            other => other,
+        }
     }
 
     fn status(&self) -> u8 {

@@ -15,6 +15,7 @@ mod failure;
 mod generate;
 mod key;
 mod log;
+mod module;
 mod output;
 mod pages;
 mod record;
@@ -29,10 +30,20 @@ mod zone;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use command_line::{Command, CommandLine};
+use clap::Parser as _;
+use command_line::{Command, CommandLine, ExecuteCommand};
 use failure::Failure;
 use output::Output;
 use session::Session;
+
+/// Runs the words of a command line, the program's name first, to their end.
+pub fn run_words(words: Vec<String>) -> ExitCode {
+    let as_json = words.iter().any(|word| word == "--json");
+    match module::translated(words) {
+        Ok(words) => run(CommandLine::parse_from(words)),
+        Err(failure) => failure::report(Err(failure), as_json),
+    }
+}
 
 /// Runs a command line to its end.
 pub fn run(command_line: CommandLine) -> ExitCode {
@@ -50,6 +61,10 @@ pub fn run(command_line: CommandLine) -> ExitCode {
     };
     let mut session = Session::new(output, command_line.state_dir, remote);
     let outcome = match command_line.command {
+        Some(Command::Execute { command: ExecuteCommand::File { file, show } }) => {
+            session.is_in_file = true;
+            shell::file(&runtime, &mut session, &file, show.is_some())
+        }
         Some(command) => runtime.block_on(execute(&mut session, command)),
         None if std::io::stdin().is_terminal() => shell::interactive(&runtime, &mut session),
         None => shell::script(&runtime, &mut session),
@@ -70,6 +85,10 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Backup { file } => backup::make(session, &file).await,
         Command::Restore { file } => backup::restore(session, &file).await,
         Command::Report => report::run(session).await,
+        // Its lines are commands, and each has the runtime for itself.
+        Command::Execute { .. } => {
+            Err(Failure::refused("a script runs no other script", "put the commands into one file"))
+        }
         Command::Stats { command } => stats::run(session, command).await,
     }
 }

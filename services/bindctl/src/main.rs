@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tenon_bindctl::completion;
 
 fn main() -> ExitCode {
@@ -10,5 +9,5 @@ fn main() -> ExitCode {
         completion::answer(&words);
         return ExitCode::SUCCESS;
     }
-    tenon_bindctl::run(tenon_bindctl::command_line::CommandLine::parse())
+    tenon_bindctl::run_words(std::env::args().collect())
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tenon_bus::{Bus, BusError, names};
 
+use crate::config::place::Place;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::remote::Remote;
@@ -16,13 +17,19 @@ pub(crate) struct Session {
     pub(crate) state: PathBuf,
     /// Another machine than this.
     pub(crate) remote: Option<Remote>,
+    /// Where paths of settings begin.
+    pub(crate) place: Place,
+    /// Commands come one after the other, on a terminal or from a file.
+    pub(crate) is_shell: bool,
+    /// They come from a file that a command named.
+    pub(crate) is_in_file: bool,
     bus: Option<Bus>,
 }
 
 impl Session {
     pub(crate) fn new(output: Output, state: PathBuf, remote: Option<Remote>) -> Self {
         let bus = remote.as_ref().map(Remote::bus);
-        Self { output, state, remote, bus }
+        Self { output, state, remote, place: Place::default(), is_shell: false, is_in_file: false, bus }
     }
 
     /// Refuses what can be done on the machine itself only, and says why.

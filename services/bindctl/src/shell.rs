@@ -3,7 +3,7 @@
 mod helper;
 
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use rustyline::error::ReadlineError;
@@ -11,10 +11,11 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 use tokio::runtime::Runtime;
 
-use crate::command_line::CommandLine;
+use crate::command_line::{Command, CommandLine, ExecuteCommand};
 use crate::completion::Completion;
 use crate::execute;
 use crate::failure::{Failure, tell};
+use crate::module;
 use crate::session::Session;
 use helper::ShellHelper;
 
@@ -34,8 +35,9 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
         .build();
     let mut editor: Editor<ShellHelper<'_>, FileHistory> = Editor::with_config(config).map_err(failed)?;
     let bus = runtime.block_on(session.try_bus());
+    session.is_shell = true;
     let state = session.remote.is_none().then(|| session.state.clone());
-    editor.set_helper(Some(ShellHelper(Completion::new(runtime, bus, state))));
+    editor.set_helper(Some(ShellHelper(Completion::new(runtime, bus, state).at(session.place.clone()))));
     let history = history_file();
     if let Some(path) = &history {
         // The first time there is none.
@@ -43,7 +45,11 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
     }
     session.output.line("Tab completes, `help` explains, `exit` or Ctrl-D leaves.")?;
     loop {
-        match editor.readline(PROMPT) {
+        let prompt = match session.place.here() {
+            top if top.is_empty() => PROMPT.to_owned(),
+            place => format!("bindctl {place}> "),
+        };
+        match editor.readline(&prompt) {
             Ok(line) => {
                 let _ = editor.add_history_entry(line.as_str());
                 match one_line(runtime, session, &line) {
@@ -69,12 +75,58 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
 /// Reads commands from standard input until one fails or the input ends. Empty lines and lines that begin with `#`
 /// are passed over.
 pub(crate) fn script(runtime: &Runtime, session: &mut Session) -> Result<(), Failure> {
+    session.is_shell = true;
     for line in std::io::stdin().lock().lines() {
         if !one_line(runtime, session, &line?)? {
             break;
         }
     }
     Ok(())
+}
+
+/// Runs the commands of a file (`-`: standard input) until one fails, or shows them.
+pub(crate) fn file(runtime: &Runtime, session: &mut Session, path: &Path, show: bool) -> Result<(), Failure> {
+    session.is_shell = true;
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| Failure::Refused(format!("{}: {error}", path.display()), None))?;
+    let (mut verbose, mut done) = (false, 0_usize);
+    for (number, line) in (1_usize..).zip(text.lines()) {
+        let line = line.trim();
+        let is_command = !line.is_empty() && !line.starts_with('#');
+        if let Some(directive) = line.strip_prefix('!').filter(|_| !show) {
+            verbose = directed(session, directive, number, verbose)?;
+            continue;
+        }
+        if is_command && (show || verbose) {
+            session.output.line(line)?;
+        }
+        if show || !is_command {
+            continue;
+        }
+        match one_line(runtime, session, line) {
+            Ok(true) => done = done.saturating_add(1),
+            Ok(false) => break,
+            Err(failure) => return Err(failure.after(path, number, done)),
+        }
+    }
+    Ok(())
+}
+
+/// Does what a directive says; whether commands are shown from then on.
+fn directed(session: &Session, directive: &str, number: usize, verbose: bool) -> Result<bool, Failure> {
+    match directive.split_once(' ').map_or((directive, ""), |(word, rest)| (word, rest.trim())) {
+        ("echo", text) => session.output.line(text).map(|()| verbose).map_err(Failure::from),
+        ("verbose", "on") => Ok(true),
+        ("verbose", "off") => Ok(false),
+        _ => Err(Failure::refused(
+            format!("line {number}: there is no directive !{directive}"),
+            "there are `!echo TEXT`, `!verbose on` and `!verbose off`",
+        )),
+    }
 }
 
 /// Runs one line; `false` when it asks to leave.
@@ -89,8 +141,17 @@ fn one_line(runtime: &Runtime, session: &mut Session, line: &str) -> Result<bool
     let Some(words) = shlex::split(line) else {
         return Err(Failure::Refused(format!("{line}: a quote is open"), None));
     };
-    let words = std::iter::once("bindctl".to_owned()).chain(words);
+    let words = module::translated(std::iter::once("bindctl".to_owned()).chain(words).collect())?;
     match CommandLine::try_parse_from(words) {
+        Ok(CommandLine {
+            command: Some(Command::Execute { command: ExecuteCommand::File { file: path, show } }),
+            ..
+        }) if !session.is_in_file => {
+            session.is_in_file = true;
+            let outcome = file(runtime, session, &path, show.is_some());
+            session.is_in_file = false;
+            outcome.map(|()| true)
+        }
         Ok(CommandLine { command: Some(command), json, .. }) => {
             let before = session.output.json;
             session.output.json |= json;

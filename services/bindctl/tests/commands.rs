@@ -247,3 +247,60 @@ fn elements_of_lists_are_added_and_removed() {
     assert_eq!(bench.run(&["config", "remove", "logging/loggers/0"]).status, 0);
     assert_eq!(loggers(), json!([]));
 }
+
+#[test]
+fn a_file_of_commands_is_run_until_one_fails_and_says_what_is_done() {
+    let bench = Bench::with_cfgmgr();
+    let file = bench.bus.directory().join("script");
+    let name = file.to_str().unwrap();
+    let text = "# larger\n!echo here we go\nconfig go cfgmgr\nconfig set keep_generations 7\n!verbose on\nconfig commit\n\
+                config set /cfgmgr/nothing 1\nconfig revert\n";
+    std::fs::write(&file, text).unwrap();
+    let shown = bench.run(&["execute", "file", name, "show"]);
+    assert!(
+        shown.out.starts_with("!echo here we go\nconfig go cfgmgr\n") && shown.status == 0,
+        "{}",
+        shown.out
+    );
+    assert_eq!(bench.run(&["config", "history", "--json"]).json()["generations"], json!([]), "only shown");
+    let run = bench.run(&["execute", "file", name]);
+    assert_eq!(run.status, 1, "{}", run.err);
+    assert!(run.out.starts_with("here we go\n"), "{}", run.out);
+    assert!(run.out.contains("\nconfig commit\ngeneration 1 is in force\n"), "{}", run.out);
+    let place = format!("bindctl: {name}, line 7: ");
+    assert!(run.err.starts_with(&place) && run.err.contains("3 commands before it are done"), "{}", run.err);
+    let now = bench.run(&["config", "show_json", "cfgmgr/keep_generations"]);
+    assert_eq!(now.out, "7\n");
+    // One that is named by a line of another is a loop, sooner or later.
+    std::fs::write(&file, format!("execute file {name}\n")).unwrap();
+    assert!(bench.run(&["execute", "file", name]).err.contains("runs no other script"));
+    std::fs::write(&file, "!frobnicate\n").unwrap();
+    assert!(bench.run(&["execute", "file", name]).err.contains("no directive !frobnicate"));
+    assert_eq!(bench.run(&["execute", "file", "/nowhere"]).status, 1);
+}
+
+#[test]
+fn in_the_shell_paths_begin_where_one_went() {
+    let bench = Bench::with_cfgmgr();
+    let said = bench.script(
+        "config go logging\nconfig add loggers '{\"component\": \"cfgmgr\"}'\nconfig go loggers/0\n\
+         config set severity debug\nconfig go ..\nconfig show --candidate 0/severity\nconfig show /cfgmgr/keep_generations\n",
+    );
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(said.out.contains("logging/loggers/0/severity  \"debug\""), "{}", said.out);
+    assert!(said.out.contains("cfgmgr/keep_generations  "), "{}", said.out);
+    assert!(bench.script("config go cfgmgr/keep_generations\n").err.contains("nothing is below it"));
+    assert!(bench.run(&["config", "go", "auth"]).err.contains("is for the shell"));
+}
+
+#[test]
+fn commands_of_bind_10_modules_are_understood() {
+    let bench = Bench::with_cfgmgr();
+    let ours = bench.run(&["--json", "stats", "show", "cfgmgr"]).json();
+    let theirs = bench.run(&["--json", "Stats", "show", "owner=Cfgmgr"]).json();
+    assert_eq!(ours["cfgmgr"]["instances"], theirs["cfgmgr"]["instances"]);
+    let stop = bench.run(&["Auth", "shutdown"]);
+    assert!(stop.status == 1 && stop.err.contains("systemctl stop tenon.target"), "{}", stop.err);
+    let asked = bench.script("Xfrin retransfer zone_name=example.com\n");
+    assert!(asked.status == 3 && asked.err.contains("Zonemgr1"), "{}", asked.err);
+}

@@ -406,3 +406,70 @@ fn zones_go_in_through_the_door_and_are_answered_and_bindctl_does_it_from_afar()
     machine.must("journalctl -b -u tenon-cmdctl MESSAGE_ID=9d27e61b40c84a3f8f15c2d7ab60e508 ZONE=example.com. VERB=load ACCOUNT=alice | grep -q done");
     machine.must("journalctl -b -u tenon-loader -x | grep -q 'A zone that was sent is loaded'");
 }
+
+#[test]
+fn clients_come_in_by_certificate() {
+    let machine = with_door(Bus::usual());
+    machine.must(&format!("echo '{PASSWORD}' | bindctl account add rita --read-only --password-stdin"));
+    // Two authorities of which one is vouched for by the settings, and certificates of both for the same names.
+    machine.must(
+        r#"mkdir -p /etc/tenon && cd /etc/tenon && printf '[req]\ndistinguished_name=name\n[name]\n' > openssl.cnf
+           make() { openssl req -config openssl.cnf -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+                    -keyout "$1.key" -out "$1.pem" "${@:2}" 2>/dev/null; }
+           for ca in ca other; do
+               make $ca -subj "/CN=$ca" -addext basicConstraints=critical,CA:TRUE
+               for name in alice rita bob; do
+                   make $ca.$name -subj "/CN=$name" -addext basicConstraints=critical,CA:FALSE -CA $ca.pem -CAkey $ca.key
+                   cat $ca.$name.pem $ca.$name.key > $ca.$name.both
+               done
+           done"#,
+    );
+    let ask = |client: &str, more: &str, path: &str| {
+        machine
+            .text(&format!(
+                "cd /etc/tenon && curl -s -o /dev/null -w '%{{http_code}}' --max-time 60 --cacert {CERTIFICATE} \
+                 --cert {client}.pem --key {client}.key {more} https://localhost:8951{path}"
+            ))
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(ask("ca.alice", "", "/v1/status"), "401", "nobody is vouched for yet");
+    let refused = machine
+        .text("bindctl config set cmdctl/client_ca_file /etc/tenon/nowhere.pem && bindctl config commit");
+    assert!(refused.contains("cmdctl/client_ca_file"), "{refused}");
+    machine.must("bindctl config set cmdctl/client_ca_file /etc/tenon/ca.pem && bindctl config commit");
+    let commit = r#"--json '{"edits": [{"path": "cmdctl/connections", "value": 20}]}'"#;
+    let as_all_see_it = || {
+        for (client, status, may_commit) in [
+            ("ca.alice", "200", "200"),
+            ("ca.rita", "200", "403"),
+            ("ca.bob", "401", "401"),
+            ("other.alice", "000", "000"),
+        ] {
+            assert_eq!(ask(client, "", "/v1/status"), status, "{client}");
+            assert_eq!(ask(client, commit, "/v1/config/commit"), may_commit, "{client}");
+        }
+    };
+    as_all_see_it();
+    machine.must("journalctl -b -u tenon-cmdctl MESSAGE_ID=9d27e61b40c84a3f8f15c2d7ab60e508 ACCOUNT=alice VERB=commit | grep -q done");
+    // The settings hold over a restart, and another file in its place counts at once.
+    machine.must("systemctl restart tenon-cmdctl");
+    machine.wait("busctl status org.tenon.Cmdctl1");
+    as_all_see_it();
+    let afar = format!(
+        "env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere bindctl --server https://localhost:8951 --certificate {CERTIFICATE}"
+    );
+    assert!(
+        machine
+            .must(&format!("{afar} --identity /etc/tenon/ca.alice.both config history"))
+            .contains("cmdctl:alice")
+    );
+    assert!(
+        !machine.run(&format!("{afar} --identity /etc/tenon/ca.bob.both config history")).status.success()
+    );
+    machine.must("cd /etc/tenon && cp other.pem new.pem && mv new.pem ca.pem");
+    assert_eq!(
+        (ask("other.alice", "", "/v1/status"), ask("ca.alice", "", "/v1/status")),
+        ("200".into(), "000".into())
+    );
+}

@@ -23,6 +23,21 @@ pub enum ConfigCommand {
         #[arg(long)]
         candidate: bool,
     },
+    /// Show settings as JSON
+    #[command(name = "show_json", visible_alias = "show-json")]
+    ShowJson {
+        /// Only options below this path
+        #[arg(default_value = "")]
+        path: String,
+        /// With your edits that are not committed yet
+        #[arg(long)]
+        candidate: bool,
+    },
+    /// In the shell: take paths from here on, such as auth/listen_on; `..` for the one above, / for all settings
+    Go {
+        /// The path; one that begins with / counts from the top
+        path: String,
+    },
     /// Set an option among your edits; commit puts them into force
     Set {
         /// The option's path
