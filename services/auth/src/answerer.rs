@@ -19,6 +19,7 @@ use crate::doors::{self, Doors};
 use crate::messages;
 use crate::statistics::WorkerCounters;
 use crate::tap::{Event, SharedTap, Tap};
+use crate::top_clients::Sampling;
 use crate::troubles::{Kind, Reporter, Trouble};
 use crate::zones::Published;
 use crate::zones::counters::ZoneTable;
@@ -59,6 +60,8 @@ pub(crate) struct Answerer {
     allowance: Allowance,
     /// Lines about refusals that may still be told in a second.
     lines: Allowance,
+    /// Which messages are counted for who asks most.
+    sampling: Sampling,
 }
 
 /// The signature of a message.
@@ -112,6 +115,7 @@ impl Answerer {
             seconds: 0,
             allowance: Allowance::default(),
             lines: Allowance::default(),
+            sampling: Sampling::default(),
         }
     }
 
@@ -305,11 +309,14 @@ impl Handler for Answerer {
             self.current = Arc::clone(&latest);
         }
         self.tap = self.taps.load_full();
+        self.sampling.batch_begins();
     }
 
     fn answer(&mut self, from: &Handle, message: &[u8], out: &mut [u8]) -> Verdict {
-        if self.current.access.top_clients {
-            self.counters.top_clients.count(from.peer.ip());
+        if self.current.access.top_clients
+            && let Some(messages) = self.sampling.next()
+        {
+            self.counters.top_clients.count(from.peer.ip(), messages);
         }
         let verdict = match examine(message, &self.current.keys, self.now) {
             Examined::Unsigned => self.respond(from, message, out, &Signed::default()),

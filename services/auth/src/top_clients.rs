@@ -11,6 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Entries of a worker's table, and of what is told.
 const ENTRIES: usize = 100;
 
+/// Of so many messages that come behind the first one of a batch, one counts for all.
+const SAMPLE: u32 = 16;
+
 /// Bits of an address that name a network, of the 128 that an IPv4 address has when mapped.
 const IPV4_BITS: u32 = 96 + 24;
 const IPV6_BITS: u32 = 56;
@@ -23,6 +26,14 @@ pub struct Entry {
     pub messages: u64,
     /// So many of them may have been others'.
     pub error: u64,
+}
+
+/// Which messages are counted: the first one of a batch, so that who asks little is counted as it is, and of those behind it
+/// each sixteenth for sixteen, since looking through the table for each of them costs a tenth of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Sampling {
+    begun: bool,
+    behind: u32,
 }
 
 /// One worker's table. The worker alone counts; the lock is for who reads now and then.
@@ -41,18 +52,34 @@ impl Entry {
     }
 }
 
+impl Sampling {
+    pub(crate) fn batch_begins(&mut self) {
+        self.begun = false;
+    }
+
+    /// For how many messages the next one counts; none when another one does for it.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        if !std::mem::replace(&mut self.begun, true) {
+            return Some(1);
+        }
+        self.behind = self.behind.wrapping_add(1);
+        self.behind.is_multiple_of(SAMPLE).then_some(u64::from(SAMPLE))
+    }
+}
+
 impl TopClients {
-    /// Counts a message.
-    pub(crate) fn count(&self, client: IpAddr) {
+    /// Counts a message for so many.
+    pub(crate) fn count(&self, client: IpAddr, messages: u64) {
         let network = network(client);
         let entries = &mut *self.entries();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.network == network) {
-            entry.messages = entry.messages.saturating_add(1);
+            entry.messages = entry.messages.saturating_add(messages);
         } else if entries.len() < ENTRIES {
-            entries.push(Entry { network, messages: 1, error: 0 });
+            entries.push(Entry { network, messages, error: 0 });
         } else if let Some(least) = entries.iter_mut().min_by_key(|entry| entry.messages) {
             let error = least.messages;
-            *least = Entry { network, messages: error.saturating_add(1), error };
+            *least = Entry { network, messages: error.saturating_add(messages), error };
         }
     }
 
@@ -114,9 +141,9 @@ mod tests {
     fn networks_are_counted_and_workers_added_up() {
         let workers = [TopClients::default(), TopClients::default()];
         for client in ["192.0.2.1", "192.0.2.77", "::ffff:192.0.2.5", "2001:db8:0:1ff::1"] {
-            workers[0].count(client.parse().unwrap());
+            workers[0].count(client.parse().unwrap(), 1);
         }
-        workers[1].count("192.0.2.9".parse().unwrap());
+        workers[1].count("192.0.2.9".parse().unwrap(), 1);
         let expected = [("192.0.2.0/24", 4, 0), ("2001:db8:0:100::/56", 1, 0)];
         assert_eq!(
             shown(&workers),
@@ -127,13 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_a_batch_counts_and_each_sixteenth_of_the_rest() {
+        let mut sampling = Sampling::default();
+        let mut batch = |messages: u32| {
+            sampling.batch_begins();
+            (0..messages).filter_map(|_| sampling.next()).sum::<u64>()
+        };
+        assert_eq!([batch(1), batch(1), batch(1)], [1; 3]);
+        // 15 behind the first, then one more: as many count as there were.
+        assert_eq!([batch(16), batch(2), batch(33)], [1, 17, 33]);
+    }
+
+    #[test]
     fn a_flood_of_forged_addresses_takes_no_memory_and_hides_nobody() {
         let worker = TopClients::default();
         let heavy: IpAddr = "192.0.2.1".parse().unwrap();
         for number in 0..20_000_u32 {
-            worker.count(std::net::Ipv4Addr::from_bits((number % 5000) << 8).into());
+            worker.count(std::net::Ipv4Addr::from_bits((number % 5000) << 8).into(), 1);
             if number % 10 == 0 {
-                worker.count(heavy);
+                worker.count(heavy, 1);
             }
         }
         assert_eq!(worker.entries().len(), ENTRIES);

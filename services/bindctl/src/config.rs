@@ -1,5 +1,6 @@
 //! `bindctl config`: the settings, through tenon-cfgmgr.
 
+mod describe;
 pub(crate) mod element;
 pub(crate) mod place;
 pub(crate) mod value;
@@ -23,6 +24,9 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
         ConfigCommand::ShowJson { path, candidate } => {
             let value = cfgmgr.get(&session.place.path(&path), candidate).await?;
             Ok(output.document(&value)?)
+        }
+        ConfigCommand::Describe { path } => {
+            describe::describe(output, &cfgmgr, &session.place.path(&path)).await
         }
         ConfigCommand::Go { path } => go(session, &cfgmgr, &path).await,
         ConfigCommand::Set { path, value } => {

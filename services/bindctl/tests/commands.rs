@@ -304,3 +304,23 @@ fn commands_of_bind_10_modules_are_understood() {
     let asked = bench.script("Xfrin retransfer zone_name=example.com\n");
     assert!(asked.status == 3 && asked.err.contains("Zonemgr1"), "{}", asked.err);
 }
+
+#[test]
+fn an_option_is_described_with_its_default_its_range_and_an_example() {
+    let bench = Bench::with_cfgmgr();
+    let said = bench.run(&["config", "describe", "cfgmgr/keep_generations"]).out;
+    for part in ["integer", "2 to 100000", "default", "100", "bindctl config set cfgmgr/keep_generations 100"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let list = bench.run(&["config", "describe", "logging/loggers"]).out;
+    assert!(
+        list.contains("logging/loggers/0/severity") && list.contains("bindctl config add logging/loggers"),
+        "{list}"
+    );
+    let all = bench.run(&["config", "describe", "cfgmgr"]).out;
+    assert!(all.contains("cfgmgr/keep_generations"), "{all}");
+    let json = bench.run(&["--json", "config", "describe", "logging/loggers/0/severity"]).json();
+    assert_eq!(json["path"], "logging/loggers/0/severity");
+    assert_eq!(bench.run(&["config", "describe", "cfgmgr/nothing"]).status, 1);
+}

@@ -7,7 +7,12 @@ use crate::zones::load;
 use tenon_system_tests::peer::Kind;
 use tenon_system_tests::{Machine, zones};
 
-const SETTINGS: [&str; 22] = [
+const SETTINGS: [&str; 27] = [
+    "bindctl config show_json auth/listen_on/0",
+    "bindctl config describe auth/udp_payload_size",
+    "bindctl config describe logging/loggers",
+    "bindctl config describe auth/nothing",
+    "printf 'config go auth/listen_on\nconfig show 0\nconfig go ..\nconfig show workers\n' | bindctl",
     "bindctl config history",
     "bindctl config show auth/udp_payload_size",
     "bindctl config show auth/listen_on",
@@ -143,13 +148,19 @@ const SECONDARY: [&str; 13] = [
     "bindctl zone list",
 ];
 
-const HELP: [&str; 6] = [
+const HELP: [&str; 12] = [
     "bindctl --help",
     "bindctl help config",
     "bindctl config commit --help",
     "bindctl help account",
     "bindctl help log",
     "bindctl config comit",
+    "bindctl execute --help",
+    "bindctl config go auth",
+    "printf '!echo hello\n!verbose on\nAuth shutdown\n' | bindctl execute file -",
+    "bindctl Xfrin help",
+    "bindctl Msgq members",
+    "bindctl Nobody show",
 ];
 
 fn transcript(machine: &Machine, name: &str, commands: &[&str]) {

@@ -33,6 +33,12 @@ pub enum ConfigCommand {
         #[arg(long)]
         candidate: bool,
     },
+    /// Say what an option means, what may be its value, its default, and how it is set; of a component or a list, what is
+    /// below it
+    Describe {
+        /// The path
+        path: String,
+    },
     /// In the shell: take paths from here on, such as auth/listen_on; `..` for the one above, / for all settings
     Go {
         /// The path; one that begins with / counts from the top

@@ -130,7 +130,7 @@ fn kind(argument: &Arg, command: &Command, place: usize) -> Kind {
         "algorithm" => Kind::Algorithm,
         "rrtype" => Kind::Type,
         "record" => Kind::Record { place, is_there: command.get_name() == "delete" },
-        "path" => Kind::Path { is_there: command.get_name() != "set" },
+        "path" => Kind::Path { is_there: !matches!(command.get_name(), "set" | "describe") },
         "value" => Kind::Value,
         "element" => Kind::Element { is_there: command.get_name() == "remove" },
         _ => Kind::Nothing,
