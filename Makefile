@@ -20,7 +20,7 @@ COMPONENTS  = auth zonec cfgmgr cmdctl loader stats xfrin xfrout zonemgr ddns
 TOOLS       = bindctl tenon-loadzone
 RELEASE     = target/release
 
-.PHONY: help build install stage run test chaos broker registry load check fuzz deny bench clean
+.PHONY: help build install stage run test chaos edits broker registry load check fuzz deny bench clean
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
@@ -30,8 +30,13 @@ run: ## Boot the service set in namespaces of its own and load an example zone (
 test: ## Every test and check
 	@packaging/test
 
-chaos: ## Kill every part of two Tenons at random for ten minutes, then compare them (TENON_CHAOS_SECONDS=, TENON_CHAOS_SEED=)
+chaos: ## Kill every part of two Tenons at random for ten minutes and compare them, then 200 kills during updates (TENON_CHAOS_SECONDS=, TENON_CHAOS_KILLS=, TENON_CHAOS_SEED=)
 	@packaging/chaos
+
+EDIT_SECONDS ?= 300
+edits: stage ## Random edits of zones, signed ones too, that Knot, NSD and BIND fetch: all compared at each serial (EDIT_SECONDS=, TENON_SEED=)
+	@bash -c '. packaging/lib.sh; need_root edits; need_for_booting; need_packages named=bind9 knotd=knot nsd=nsd'
+	TENON_EDIT_SECONDS=$(EDIT_SECONDS) TENON_STAGE=$(STAGE) $(CARGO) test -p tenon-system-tests --test system random_edits -- --nocapture
 
 broker: stage ## The whole-system tests over dbus-broker in place of dbus-daemon
 	@bash -c '. packaging/lib.sh; need_root broker; need_for_booting; need_packages /usr/bin/dbus-broker-launch=dbus-broker'

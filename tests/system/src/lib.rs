@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on stops with the reason")]
 
 pub mod cable;
+pub mod dice;
 pub mod dig;
 pub mod flood;
 pub mod machine;
@@ -13,4 +14,5 @@ pub mod peer;
 pub mod secondary;
 pub mod zones;
 
+pub use dice::Dice;
 pub use machine::{Bus, Machine};

@@ -6,8 +6,9 @@
 use crate::twins::{PRIMARY, boot};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
-use tenon_system_tests::{Machine, zones};
+use std::time::{Duration, Instant};
+use tenon_system_tests::dice::number;
+use tenon_system_tests::{Dice, Machine, zones};
 
 /// Everything that may be killed, on either side.
 const UNITS: [&str; 9] = [
@@ -32,19 +33,6 @@ const HANDS: [(usize, &str); 5] = [
 const SMALL: u32 = 30;
 /// How long everything may take to be the same on both sides after the last kill.
 const CONVERGENCE: Duration = Duration::from_secs(120);
-
-/// Random numbers whose seed is told (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % most
-    }
-}
 
 /// The zones, and the serial that each is to have.
 struct World {
@@ -116,11 +104,8 @@ fn kill(machine: &Machine, unit: &str) -> bool {
 #[test]
 fn everything_killed_in_random_order_converges() {
     let seconds = number("TENON_CHAOS_SECONDS").unwrap_or(45);
-    let seed = number("TENON_CHAOS_SEED").unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        now.as_micros() as u64
-    });
-    println!("seed {seed} (TENON_CHAOS_SEED={seed} repeats it), {seconds} s");
+    let mut dice = Dice::from_environment("TENON_CHAOS_SEED");
+    println!("for {seconds} s");
     let (primary, secondary) = boot();
     let mut world = World::new();
     let all: Vec<String> = world.serials.keys().cloned().collect();
@@ -137,7 +122,6 @@ fn everything_killed_in_random_order_converges() {
     std::thread::scope(|scope| {
         let watchers = [(&primary, "primary"), (&secondary, "secondary")]
             .map(|(machine, name)| scope.spawn(|| watch(machine, name, &stop, &asked)));
-        let mut dice = Dice(seed);
         let until = Instant::now() + Duration::from_secs(seconds);
         let latest = until + 3 * Duration::from_secs(seconds);
         let is_time = |mid_transfer| Instant::now() < if mid_transfer > 0 { until } else { latest };
@@ -159,17 +143,13 @@ fn everything_killed_in_random_order_converges() {
     });
     let killed: u64 = kills.values().sum();
     println!(
-        "seed {seed}: {killed} kills {kills:?}, {mid_transfer} of them during a transfer, {changes} changes, {} questions answered",
+        "{killed} kills {kills:?}, {mid_transfer} of them during a transfer, {changes} changes, {} questions answered",
         asked.load(Ordering::Relaxed)
     );
     assert!(killed > 10 && mid_transfer > 0, "too few kills to mean anything");
     let took = converge(&world, &primary, &secondary);
     println!("the same on both sides {took:?} after the last kill");
     check(&world, &primary, &secondary);
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Loads new versions of one zone or of several on the primary; gives of how many.
