@@ -27,7 +27,9 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// to those who change them.
 const RESTS_AFTER_CHANGE: u32 = 4;
 /// But no change is seen later than this because of it.
-const LONGEST_REST_AFTER_CHANGE: Duration = Duration::from_millis(10);
+const LONGEST_REST_AFTER_CHANGE: Duration = Duration::from_millis(20);
+/// Between two merges of layers.
+const LONGEST_REST_AFTER_MERGE: Duration = Duration::from_secs(10);
 /// Between two times that leftovers are cleared because a store changed: that stands in the way of those who write.
 const CLEAR_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// So many zones at once are a flood, as on the first start of a secondary for many zones. Every manifest then costs those who
@@ -76,29 +78,37 @@ pub fn run(zonec: &Arc<Zonec>) {
     }
 }
 
-/// Compiles large zones and clears the stores, for ever.
+/// Compiles large zones, merges layers and clears the stores, for ever.
 pub fn run_beside(zonec: &Arc<Zonec>) {
     let mut stores = zonec.stores();
-    // None: never.
-    let mut cleared: Option<Instant> = None;
+    let (mut clear_from, mut merge_from) = (Instant::now(), Instant::now());
     loop {
         zonec.beat(Lane::Beside);
-        let may_clear_in =
-            cleared.map_or(Duration::ZERO, |cleared| CLEAR_AT_MOST_EVERY.saturating_sub(cleared.elapsed()));
-        match zonec.take_task(may_clear_in.is_zero()) {
-            Some(task) => {
-                if task == Task::Clear {
-                    cleared = Some(Instant::now());
-                }
-                do_beside(zonec, &mut stores, task);
+        let now = Instant::now();
+        let may_be_done = |task: &Task| match task {
+            Task::Compile(_) => true,
+            Task::Merge { .. } => now >= merge_from,
+            Task::Clear => now >= clear_from,
+        };
+        if let Some(task) = zonec.take_task(&may_be_done) {
+            let (is_clear, is_merge) = (task == Task::Clear, matches!(task, Task::Merge { .. }));
+            do_beside(zonec, &mut stores, task);
+            if is_clear {
+                clear_from = Instant::now() + CLEAR_AT_MOST_EVERY;
             }
-            None if may_clear_in.is_zero() => {
-                if !zonec.task_added.wait(SHORT_WAIT) && cleared.is_none_or(|at| at.elapsed() > CLEAR_EVERY) {
-                    zonec.add_task(Task::Clear);
-                }
+            if is_merge {
+                // Of a zone that changes all the time the layers are worth merging again as soon as they were.
+                merge_from =
+                    Instant::now() + (now.elapsed() * RESTS_AFTER_CHANGE).min(LONGEST_REST_AFTER_MERGE);
             }
-            // It may be that there is nothing to clear by then.
-            None => drop(zonec.task_added.wait(may_clear_in)),
+            continue;
+        }
+        // What may not be done yet is waited for as well.
+        let waits = [clear_from, merge_from].map(|from| from.saturating_duration_since(now));
+        let shortest = waits.into_iter().filter(|wait| !wait.is_zero()).min();
+        let rung = zonec.task_added.wait(shortest.unwrap_or(SHORT_WAIT).min(SHORT_WAIT));
+        if !rung && clear_from.elapsed() > CLEAR_EVERY {
+            zonec.add_task(Task::Clear);
         }
     }
 }

@@ -220,10 +220,11 @@ impl Zonec {
         }
     }
 
-    /// The next thing to do; clearing comes last, and only when it may be.
-    pub fn take_task(&self, may_clear: bool) -> Option<Task> {
+    /// The next thing to do of those that may be done; clearing comes last.
+    pub fn take_task(&self, may_be_done: &dyn Fn(&Task) -> bool) -> Option<Task> {
         let mut tasks = held(&self.tasks);
-        let at = tasks.iter().position(|task| *task != Task::Clear).or_else(|| may_clear.then_some(0))?;
+        let first = tasks.iter().position(|task| *task != Task::Clear && may_be_done(task));
+        let at = first.or_else(|| tasks.iter().position(may_be_done))?;
         tasks.remove(at)
     }
 

@@ -1,7 +1,8 @@
 //! Changes as layers: what a change costs follows the change, not the zone.
 //!
 //! A small change becomes a layer on the image that is there. A layer on top that is not much larger than the change is
-//! taken into the new one, so that the sizes of layers grow downwards and there are few. "Not much" is [`TAKEN_IN`] times:
+//! taken into the new one, so that the sizes of layers grow downwards and there are few. "Not much" is twice, or
+//! [`TAKEN_IN`] times where that is little:
 //! with small changes one upon the other the layer on top is then made anew for each, the one below for each 16th, and the
 //! lowest for each 30th or so, in place of all of it for each. When they are too many or have
 //! grown large, the zone is compiled whole beside, and takes the place of the base and of the layers that it holds;
@@ -25,8 +26,10 @@ use crate::store::Store;
 
 /// Most files of one zone; each costs every look-up a probe.
 const MOST_FILES: usize = 4;
-/// A layer with at most so many times the names of the change above it is taken into the new one.
+/// A layer with at most so many times the names of the change above it is taken into the new one,
 const TAKEN_IN: usize = 16;
+/// unless it has more names than this.
+const SMALL_LAYER: usize = 256;
 /// Layers with so few names in all are not worth merging.
 const FEW_NAMES: usize = 1000;
 /// Layers with more names than one of so many records of the zone are merged into its base.
@@ -152,7 +155,8 @@ fn take_in(
 ) -> Option<(Onto, BTreeSet<Name>)> {
     while onto.kept > 1
         && let Some(top) = onto.files.get(onto.kept - 1).and_then(|file| names(&file.name))
-        && (top.len() <= owners.len() * TAKEN_IN || onto.kept >= MOST_FILES)
+        && (top.len() <= (owners.len() * TAKEN_IN).min(SMALL_LAYER).max(owners.len() * 2)
+            || onto.kept >= MOST_FILES)
     {
         owners.extend(top);
         onto.kept -= 1;
@@ -183,8 +187,10 @@ mod tests {
         assert_eq!(planned(1, 5, &[]), Some((1, 5)));
         assert_eq!(planned(2, 5, &[80]), Some((1, 80)));
         assert_eq!(planned(2, 5, &[81]), Some((2, 5)));
-        assert_eq!(planned(3, 600, &[19_201, 1200]), Some((2, 1200)));
-        assert_eq!(planned(3, 600, &[19_200, 1200]), Some((1, 19_200)));
+        assert_eq!(planned(2, 100, &[256]), Some((1, 256)));
+        assert_eq!(planned(2, 100, &[257]), Some((2, 100)));
+        assert_eq!(planned(3, 600, &[2401, 1200]), Some((2, 1200)));
+        assert_eq!(planned(3, 600, &[2400, 1200]), Some((1, 2400)));
     }
 
     #[test]
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn there_are_never_too_many() {
-        assert_eq!(planned(4, 5, &[90_000, 50_000, 3000]), Some((3, 3000)));
+        assert_eq!(planned(4, 5, &[20_000, 9000, 3000]), Some((3, 3000)));
         assert_eq!(planned(4, 5, &[]), None, "layers of a process before this one are not known");
         assert_eq!(planned(3, 5, &[]), Some((3, 5)));
     }
