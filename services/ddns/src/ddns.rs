@@ -19,6 +19,7 @@ use crate::committer::Committer;
 use crate::edit;
 use crate::news::News;
 use crate::queue::Queue;
+use crate::serving::Serving;
 use crate::settings::{DdnsSettings, Rules};
 use crate::statistics::{Statistics, add};
 use crate::taker::Taker;
@@ -34,6 +35,7 @@ pub struct Ddns {
     keys: Arc<Keys>,
     committer: Arc<Committer>,
     news: Arc<News>,
+    serving: Arc<Serving>,
     rules: Arc<RwLock<Arc<Rules>>>,
     statistics: Arc<Statistics>,
 }
@@ -56,6 +58,7 @@ impl Ddns {
     #[must_use]
     pub fn new(store: &Path, keys: Arc<Keys>, settings: DdnsSettings) -> Arc<Self> {
         let statistics: Arc<Statistics> = Arc::default();
+        let serving = Arc::new(Serving::new(settings.waits_until_served()));
         let rules = Arc::new(RwLock::new(Arc::new(Rules::new(settings))));
         let (queue, news): (Arc<Queue>, Arc<News>) = Default::default();
         let committer = Committer::new(
@@ -65,8 +68,13 @@ impl Ddns {
             Arc::clone(&statistics),
             Arc::clone(&news),
         );
-        let taker =
-            Taker::new(Arc::clone(&queue), Arc::clone(&keys), Arc::clone(&rules), Arc::clone(&statistics));
+        let taker = Taker::new(
+            Arc::clone(&queue),
+            Arc::clone(&keys),
+            Arc::clone(&rules),
+            Arc::clone(&statistics),
+            Arc::clone(&serving),
+        );
         Arc::new(Self {
             taker: Arc::new(taker),
             store: store.to_owned(),
@@ -74,6 +82,7 @@ impl Ddns {
             keys,
             committer: Arc::new(committer),
             news,
+            serving,
             rules,
             statistics,
         })
@@ -90,7 +99,7 @@ impl Ddns {
 
     /// Answers what comes through the door, for ever.
     pub async fn run(&self, door: UnixListener, bus: CurrentBus) {
-        tokio::join!(Arc::clone(&self.taker).accept(door), self.news.run(bus));
+        tokio::join!(Arc::clone(&self.taker).accept(door), self.news.run(bus.clone()), self.serving.run(bus));
     }
 
     /// Takes no more changes; those that wait are made.
@@ -120,7 +129,7 @@ impl Ddns {
                     is_trial,
                     wants_differences: true,
                 };
-                self.taker.enqueue(transaction, &rules).await
+                self.taker.make(transaction, &rules).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -204,6 +213,7 @@ impl Component for Ddns {
 
     fn apply(&self, _: u64, settings: &DdnsSettings) -> Result<(), SettingsRefusal> {
         self.keys.reload()?;
+        self.serving.want(settings.waits_until_served());
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(settings.clone()));
         Ok(())
     }

@@ -18,6 +18,9 @@ pub struct DdnsSettings {
     /// How the serial of a zone grows when an update does not say: by one, to the seconds since 1970, or to the date
     /// and two digits.
     pub serial: SerialPolicy,
+    /// When an update or edit that changes something is answered: once it is on the disk (tenon-auth answers from it some
+    /// milliseconds later), or once tenon-auth answers from it too. For that nobody waits longer than a second.
+    pub answer_when: AnswerWhen,
     /// Updates and edits that may wait to be made; more are answered SERVFAIL.
     #[schemars(range(min = 1, max = 100_000))]
     pub waiting: u32,
@@ -28,6 +31,17 @@ pub struct DdnsSettings {
     /// Zones with rules of their own.
     #[schemars(length(max = 100_000))]
     pub zones: Vec<ZoneRules>,
+}
+
+/// When an update is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerWhen {
+    /// When it is on the disk.
+    #[default]
+    Durable,
+    /// When it is on the disk and tenon-auth answers from it.
+    Served,
 }
 
 /// Rules for one zone; what is absent is as for all zones.
@@ -50,6 +64,7 @@ impl Default for DdnsSettings {
         Self {
             update_acl: AccessList::nobody(),
             serial: SerialPolicy::default(),
+            answer_when: AnswerWhen::default(),
             waiting: 1000,
             updates_per_commit: 500,
             zones: Vec::new(),
@@ -67,6 +82,12 @@ impl Settings for DdnsSettings {
 }
 
 impl DdnsSettings {
+    /// Whether answers wait until tenon-auth answers from the change.
+    #[must_use]
+    pub fn waits_until_served(&self) -> bool {
+        self.answer_when == AnswerWhen::Served
+    }
+
     fn index(&self) -> Result<ZoneIndex, Refusal> {
         ZoneIndex::of(self.zones.iter().map(|zone| zone.name.as_str()))
     }

@@ -20,6 +20,7 @@ counters! {
     invalid Counter "Updates and edits refused because the zone could not have been served any more.",
     not_stored Counter "Updates and edits that failed because of the store or another writer of the zone: answered SERVFAIL.",
     updates_done Counter "Updates that were made, on the disk when they were answered.",
+    answered_unserved Counter "Updates and edits that were to be answered when they are served, and were answered before: it could not be seen in time.",
     updates_unchanged Counter "Updates that changed nothing: answered NOERROR.",
     edits_done Counter "Edits that were made over the bus.",
     commits Counter "Times that the store was written; all updates that wait share one.",

@@ -20,6 +20,7 @@ use crate::messages;
 use crate::pace::Pace;
 use crate::queue::{Job, Queue};
 use crate::reply::{extended, reply};
+use crate::serving::Serving;
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
 use crate::transaction::{Applied, Outcome, Refusal, RefusalKind, Steps, Transaction};
@@ -31,6 +32,7 @@ pub struct Taker {
     keys: Arc<Keys>,
     rules: Arc<RwLock<Arc<Rules>>>,
     statistics: Arc<Statistics>,
+    serving: Arc<Serving>,
     pace: Pace,
 }
 
@@ -42,8 +44,9 @@ impl Taker {
         keys: Arc<Keys>,
         rules: Arc<RwLock<Arc<Rules>>>,
         statistics: Arc<Statistics>,
+        serving: Arc<Serving>,
     ) -> Self {
-        Self { queue, keys, rules, statistics, pace: Pace::default() }
+        Self { queue, keys, rules, statistics, serving, pace: Pace::default() }
     }
 
     /// Takes what comes through the door, for ever.
@@ -127,7 +130,7 @@ impl Taker {
             is_trial: false,
             wants_differences: false,
         };
-        let outcome = self.enqueue(transaction, &rules).await;
+        let outcome = self.make(transaction, &rules).await;
         self.account(request, &zone.as_ref().to_lowercase().to_string(), &outcome);
         match outcome {
             Ok(_) => reply(asked, Rcode::NOERROR, None),
@@ -135,11 +138,22 @@ impl Taker {
         }
     }
 
-    /// Puts a transaction into the queue and waits until what came of it is on the disk.
+    /// Has a transaction made and waits until what came of it is on the disk and, where that is wanted, served.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn enqueue(&self, transaction: Transaction, rules: &Rules) -> Outcome {
+    pub async fn make(&self, transaction: Transaction, rules: &Rules) -> Outcome {
+        let (zone, is_trial) = (transaction.zone.clone(), transaction.is_trial);
+        let applied = self.enqueue(transaction, rules).await?;
+        let is_change = !is_trial && applied.serial != applied.serial_before;
+        if is_change && !self.serving.wait(&zone, applied.serial).await {
+            add(&self.statistics.answered_unserved, 1);
+        }
+        Ok(applied)
+    }
+
+    /// Puts a transaction into the queue and waits until what came of it is on the disk.
+    async fn enqueue(&self, transaction: Transaction, rules: &Rules) -> Outcome {
         let (answer, outcome) = oneshot::channel();
         let not_now = |reason: &str| Refusal::new(RefusalKind::NotNow, Rcode::SERVFAIL, reason);
         if self.queue.push(Job { transaction, answer }, rules.settings.waiting as usize).is_err() {

@@ -45,7 +45,7 @@ impl<'p> Bench<'p> {
     /// What the thread beside would do; gives how much that was.
     fn beside(&self) -> usize {
         let mut stores = self.zonec.stores();
-        let tasks = std::iter::from_fn(|| self.zonec.take_task(true));
+        let tasks = std::iter::from_fn(|| self.zonec.take_task(&|_| true));
         tasks.map(|task| do_beside(&self.zonec, &mut stores, task)).count()
     }
 
@@ -194,7 +194,7 @@ fn after_a_death_in_the_middle_all_is_as_if_nothing_had_been() {
     let mut reconciler = Reconciler::new(&next);
     reconciler.look();
     let mut tasks = next.stores();
-    while let Some(task) = next.take_task(true) {
+    while let Some(task) = next.take_task(&|_| true) {
         do_beside(&next, &mut tasks, task);
     }
     assert_eq!(bench.served(), [(ZONE.to_owned(), 1)]);
