@@ -42,7 +42,12 @@ pub(crate) fn set(machine: &Machine, option: &str, value: &str) {
 }
 
 fn counter(machine: &Machine, name: &str) -> u64 {
-    let text = machine.must("bindctl --json stats show xfrout");
+    counter_of(machine, "xfrout", name)
+}
+
+/// A counter of a component.
+pub(crate) fn counter_of(machine: &Machine, component: &str, name: &str) -> u64 {
+    let text = machine.must(&format!("bindctl --json stats show {component}"));
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     fn find(value: &serde_json::Value, name: &str) -> Option<u64> {
         match value {

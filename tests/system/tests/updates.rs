@@ -1,9 +1,10 @@
 //! Updates and edits of primary zones: nsupdate and knsupdate, the ways of programs, bindctl, master files, kills.
 
+use crate::transfers_out::counter_of;
 use crate::zones::load;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tenon_system_tests::dice::number;
 use tenon_system_tests::{Dice, Machine, zones};
 
@@ -91,6 +92,33 @@ fn nsupdate_and_knsupdate_in_all_forms() {
     assert!(refused.contains("REFUSED"), "{refused}");
     machine
         .wait("journalctl -b -u tenon-ddns -o json --no-pager | grep -q '\"ACL_RULE\":\"update_acl/end\"'");
+}
+
+#[test]
+fn what_was_answered_is_served_where_that_is_wanted() {
+    let machine = updatable();
+    machine.must("bindctl config set ddns/answer_when served && bindctl config commit");
+    // The first one may come before the bus is listened to.
+    run(&machine, "nsupdate", "update add first.example.com 60 A 192.0.2.1");
+    let unserved = || counter_of(&machine, "ddns", "answered_unserved");
+    let before = unserved();
+    // Asked for in the same breath, 40 times.
+    let missed = machine.must(
+        "for n in $(seq 40); do printf \"server 127.0.0.1\\nzone example.com\\nupdate add s$n.example.com 60 A 192.0.2.1\\nsend\\n\" \
+         | nsupdate || exit 1; dig +short +tries=1 +time=5 @127.0.0.1 s$n.example.com A | grep -q 192.0.2.1 || echo s$n; done",
+    );
+    assert_eq!((missed.as_str(), unserved()), ("", before));
+    machine.must("bindctl record add example.com edited 60 A 192.0.2.1 && dig +short @127.0.0.1 edited.example.com A | grep -q 192.0.2.1");
+    // Without the compiler it is answered all the same, when it was waited for long enough.
+    machine.must("systemctl stop tenon-zonec.service");
+    let began = Instant::now();
+    let said = run(&machine, "nsupdate", "update add late.example.com 60 A 192.0.2.1");
+    let took = began.elapsed();
+    assert!(said.ends_with("exit 0\n") && took >= Duration::from_millis(900), "{took:?}: {said}");
+    assert_eq!(unserved(), before + 1);
+    machine.must("systemctl start tenon-zonec.service");
+    answered(&machine, "late.example.com A", "192.0.2.1 ");
+    println!("40 updates read back, none missed; without tenon-zonec answered after {took:?}");
 }
 
 #[test]
