@@ -27,6 +27,11 @@ use zone::ZoneBuilder;
 /// Ending of files that are not finished; what a killed builder leaves behind ends in it.
 pub const UNFINISHED: &str = ".new";
 
+/// Octets of a file from which on it is synced by a thread of its own.
+const WORTH_A_THREAD: u64 = 8 << 20;
+
+const FINISHED: BuildError = BuildError::Sequence("the image is finished");
+
 /// Why an image could not be built; nothing of it remains on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -235,18 +240,34 @@ impl ImageBuilder {
             Header { kind: self.kind, zones, octets: self.position, names, entries }.to_octets(xxh3_64);
         self.io(|file| {
             file.seek(SeekFrom::Start(0))?;
-            file.write_all(&header)?;
-            file.sync_all()
+            file.write_all(&header)
         })?;
-        self.file = None;
-        let mut image =
-            self.verify().map_err(|reason| BuildError::Verification { name: self.name.clone(), reason })?;
+        let file = self.file.take().ok_or(FINISHED)?;
+        let mut image = self.sync_and_verify(&file)?;
         let target = self.directory.join(&self.name);
         fs::rename(&self.temporary, &target).map_err(|error| BuildError::Io { path: target, error })?;
         let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
         synced.map_err(|error| BuildError::Io { path: self.directory.clone(), error })?;
         image.name.clone_from(&self.name);
         Ok(image)
+    }
+
+    /// Returns when the file is on the disk; it is verified meanwhile.
+    fn sync_and_verify(&self, file: &File) -> Result<ImageFile, BuildError> {
+        let (path, name) = (&self.temporary, &self.name);
+        let sync = || file.sync_all().map_err(|error| BuildError::Io { path: path.clone(), error });
+        let verify =
+            || self.verify().map_err(|reason| BuildError::Verification { name: name.clone(), reason });
+        if self.position < WORTH_A_THREAD {
+            sync()?;
+            return verify();
+        }
+        std::thread::scope(|scope| {
+            let syncing = scope.spawn(sync);
+            let image = verify()?;
+            syncing.join().map_err(|_| BuildError::Sequence("syncing broke down"))??;
+            Ok(image)
+        })
     }
 
     fn verify(&self) -> Result<ImageFile, String> {
@@ -269,7 +290,7 @@ impl ImageBuilder {
     }
 
     fn io(&mut self, action: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), BuildError> {
-        let file = self.file.as_mut().ok_or(BuildError::Sequence("the image is finished"))?;
+        let file = self.file.as_mut().ok_or(FINISHED)?;
         action(file).map_err(|error| BuildError::Io { path: self.temporary.clone(), error })
     }
 }

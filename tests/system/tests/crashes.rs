@@ -59,6 +59,24 @@ fn loadzone_killed_interrupted_and_terminated_while_loading() {
 }
 
 #[test]
+fn a_new_zone_is_compiled_while_it_is_written_and_either_side_is_killed() {
+    let machine = Machine::start();
+    machine.write("/tmp/tld.zone", zones::delegations(300_000, 1));
+    let load_until_compiled = |then: &str| {
+        machine.must(&format!(
+            "set -m; tenon-loadzone --quiet tld /tmp/tld.zone & \
+             until ls {IMAGES} | grep -q image.new || ! kill -0 $!; do sleep 0.01; done; {then}; wait $! || true"
+        ))
+    };
+    load_until_compiled("kill -KILL $!");
+    machine.wait(&format!("! ls {IMAGES} | grep -q image"));
+    assert_eq!(serial(&machine, "tld"), "", "what was not committed is not answered");
+    load_until_compiled("systemctl kill --signal=KILL tenon-zonec.service");
+    machine.wait("test \"$(dig +short @127.0.0.1 tld SOA | cut -d' ' -f3)\" = 1");
+    assert_eq!(machine.must(&format!("ls {IMAGES} | grep -c image")).trim(), "1");
+}
+
+#[test]
 fn cfgmgr_killed_while_committing() {
     let machine = Machine::start();
     load(&machine, "example.com", &zones::example(1));

@@ -16,7 +16,7 @@ use super::fixed_key::{FixedKey, fixed_key};
 /// Octets of one piece of packed records. A record is never cut in two.
 const PIECE: usize = 4 << 20;
 /// Records in the first run; each later run is as large as all before it, so that there are few.
-const FIRST_RUN: usize = 1 << 19;
+const FIRST_RUN: usize = if cfg!(test) { 3 } else { 1 << 19 };
 const LINE_AT: usize = 0;
 const FILE_AT: usize = 4;
 const TYPE_AT: usize = 6;
@@ -212,19 +212,9 @@ impl SortedRecords {
 
     /// All records in order.
     pub fn iter(&self) -> impl Iterator<Item = StoredRecord<'_>> {
-        let mut next = vec![0usize; self.runs.len()];
-        std::iter::from_fn(move || {
-            let mut least: Option<(usize, &Run, Place)> = None;
-            for (number, run) in self.runs.iter().enumerate() {
-                let Some(&place) = run.index.get(*next.get(number)?) else { continue };
-                if least.is_none_or(|(_, other, least)| comes_before(run, place, other, least)) {
-                    least = Some((number, run, place));
-                }
-            }
-            let (number, run, place) = least?;
-            *next.get_mut(number)? += 1;
-            run.record(place)
-        })
+        let mut merge = Merge { runs: &self.runs, next: vec![0; self.runs.len()], current: 0, upto: None };
+        merge.choose();
+        std::iter::from_fn(move || merge.next())
     }
 
     /// The first record of that owner, and of that type if there is one.
@@ -249,10 +239,93 @@ impl SortedRecords {
     }
 }
 
+/// A walk over all runs. Records that come from a server or out of a file that was written by one are in order already: then
+/// one run follows the other, and each record is compared with one other at most.
+struct Merge<'a> {
+    runs: &'a [Run],
+    /// The next one of each run.
+    next: Vec<usize>,
+    /// The run whose next record is the least of all.
+    current: usize,
+    /// The least of the next ones of the other runs.
+    upto: Option<(&'a Run, Place)>,
+}
+
+impl<'a> Merge<'a> {
+    fn head(&self, number: usize) -> Option<(&'a Run, Place)> {
+        let run = self.runs.get(number)?;
+        run.index.get(*self.next.get(number)?).map(|place| (run, *place))
+    }
+
+    fn next(&mut self) -> Option<StoredRecord<'a>> {
+        let is_least = |(run, place): (&Run, Place)| {
+            self.upto.is_none_or(|(other, least)| comes_before(run, place, other, least))
+        };
+        if !self.head(self.current).is_some_and(is_least) {
+            self.choose();
+        }
+        let (run, place) = self.head(self.current)?;
+        *self.next.get_mut(self.current)? += 1;
+        run.record(place)
+    }
+
+    /// Finds the run to go on with, and how far.
+    fn choose(&mut self) {
+        let mut least: Option<(usize, &Run, Place)> = None;
+        let mut second: Option<(&Run, Place)> = None;
+        for number in 0..self.runs.len() {
+            let Some((run, place)) = self.head(number) else { continue };
+            match least {
+                Some((_, first, at)) if !comes_before(run, place, first, at) => {
+                    if second.is_none_or(|(other, at)| comes_before(run, place, other, at)) {
+                        second = Some((run, place));
+                    }
+                }
+                _ => {
+                    second = least.map(|(_, run, place)| (run, place));
+                    least = Some((number, run, place));
+                }
+            }
+        }
+        (self.current, self.upto) = (least.map_or(0, |(number, ..)| number), second);
+    }
+}
+
 fn comes_before(run: &Run, place: Place, other: &Run, least: Place) -> bool {
     let order = place.key.cmp(&least.key).then_with(|| match (run.record(place), other.record(least)) {
         (Some(a), Some(b)) => compare_records(&a, &b),
         _ => Ordering::Equal,
     });
     order == Ordering::Less
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn many_runs_are_walked_as_one(numbers in prop::collection::vec(0u32..60, 0..80), in_order in any::<bool>()) {
+            let mut numbers = numbers;
+            if in_order {
+                numbers.sort_unstable();
+            }
+            let origin: Name = "example.".parse().unwrap();
+            let mut collector = Collector::new(origin.as_ref());
+            for (line, number) in (0..).zip(&numbers) {
+                let owner: Name = format!("a-name-with-a-long-start-{:02}.example.", number / 3).parse().unwrap();
+                let rdata = [192, 0, 2, (number % 3) as u8];
+                let owner = owner.as_ref();
+                assert!(collector.add(&StoredRecord { owner, rrtype: RrType::A, ttl: 1, rdata: &rdata, file: 0, line }));
+            }
+            let sorted = collector.finish(Vec::new()).unwrap();
+            prop_assert_eq!(sorted.count(), numbers.len());
+            let mut expected: Vec<(u32, u32)> = numbers.iter().copied().zip(0..).collect();
+            expected.sort_unstable();
+            let lines: Vec<u32> = sorted.iter().map(|record| record.line).collect();
+            prop_assert_eq!(lines, expected.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
+        }
+    }
 }
