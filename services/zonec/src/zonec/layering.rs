@@ -154,11 +154,12 @@ fn take_in(
     names: impl Fn(&str) -> Option<BTreeSet<Name>>,
 ) -> Option<(Onto, BTreeSet<Name>)> {
     while onto.kept > 1
-        && let Some(top) = onto.files.get(onto.kept - 1).and_then(|file| names(&file.name))
+        && let Some(mut top) = onto.files.get(onto.kept - 1).and_then(|file| names(&file.name))
         && (top.len() <= (owners.len() * TAKEN_IN).min(SMALL_LAYER).max(owners.len() * 2)
             || onto.kept >= MOST_FILES)
     {
-        owners.extend(top);
+        // Both are in order: they are merged, not put in one by one.
+        owners.append(&mut top);
         onto.kept -= 1;
     }
     (onto.kept < MOST_FILES).then_some((onto, owners))
