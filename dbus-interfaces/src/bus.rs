@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::stream::select_all;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use zbus::{Connection, MatchRule, MessageStream};
@@ -130,7 +131,7 @@ impl Bus {
             let (name, _, new): (String, String, String) = body.deserialize().ok()?;
             (!name.starts_with(':')).then_some(OwnerChange::Name { name, present: !new.is_empty() })
         };
-        Ok(OwnerChanges { feed: Feed::start(self.direct()?, rule, read).await? })
+        Ok(OwnerChanges { feed: Feed::start(self.direct()?, vec![rule.into_owned()], read).await? })
     }
 
     pub(crate) fn driver(&self) -> Peer {
@@ -174,12 +175,17 @@ pub(crate) struct Feed<T> {
 }
 
 impl<T: Clone + Send + 'static> Feed<T> {
+    /// Follows what one of the rules says; no message may be meant by two of them.
     pub(crate) async fn start(
         connection: &Connection,
-        rule: MatchRule<'_>,
+        rules: Vec<MatchRule<'static>>,
         read: impl Fn(&zbus::Message) -> Option<T> + Send + 'static,
     ) -> Result<Self, BusError> {
-        let mut stream = MessageStream::for_match_rule(rule.into_owned(), connection, None).await?;
+        let mut streams = Vec::with_capacity(rules.len());
+        for rule in rules {
+            streams.push(MessageStream::for_match_rule(rule, connection, None).await?);
+        }
+        let mut stream = select_all(streams);
         let (sender, receiver) = broadcast::channel(SIGNALS_HELD);
         let drain = async move {
             while let Some(Ok(message)) = stream.next().await {

@@ -321,7 +321,7 @@ impl Bus {
             let (generation, components) = message.body().deserialize().ok()?;
             Some(CommitEvent::Committed { generation, components })
         };
-        Ok(CommitEvents { feed: Feed::start(self.direct()?, rule, read).await? })
+        Ok(CommitEvents { feed: Feed::start(self.direct()?, vec![rule.into_owned()], read).await? })
     }
 }
 

@@ -175,7 +175,9 @@ impl Jobs1 {
     /// The ends of all jobs from now on, of other services too: numbers alone do not tell them apart. Not over a relay, where
     /// signals do not come.
     pub async fn endings(&self) -> Result<JobEvents, BusError> {
-        Ok(JobEvents { feed: Feed::start(self.bus.direct()?, rule().build()?, read).await? })
+        Ok(JobEvents {
+            feed: Feed::start(self.bus.direct()?, vec![rule().build()?.into_owned()], read).await?,
+        })
     }
 
     /// Waits until a job has ended, however long that takes. Fails with [`BusError::NoSuchJob`] when the service does not
@@ -190,7 +192,8 @@ impl Jobs1 {
             return self.watch(job).await;
         }
         let rule = rule().arg(1, status.subject).build()?;
-        let mut events = JobEvents { feed: Feed::start(self.bus.direct()?, rule, read).await? };
+        let mut events =
+            JobEvents { feed: Feed::start(self.bus.direct()?, vec![rule.into_owned()], read).await? };
         loop {
             let status = self.get(job).await?;
             if status.state.is_end() {
@@ -228,7 +231,7 @@ impl Jobs1 {
 impl Bus {
     /// Follows the ends of all jobs of all services from now on, whoever tells of them: a hint to ask [`Jobs1::get`].
     pub async fn job_events(&self) -> Result<JobEvents, BusError> {
-        Ok(JobEvents { feed: Feed::start(self.direct()?, rule().build()?, read).await? })
+        Ok(JobEvents { feed: Feed::start(self.direct()?, vec![rule().build()?.into_owned()], read).await? })
     }
 }
 

@@ -30,6 +30,23 @@ async fn zone_events_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn who_asks_for_some_events_gets_no_others() {
+    let daemon = PrivateBus::start().unwrap();
+    let sender = Bus::at(&daemon.address()).await.unwrap();
+    let listener = Bus::at(&daemon.address()).await.unwrap();
+    let mut events = listener.zone_events_named(&["ManifestChanged", "ZoneExpired"]).await.unwrap();
+    let zone = || "example.com.".to_owned();
+    let ready = ZoneEvent::ImageReady { zone: zone(), serial: 7, generation: 3 };
+    let wanted = [ZoneEvent::ManifestChanged { generation: 4 }, ZoneEvent::Expired { zone: zone() }];
+    for event in [&ready, &wanted[0], &ready, &wanted[1]] {
+        sender.emit_zone_event(event).await.unwrap();
+    }
+    // In any order, as they are separate requests to the bus.
+    let heard = [events.next().await.unwrap(), events.next().await.unwrap()];
+    assert!(wanted.iter().all(|event| heard.contains(event)), "{heard:?}");
+}
+
+#[tokio::test]
 async fn a_listener_that_does_not_read_stops_nobody_and_is_told() {
     let daemon = PrivateBus::start().unwrap();
     let bus = Bus::at(&daemon.address()).await.unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tenon_acl::AccessList;
 use tenon_answer::AnswerSettings;
-use tenon_bus::{Bus, ZoneEvent, names};
+use tenon_bus::{Bus, names};
 use tenon_netmgr::{AnswerTimes, InheritedSocket, Network, NetworkError, Protocol, ServedSocket};
 use tenon_service::{
     BusEvent, Committed, Component, CounterDefinition, Daemon, ExplainFace, Keys, Refusal, Running,
@@ -277,16 +277,11 @@ impl Instance {
 
     /// Follows zone events until the connection ends. What is missed the regular look finds.
     async fn follow(self: Arc<Self>, bus: Bus) {
-        let Ok(mut events) = bus.zone_events().await else { return };
+        // All that concerns stores, transfers and images shows in the manifest.
+        let Ok(mut events) = bus.zone_events_named(&["ManifestChanged"]).await else { return };
         self.hint.notify_one();
-        while let Some(event) = events.next().await {
-            match event {
-                ZoneEvent::ImageReady { .. } | ZoneEvent::ManifestChanged { .. } | ZoneEvent::Lost => {
-                    self.hint.notify_one();
-                }
-                // What concerns stores and transfers shows in the manifest sooner or later.
-                _ => {}
-            }
+        while events.next().await.is_some() {
+            self.hint.notify_one();
         }
     }
 

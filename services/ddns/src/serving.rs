@@ -87,7 +87,7 @@ impl Serving {
 
     /// Follows one connection until it ends.
     async fn follow(&self, bus: &Bus) {
-        let Ok(mut events) = bus.zone_events().await else { return };
+        let Ok(mut events) = bus.zone_events_named(&["ImageReady"]).await else { return };
         self.is_followed.store(true, Ordering::Release);
         let mut answered = 0;
         while let Some(event) = events.next().await {

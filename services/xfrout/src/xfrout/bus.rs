@@ -29,7 +29,7 @@ pub fn register(xfrout: &Arc<Xfrout>, builder: Builder<'static>) -> Builder<'sta
 
 /// Takes hints from the bus until it goes away.
 pub async fn listen(notifier: Arc<Notifier>, bus: Bus) {
-    let Ok(mut events) = bus.zone_events().await else { return };
+    let Ok(mut events) = bus.zone_events_named(&["ManifestChanged"]).await else { return };
     // What happened before we listened was missed.
     notifier.look();
     while events.next().await.is_some() {

@@ -19,6 +19,8 @@ use super::{News, StoredZone, ZoneQueryError, Zonec, text};
 
 /// Most zones of one page.
 const PAGE: usize = 1000;
+/// Signals that it follows: not its own, nor what touches neither a store nor the list of unavailable zones.
+const HEARD: [&str; 5] = ["ZoneChanged", "ZoneRemoved", "ZoneComing", "ZoneExpired", "ZoneRefreshed"];
 
 /// Adds the objects of the zone compiler to a connection.
 pub fn register(zonec: &Arc<Zonec>, builder: Builder<'static>) -> Builder<'static> {
@@ -27,7 +29,7 @@ pub fn register(zonec: &Arc<Zonec>, builder: Builder<'static>) -> Builder<'stati
 
 /// Takes hints from the bus until it goes away.
 pub async fn listen(zonec: Arc<Zonec>, bus: Bus) {
-    let Ok(mut events) = bus.zone_events().await else { return };
+    let Ok(mut events) = bus.zone_events_named(&HEARD).await else { return };
     // What happened before we listened was missed.
     zonec.hint();
     while let Some(event) = events.next().await {
@@ -40,7 +42,7 @@ pub async fn listen(zonec: Arc<Zonec>, bus: Bus) {
             }
             // Whether zones are available stands in a file, at which a glance is enough.
             ZoneEvent::Expired { .. } | ZoneEvent::Refreshed { .. } => zonec.look.ring(),
-            // Its own, and what did not touch a store.
+            // Not asked for.
             _ => {}
         }
     }
