@@ -14,7 +14,8 @@ use common::zones::{image, publish, zone};
 use common::{House, PATIENCE, ask, client, question};
 use serde_json::json;
 use tenon_bus::{
-    Auth1, AuthState, Bus, BusError, Config1, Stats1, TopClient, ZoneCountersPage, ZoneEvent, names,
+    AnswerTimes, Auth1, AuthState, Bus, BusError, Config1, Stats1, TopClient, ZoneCountersPage, ZoneEvent,
+    names,
 };
 use tenon_image::Manifest;
 use tenon_private_bus::{PrivateBus, differences};
@@ -176,7 +177,14 @@ async fn settings_change_while_running_and_queries_are_counted() {
     assert_eq!((counters["udp4_received"], counters["zones"]), (11, 1));
     assert_eq!(stats.describe().await.unwrap().len(), counters.len());
 
-    let times = Auth1::new(&bus, NAME).answer_times().await.unwrap();
+    // How long an answer took is noted when it has left.
+    let auth = Auth1::new(&bus, NAME);
+    let noted = |times: &[AnswerTimes]| times[0].buckets.iter().sum::<u64>() == 11;
+    let (began, mut times) = (std::time::Instant::now(), auth.answer_times().await.unwrap());
+    while !noted(&times) && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        times = auth.answer_times().await.unwrap();
+    }
     let counts = times.iter().map(|times| (times.transport.as_str(), times.buckets.iter().sum()));
     let expected = [("udp", 11_u64), ("tcp", 0), ("tls", 0), ("https", 0), ("quic", 0)];
     assert_eq!(counts.collect::<Vec<_>>(), expected);
