@@ -1,6 +1,6 @@
 //! Domain names in wire form (RFC 1035 section 3.1), case preserved and ignored in comparison.
 
-mod text;
+pub(crate) mod text;
 
 use std::cmp::Ordering;
 use std::fmt;

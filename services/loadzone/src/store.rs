@@ -49,8 +49,8 @@ pub fn is_same(
     bulk::is_same(source, entry, records, &|| flow(stop))
 }
 
-/// Writes all RRsets as a new version that is not current yet, and tells how many records are written; none when `stop` said to give up, and then nothing is
-/// left behind.
+/// Writes all RRsets as a new version that is not current yet, and tells how many records are written; none when `stop` said
+/// to give up, and then nothing is left behind.
 ///
 /// # Errors
 /// Those of writing.

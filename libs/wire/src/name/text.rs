@@ -28,7 +28,8 @@ pub(super) fn parse(
             at += 1;
             continue;
         }
-        let value = if octet == b'\\' { unescape(&mut rest)? } else { octet };
+        let value =
+            if octet == b'\\' { escaped_octet(&mut rest).ok_or(NameError::BadEscape)? } else { octet };
         if at - label > MAX_LABEL {
             return Err(NameError::LabelTooLong);
         }
@@ -53,18 +54,19 @@ fn close_label(buffer: &mut [u8; MAX_NAME], label: usize, at: usize) -> Result<(
     Ok(())
 }
 
-fn unescape(rest: &mut &[u8]) -> Result<u8, NameError> {
+/// Takes what follows a backslash, here and in character strings: a character, or three digits up to 255.
+pub(crate) fn escaped_octet(rest: &mut &[u8]) -> Option<u8> {
     match **rest {
         [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
             let value = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
             *rest = &rest[3..];
-            u8::try_from(value).map_err(|_| NameError::BadEscape)
+            u8::try_from(value).ok()
         }
         [a, ..] if !a.is_ascii_digit() => {
             *rest = &rest[1..];
-            Ok(a)
+            Some(a)
         }
-        _ => Err(NameError::BadEscape),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::name::text::escaped_octet;
 use crate::rdata::error::RdataError;
 use crate::rdata::token::{Input, Token};
 
@@ -79,18 +80,7 @@ pub(in crate::rdata) fn unescape(token: Token<'_>, out: &mut Vec<u8>) -> Result<
 
 /// Takes what follows a backslash.
 pub(in crate::rdata) fn escaped(rest: &mut &[u8]) -> Result<u8, RdataError> {
-    match **rest {
-        [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
-            let value = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
-            *rest = &rest[3..];
-            u8::try_from(value).map_err(|_| RdataError::BadEscape)
-        }
-        [a, ..] if !a.is_ascii_digit() => {
-            *rest = &rest[1..];
-            Ok(a)
-        }
-        _ => Err(RdataError::BadEscape),
-    }
+    escaped_octet(rest).ok_or(RdataError::BadEscape)
 }
 
 pub(in crate::rdata) fn write(octets: &[u8], to: &mut impl fmt::Write) -> fmt::Result {
