@@ -118,6 +118,11 @@ impl Bus {
         Ok(names.iter().any(|candidate| candidate == name))
     }
 
+    /// Has the bus read its policy again; for root.
+    pub async fn reload_policy(&self) -> Result<(), BusError> {
+        self.driver().call("ReloadConfig", &()).await
+    }
+
     /// Follows owners of all bus names from now on. Ask [`Bus::list_present`] after this call for those already there.
     pub async fn owner_changes(&self) -> Result<OwnerChanges, BusError> {
         let rule = MatchRule::builder()

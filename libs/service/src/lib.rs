@@ -1,6 +1,7 @@
 //! What every daemon does alike: start, ready, watchdog, settings, statistics, log, stop.
 //!
-//! Reads the committed settings (`config/current`), `/etc/passwd` and `/etc/group`; writes nothing; owns the daemon's
+//! Reads the committed settings (`config/current`), `/etc/passwd` and `/etc/group`, and whether reading is restricted
+//! ([`readers`]); writes nothing; owns the daemon's
 //! connection to the bus. Knows no daemon. A whole daemon is
 //!
 #![doc = concat!("```no_run\n", include_str!("../examples/minimal.rs"), "\n```")]
@@ -21,6 +22,7 @@ pub mod listeners;
 pub mod log;
 pub mod logging;
 pub mod messages;
+pub mod readers;
 mod schema;
 mod settings;
 mod users;

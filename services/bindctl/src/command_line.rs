@@ -5,6 +5,7 @@ mod config;
 mod explain;
 mod key;
 mod log;
+mod readers;
 mod record;
 mod stats;
 mod zone;
@@ -18,6 +19,7 @@ pub use config::ConfigCommand;
 pub use explain::{ExplainCommand, MadeUp};
 pub use key::KeyCommand;
 pub use log::LogCommand;
+pub use readers::ReadersCommand;
 pub use record::{ChangeOptions, RecordCommand};
 pub use stats::StatsCommand;
 pub use zone::ZoneCommand;
@@ -122,6 +124,12 @@ pub enum Command {
         /// What to do with accounts
         #[command(subcommand)]
         command: AccountCommand,
+    },
+    /// Show and change which users may read what names zones and peers
+    Readers {
+        /// What to do with readers
+        #[command(subcommand)]
+        command: ReadersCommand,
     },
     /// List, add and remove keys (TSIG)
     Key {

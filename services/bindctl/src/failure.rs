@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tenon_bus::BusError;
+use tenon_service::readers;
+
+use crate::readers::audience;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -85,6 +88,19 @@ impl From<BusError> for Failure {
                 what,
                 "`bindctl status` and `journalctl -b -u 'tenon-*'` show what it is doing",
             ),
+            // The bus itself refuses: dbus-daemon and dbus-broker in their words.
+            BusError::AccessDenied(text)
+                if readers::are_restricted()
+                    && (text.starts_with("Rejected ") || text.starts_with("Sender is")) =>
+            {
+                Self::refused(
+                    format!(
+                        "what names zones and peers is read by {} alone",
+                        audience(readers::group().as_deref())
+                    ),
+                    "use sudo, or have yourself added to such a group and log in again",
+                )
+            }
             BusError::AccessDenied(_) => Self::refused(
                 what,
                 format!(

@@ -3,7 +3,8 @@
 //! Reads everything over the bus, and where the bus is down what files tell (the committed settings and the manifest);
 //! changes settings through tenon-cfgmgr and zones by running `tenon-loadzone`; with `--server` the same of another machine,
 //! through its REST door ([`remote`]). Writes nothing of its own but the
-//! shell's history and edits for other machines in the user's state directory; owns no bus name. One noun of the grammar, one file.
+//! shell's history and edits for other machines in the user's state directory, and, for root, who may read ([`readers`]); owns no
+//! bus name. One noun of the grammar, one file.
 
 mod account;
 mod backup;
@@ -18,6 +19,7 @@ mod log;
 mod module;
 mod output;
 mod pages;
+mod readers;
 mod record;
 mod remote;
 mod report;
@@ -79,6 +81,7 @@ async fn execute(session: &mut Session, command: Command) -> Result<(), Failure>
         Command::Record { command } => record::run(session, command).await,
         Command::Config { command } => config::run(session, command).await,
         Command::Account { command } => account::run(session, command),
+        Command::Readers { command } => readers::run(session, command).await,
         Command::Key { command } => key::run(session, command).await,
         Command::Explain { command } => explain::run(session, &command).await,
         Command::Log { command } => log::run(session, command).await,

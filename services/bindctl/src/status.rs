@@ -13,9 +13,11 @@ use tenon_bus::{
     ZonecState, Zonemgr1, ZonemgrState, names,
 };
 use tenon_image::Manifest;
+use tenon_service::readers;
 
 use crate::failure::Failure;
 use crate::output::{Cell, Output, Tone, ago, cell, date, toned};
+use crate::readers::audience;
 use crate::session::{Session, auth_instances};
 
 #[derive(Debug, Default, Serialize)]
@@ -37,6 +39,9 @@ struct Report {
     committed_generation: Option<u64>,
     /// From the file that auth trusts; absent when nothing was ever compiled.
     manifest: Option<ManifestReport>,
+    /// Who alone is told the rest, where this user is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_to: Option<String>,
     /// What is wrong and what it costs, one sentence each.
     problems: Vec<String>,
 }
@@ -99,6 +104,9 @@ pub(crate) async fn show(session: &mut Session) -> Result<(), Failure> {
 
 impl Report {
     fn read_files(&mut self, state: &Path) {
+        if readers::are_restricted() && std::fs::read_dir(state).is_err() {
+            return;
+        }
         let current = std::fs::read(state.join("config/current")).ok();
         let current: Option<Value> = current.and_then(|text| serde_json::from_slice(&text).ok());
         self.committed_generation = current.and_then(|stored| stored.get("generation")?.as_u64());
@@ -144,7 +152,9 @@ impl Report {
                     self.note_faults(&format!("auth instance {number}"), &state.faults);
                     self.auth.push(AuthReport { state, settings_generation });
                 }
-                Err(error) => self.problems.push(format!("auth instance {number}: {error}")),
+                Err(error) => {
+                    self.note_absence::<AuthState>(&format!("auth instance {number}"), Err(error));
+                }
             }
         }
         self.zonec = self.note_absence("tenon-zonec", Zonec1::new(bus).state().await);
@@ -191,6 +201,10 @@ impl Report {
         match state {
             Ok(state) => Some(state),
             Err(BusError::ServiceUnknown(_)) => None,
+            Err(BusError::AccessDenied(_)) if readers::are_restricted() => {
+                self.told_to = Some(audience(readers::group().as_deref()));
+                None
+            }
             Err(error) => {
                 self.problems.push(format!("{who}: {error}"));
                 None
@@ -219,6 +233,21 @@ impl Report {
             output.table(&["UNIT", "STATE", "FOR", "RESTARTS"], rows)?;
             output.line("")?;
         }
+        if let Some(readers) = &self.told_to {
+            output.line(&format!("the rest is told to {readers} alone"))?;
+        } else {
+            self.write_services(output)?;
+        }
+        if self.problems.is_empty() && self.bus_reachable {
+            return Ok(output.line("problems  none")?);
+        }
+        for problem in &self.problems {
+            output.problem(&format!("problem   {problem}"))?;
+        }
+        Ok(())
+    }
+
+    fn write_services(&self, output: Output) -> Result<(), Failure> {
         if !self.auth.is_empty() {
             let rows = self.auth.iter().map(auth_row).collect();
             output.table(&["AUTH", "ZONES", "MANIFEST", "SETTINGS", "LISTENS ON"], rows)?;
@@ -262,12 +291,6 @@ impl Report {
         }
         if let Some(door) = self.door.as_ref().filter(|door| !door.addresses.is_empty()) {
             output.line(&format!("door      https://{}/", door.addresses.join("/ https://")))?;
-        }
-        if self.problems.is_empty() && self.bus_reachable {
-            return Ok(output.line("problems  none")?);
-        }
-        for problem in &self.problems {
-            output.problem(&format!("problem   {problem}"))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What stands at which path.
+//! What stands at which path. Zones are left out where not everybody may know them, since pages have no password.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
+use tenon_service::readers;
 
 use crate::collector::Collector;
 use crate::openmetrics;
@@ -80,6 +81,7 @@ impl Pages {
     ) -> Page {
         let written = match self.collector.collect().await {
             Ok(snapshot) => {
+                let snapshot = if readers::are_restricted() { without_zones(&snapshot) } else { snapshot };
                 write(snapshot).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
             }
             Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
@@ -89,6 +91,10 @@ impl Pages {
             Err((status, reason)) => page(status, TEXT, format!("{reason}\n")),
         }
     }
+}
+
+fn without_zones(snapshot: &Snapshot) -> Arc<Snapshot> {
+    Arc::new(Snapshot { zones: zones::Zones::default(), ..snapshot.clone() })
 }
 
 fn json(snapshot: Arc<Snapshot>) -> Result<String, serde_json::Error> {

@@ -15,6 +15,7 @@ mod encrypted;
 mod installation;
 mod keys;
 mod listen;
+mod readers;
 mod registry;
 mod restarts;
 mod scale;
