@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tracing::error;
 
 use crate::document;
@@ -53,20 +54,14 @@ pub struct Committed<S> {
 /// The newest format of generation files that is known. It is written only where it is not the first.
 const FORMAT: u64 = 1;
 
-/// A generation file as far as its format and the modules that no process owns.
+/// A generation file with its components unread: that of another one may name 100,000 zones.
 #[derive(Deserialize)]
-struct Outline {
+struct Outline<'text> {
     #[serde(default)]
     format: Option<u64>,
-    #[serde(default)]
-    settings: Modules,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Modules {
-    logging: Option<Value>,
-    data_sources: Option<Value>,
+    generation: u64,
+    #[serde(borrow)]
+    settings: BTreeMap<String, &'text RawValue>,
 }
 
 impl StoredGeneration {
@@ -90,8 +85,8 @@ impl StoredGeneration {
 
     /// The same for the text of one.
     pub fn parse(text: &str) -> io::Result<Self> {
-        outline(text)?;
-        serde_json::from_str(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        Outline::parse(text)?;
+        serde_json::from_str(text).map_err(invalid)
     }
 }
 
@@ -104,16 +99,32 @@ fn text_of(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn outline(text: &str) -> io::Result<Outline> {
-    let outline: Outline =
-        serde_json::from_str(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    match outline.format {
-        Some(format) if format > FORMAT => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!("a newer Tenon wrote it (format {format}; {FORMAT} is known here)"),
-        )),
-        _ => Ok(outline),
+impl<'text> Outline<'text> {
+    fn parse(text: &'text str) -> io::Result<Self> {
+        let outline: Self = serde_json::from_str(text).map_err(invalid)?;
+        match outline.format {
+            Some(format) if format > FORMAT => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("a newer Tenon wrote it (format {format}; {FORMAT} is known here)"),
+            )),
+            _ => Ok(outline),
+        }
     }
+
+    /// The settings of one component, checked; the defaults where nothing was committed for it.
+    fn checked<S: Settings>(&self) -> Result<S, String> {
+        let document = match self.settings.get(S::COMPONENT) {
+            Some(text) => serde_json::from_str(text.get()).map_err(|error| error.to_string())?,
+            None => Value::Object(serde_json::Map::new()),
+        };
+        let accepted =
+            document::check(document).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
+        Ok(accepted.settings)
+    }
+}
+
+fn invalid(error: serde_json::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// The committed settings of a virtual module, `logging` or `data_sources`; defaults while nothing was ever committed.
@@ -122,17 +133,13 @@ fn outline(text: &str) -> io::Result<Outline> {
 /// What is wrong with the committed generation, for people.
 pub fn module<S: Settings>(directory: &Path) -> Result<S, String> {
     let path = directory.join(CURRENT);
-    let modules = match text_of(&path).and_then(|text| outline(&text)) {
-        Ok(outline) => outline.settings,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Modules::default(),
-        Err(error) => return Err(format!("{}: {error}", path.display())),
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = match text_of(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(S::default()),
+        Err(error) => return Err(told(&error)),
     };
-    let document = [("logging", modules.logging), ("data_sources", modules.data_sources)]
-        .into_iter()
-        .find_map(|(component, document)| document.filter(|_| component == S::COMPONENT));
-    let document = document.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    let accepted = document::check(&document).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
-    Ok(accepted.settings)
+    Outline::parse(&text).map_err(|error| told(&error))?.checked()
 }
 
 /// Reads the settings to start with from the configuration directory. What had to be passed over is logged.
@@ -193,11 +200,9 @@ fn older<S: Settings>(directory: &Path, than: u64) -> Option<Committed<S>> {
 }
 
 fn take<S: Settings>(path: &Path) -> Result<Committed<S>, String> {
-    let stored = StoredGeneration::read(path).map_err(|error| error.to_string())?;
-    let empty = Value::Object(serde_json::Map::new());
-    let document = stored.settings.get(S::COMPONENT).unwrap_or(&empty);
-    let accepted = document::check(document).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
-    Ok(Committed { generation: stored.generation, settings: accepted.settings, directory: None })
+    let text = text_of(path).map_err(|error| error.to_string())?;
+    let outline = Outline::parse(&text).map_err(|error| error.to_string())?;
+    Ok(Committed { generation: outline.generation, settings: outline.checked()?, directory: None })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::storage::StorageError;
 use crate::storage::files::replace;
 
 /// The component whose options these are.
-const OWNER: &str = "auth";
+pub const OWNER: &str = "auth";
 /// Its options that sockets are made of.
 const OPTIONS: [&str; 3] = ["listen_on", "udp_sockets", "instances"];
 /// How often the status file is looked at while waiting.
@@ -46,9 +46,9 @@ impl Listen {
         request.and_then(|request| request.get("generation")?.as_u64()).unwrap_or_default()
     }
 
-    /// Writes the request for a generation.
-    pub fn write(&self, generation: u64, tree: &Map<String, Value>) -> Result<(), StorageError> {
-        let Some(mut wanted) = request(tree) else { return Ok(()) };
+    /// Writes the request for a generation; `owner`: all options of [`OWNER`], none when it is not installed.
+    pub fn write(&self, generation: u64, owner: Option<&Value>) -> Result<(), StorageError> {
+        let Some(mut wanted) = request(owner) else { return Ok(()) };
         wanted.insert("generation".into(), generation.into());
         replace(&self.request, &wanted)
     }
@@ -82,15 +82,15 @@ impl Listen {
     }
 }
 
-/// Whether two trees of settings differ in what sockets are made of. A request that somebody wrote by hand stays until
-/// a commit changes one of these options.
-pub fn differ(before: &Map<String, Value>, after: &Map<String, Value>) -> bool {
+/// Whether two versions of all options of [`OWNER`] differ in what sockets are made of. A request that somebody wrote by
+/// hand stays until a commit changes one of these options.
+pub fn differ(before: Option<&Value>, after: Option<&Value>) -> bool {
     request(before) != request(after)
 }
 
 /// The options that sockets are made of; `None` when their owner is not installed.
-fn request(tree: &Map<String, Value>) -> Option<Map<String, Value>> {
-    let owner = tree.get(OWNER)?.as_object()?;
+fn request(owner: Option<&Value>) -> Option<Map<String, Value>> {
+    let owner = owner?.as_object()?;
     let option = |name: &&str| Some(((*name).to_owned(), owner.get(*name)?.clone()));
     let request: Map<String, Value> = OPTIONS.iter().filter_map(option).collect();
     request.contains_key("listen_on").then_some(request)
@@ -101,9 +101,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn tree(port: u16) -> Map<String, Value> {
-        let settings = json!({"auth": {"listen_on": [{"address": "::1", "port": port}], "udp_sockets": 2, "workers": 4}});
-        settings.as_object().unwrap().clone()
+    fn owner(port: u16) -> Value {
+        json!({"listen_on": [{"address": "::1", "port": port}], "udp_sockets": 2, "workers": 4})
     }
 
     #[tokio::test]
@@ -112,14 +111,15 @@ mod tests {
         let listen =
             Listen { request: directory.path().join("listen.json"), status: directory.path().join("status") };
         assert!(!listen.is_served() && listen.requested() == 0);
-        listen.write(7, &tree(53)).unwrap();
+        listen.write(7, Some(&owner(53))).unwrap();
         let written: Value = serde_json::from_slice(&std::fs::read(&listen.request).unwrap()).unwrap();
         assert_eq!(
             written,
             json!({"generation": 7, "listen_on": [{"address": "::1", "port": 53}], "udp_sockets": 2})
         );
         assert_eq!(listen.requested(), 7);
-        assert!(differ(&tree(53), &tree(54)) && !differ(&tree(53), &tree(53)));
+        let (here, there) = (owner(53), owner(54));
+        assert!(differ(Some(&here), Some(&there)) && !differ(Some(&here), Some(&here)));
 
         let report = |text: &str| std::fs::write(&listen.status, text).unwrap();
         let limit = Duration::from_millis(200);
@@ -135,8 +135,8 @@ mod tests {
     fn without_auth_there_is_nothing_to_listen_on() {
         let directory = tempfile::tempdir().unwrap();
         let listen = Listen { request: directory.path().join("l"), status: directory.path().join("s") };
-        assert!(!differ(&Map::new(), &Map::new()));
-        listen.write(1, &Map::new()).unwrap();
+        assert!(!differ(None, None));
+        listen.write(1, None).unwrap();
         assert!(!listen.request.exists());
     }
 }

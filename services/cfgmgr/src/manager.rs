@@ -56,7 +56,7 @@ pub struct Manager {
     places: Places,
     settings: Mutex<CfgmgrSettings>,
     statistics: Statistics,
-    committed: Mutex<StoredGeneration>,
+    committed: Mutex<Arc<StoredGeneration>>,
     /// Owners that do not run with the committed settings, and why.
     faults: Mutex<BTreeMap<String, String>>,
     /// The commit that waits for confirmation.
@@ -105,7 +105,7 @@ impl Manager {
             places,
             settings: Mutex::new(settings),
             statistics: Statistics::default(),
-            committed: Mutex::new(committed),
+            committed: Mutex::new(Arc::new(committed)),
             faults: Mutex::default(),
             pending: Mutex::new(pending),
             promised: tokio::sync::Notify::new(),
@@ -141,16 +141,17 @@ impl Manager {
             _ => BTreeMap::new(),
         };
         let schemas = self.schemas();
-        let (then, now) = (schemas.complete(&then), schemas.complete(&committed.settings));
-        if committed.generation > requested && listen::differ(&then, &now) {
-            self.places.listen.write(committed.generation, &now)?;
+        let owner = |settings| schemas.component(listen::OWNER, settings);
+        let (then, now) = (owner(&then), owner(&committed.settings));
+        if committed.generation > requested && listen::differ(then.as_ref(), now.as_ref()) {
+            self.places.listen.write(committed.generation, now.as_ref())?;
         }
         Ok(())
     }
 
     /// The committed generation.
-    pub fn committed(&self) -> StoredGeneration {
-        held(&self.committed).clone()
+    pub fn committed(&self) -> Arc<StoredGeneration> {
+        Arc::clone(&held(&self.committed))
     }
 
     pub(crate) fn places(&self) -> &Places {
@@ -178,7 +179,7 @@ impl Manager {
     }
 
     /// Sets an option in a user's candidate.
-    pub fn set(&self, uid: u32, path: &str, value: &Value) -> Result<(), ManagerError> {
+    pub fn set(&self, uid: u32, path: &str, value: Value) -> Result<(), ManagerError> {
         self.edit(uid, |candidate, schemas, tree| option::set(candidate, schemas, tree, path, value))
     }
 
@@ -217,7 +218,7 @@ impl Manager {
         edits: Vec<(String, Option<Value>)>,
         path: &str,
     ) -> Result<(Value, Vec<Change>), ManagerError> {
-        let candidate = self.candidate_of(&Proposal::Edits(base, edits), &self.committed())?;
+        let candidate = self.candidate_of(Proposal::Edits(base, edits), &self.committed())?;
         let (then, changes) = self.laid(&candidate);
         Ok((option::get(&then, path)?, changes))
     }

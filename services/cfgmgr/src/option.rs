@@ -53,16 +53,21 @@ pub fn set(
     schemas: &Schemas,
     committed: &Map<String, Value>,
     path: &str,
-    value: &Value,
+    value: Value,
 ) -> Result<(), OptionError> {
     if value.to_string().len() > VALUE_LIMIT {
         return Err(OptionError::Full(format!("{path}: values have at most {VALUE_LIMIT} octets")));
     }
     let place = find(schemas, path)?;
-    place.check(&[place.whole.as_slice(), place.inside.as_slice()].concat(), value)?;
-    let mut whole = place.value(candidate, committed);
-    put(&mut whole, &place.inside, value).ok_or_else(|| outside(path))?;
-    place.check(&place.whole, &whole)?;
+    place.check(&[place.whole.as_slice(), place.inside.as_slice()].concat(), &value)?;
+    let whole = if place.inside.is_empty() {
+        value
+    } else {
+        let mut whole = place.value(candidate, committed);
+        put(&mut whole, &place.inside, value).ok_or_else(|| outside(path))?;
+        place.check(&place.whole, &whole)?;
+        whole
+    };
     place.edit(candidate, committed, Some(whole))
 }
 
@@ -91,7 +96,7 @@ pub fn lay(candidate: &Candidate, schemas: &Schemas, tree: &mut Map<String, Valu
         words.extend(&place.whole);
         let mut root = Value::Object(std::mem::take(tree));
         match edit.value.clone().or_else(|| place.default()) {
-            Some(value) => drop(put(&mut root, &words, &value)),
+            Some(value) => drop(put(&mut root, &words, value)),
             // An option that is absent by default.
             None => drop(take(&mut root, &words)),
         }
@@ -192,9 +197,12 @@ impl Place<'_> {
     ) -> Result<(), OptionError> {
         let path = self.path();
         let was = committed_value(committed, &path);
-        let wanted = value.clone().or_else(|| self.default()).unwrap_or(Value::Null);
         candidate.edits.remove(&path);
-        if wanted == was {
+        let is_committed = match &value {
+            Some(value) => *value == was,
+            None => self.default().unwrap_or(Value::Null) == was,
+        };
+        if is_committed {
             return Ok(());
         }
         if candidate.edits.len() >= EDITS {
@@ -225,9 +233,9 @@ fn child<'a>(value: &'a Value, word: &str) -> Option<&'a Value> {
 }
 
 /// Puts a value in place below `root`. The element after a list's last one is added; others must be there.
-fn put(root: &mut Value, words: &[&str], value: &Value) -> Option<()> {
+fn put(root: &mut Value, words: &[&str], value: Value) -> Option<()> {
     let Some((word, rest)) = words.split_first() else {
-        *root = value.clone();
+        *root = value;
         return Some(());
     };
     match root {
@@ -308,7 +316,7 @@ mod tests {
         }
 
         fn set(&mut self, path: &str, value: Value) -> Result<(), OptionError> {
-            set(&mut self.candidate, &self.schemas, &self.committed, path, &value)
+            set(&mut self.candidate, &self.schemas, &self.committed, path, value)
         }
 
         fn unset(&mut self, path: &str) -> Result<(), OptionError> {

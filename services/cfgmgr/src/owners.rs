@@ -50,14 +50,14 @@ impl Owners {
     pub async fn check(
         &self,
         component: &str,
-        document: &Value,
+        document: Value,
         limit: Duration,
     ) -> Result<Checked, OwnerError> {
         if let Some(module) = virtual_module::find(component) {
-            return (module.check)(document).map_err(OwnerError::Refused);
+            return (module.check)(&document).map_err(OwnerError::Refused);
         }
         let present = self.present(component).await.map_err(|error| refused(component, &error))?;
-        let mut checked = Checked { amended: document.clone(), notes: Vec::new() };
+        let mut checked = Checked { amended: document, notes: Vec::new() };
         let mut asked = false;
         for name in present {
             match Config1::new(&self.bus, &name).check(&checked.amended, limit).await {
@@ -76,7 +76,7 @@ impl Owners {
                 }
             }
         }
-        if asked { Ok(checked) } else { self.run_checker(component, document, limit).await }
+        if asked { Ok(checked) } else { self.run_checker(component, &checked.amended, limit).await }
     }
 
     /// Has one running owner put settings into force.

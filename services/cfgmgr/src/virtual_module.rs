@@ -72,7 +72,7 @@ pub fn find(component: &str) -> Option<&'static VirtualModule> {
 
 fn check<S: Settings>(settings: &Value) -> Result<Checked, String> {
     let accepted =
-        document::check::<S>(settings).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
+        document::check::<S>(settings.clone()).map_err(|refusal| refusal.below(S::COMPONENT).to_string())?;
     Ok(Checked { amended: accepted.document(), notes: accepted.notes })
 }
 

@@ -33,6 +33,7 @@ pub mod door;
 pub mod membership;
 pub mod messages;
 pub mod notice;
+pub mod primaries;
 pub mod schedule;
 pub mod settings;
 pub mod state_file;

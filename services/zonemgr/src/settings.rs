@@ -102,7 +102,7 @@ pub struct CatalogGroup {
 }
 
 /// A server to have a zone from.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Primary {
     /// Its address.
@@ -125,7 +125,7 @@ pub struct Primary {
 }
 
 /// Who a server must prove to be over TLS: one of both.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrimaryTls {
     /// The name in its certificate, for which an authority in xfrin/tls_ca_file vouches.

@@ -176,7 +176,7 @@ fn read_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         (Some(at), Some(peer)) => Some(Notified { at, peer, serial: row.get("notify_serial")? }),
         _ => None,
     };
-    let mut zone = Zone::new(Vec::new(), row.get("added_usec")?);
+    let mut zone = Zone::new([].into(), row.get("added_usec")?);
     zone.stored = stored;
     zone.refreshed = row.get("refreshed_usec")?;
     zone.next = row.get("next_usec")?;
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn zone() -> Zone {
-        let mut zone = Zone::new(Vec::new(), 5);
+        let mut zone = Zone::new([].into(), 5);
         zone.stored =
             Some(Stored { serial: u32::MAX, times: SoaTimes { refresh: 1, retry: 2, expire: u32::MAX } });
         (zone.refreshed, zone.next, zone.failures) = (7, 8, 9);
@@ -302,7 +302,7 @@ mod tests {
         let rows = [
             (name(r"a\032b."), Row::Managed(Box::new(zone()))),
             (name("b."), Row::Leaving),
-            (name("c."), Row::Managed(Box::new(Zone::new(Vec::new(), 1)))),
+            (name("c."), Row::Managed(Box::new(Zone::new([].into(), 1)))),
         ];
         {
             let (mut file, found) = StateFile::open(&path).unwrap();

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use tenon_wire::Name;
 
+use crate::primaries::Primaries;
 use crate::settings::Primary;
 use crate::timing::SoaTimes;
 
@@ -13,7 +14,7 @@ use crate::timing::SoaTimes;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Zone {
     /// Who is asked, in this order.
-    pub primaries: Vec<Primary>,
+    pub primaries: Primaries,
     /// The version in the store; none while there is none.
     pub stored: Option<Stored>,
     /// Since when it is a secondary zone here.
@@ -123,7 +124,7 @@ impl State {
 impl Zone {
     /// A zone that was just added: to be looked at now.
     #[must_use]
-    pub const fn new(primaries: Vec<Primary>, now: u64) -> Self {
+    pub const fn new(primaries: Primaries, now: u64) -> Self {
         Self {
             primaries,
             stored: None,
@@ -186,7 +187,7 @@ impl Zone {
     /// The primaries in the order in which to ask them now.
     #[must_use]
     pub fn ask_order(&self) -> Vec<Primary> {
-        let mut order = self.primaries.clone();
+        let mut order = self.primaries.to_vec();
         if let Some(first) = self.first {
             // Stable: the rest keep their order.
             order.sort_by_key(|primary| primary.address.to_canonical() != first.to_canonical());
@@ -234,7 +235,7 @@ mod tests {
         let primaries: Vec<Primary> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
             .map(|text| Primary::plain(text.parse().unwrap(), 53))
             .into();
-        let mut zone = Zone::new(primaries.clone(), 1);
+        let mut zone = Zone::new(primaries.clone().into(), 1);
         assert_eq!(zone.ask_order(), primaries);
         zone.first = Some("::ffff:192.0.2.2".parse().unwrap());
         assert_eq!(zone.ask_order(), [primaries[1].clone(), primaries[0].clone(), primaries[2].clone()]);

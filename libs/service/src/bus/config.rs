@@ -35,7 +35,7 @@ impl ConfigFace {
         self.owner.schema()
     }
 
-    #[zbus(property)]
+    #[zbus(property(emits_changed_signal = "invalidates"))]
     fn settings(&self) -> HashMap<String, Variant<'static>> {
         json_to_map(&self.owner.settings())
     }
@@ -76,7 +76,7 @@ impl ConfigFace {
         let reason = match applied {
             Ok(Ok(changed)) => {
                 if changed {
-                    self.settings_changed(&emitter).await?;
+                    self.settings_invalidate(&emitter).await?;
                     self.generation_changed(&emitter).await?;
                 }
                 return Ok(());

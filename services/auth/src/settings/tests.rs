@@ -5,7 +5,7 @@ use serde_json::json;
 use tenon_service::document::check;
 
 fn checked(document: serde_json::Value) -> Result<(AuthSettings, Vec<String>), String> {
-    let accepted = check::<AuthSettings>(&document).map_err(|refusal| refusal.to_string())?;
+    let accepted = check::<AuthSettings>(document).map_err(|refusal| refusal.to_string())?;
     Ok((accepted.settings, accepted.notes))
 }
 

@@ -52,7 +52,7 @@ impl ManagerFace {
             return Err(Error::InvalidValue(format!("seconds: at most {LONGEST}")));
         }
         let (manager, bus) = (self.manager.clone(), server::bus(connection.clone()));
-        self.finish(connection, async move { manager.commit(&bus, &proposal, &request).await }).await
+        self.finish(connection, async move { manager.commit(&bus, proposal, &request).await }).await
     }
 
     /// Sees a commit through and tells of it.
@@ -189,7 +189,7 @@ impl ManagerFace {
         let editor = editor(connection, &header).await?;
         let value: Value = serde_json::from_str(&value)
             .map_err(|error| Error::InvalidValue(format!("{path}: the value is not JSON: {error}")))?;
-        self.blocking(move |manager| manager.set(editor.uid, &path, &value)).await
+        self.blocking(move |manager| manager.set(editor.uid, &path, value)).await
     }
 
     async fn unset(

@@ -6,6 +6,7 @@
 //! that an owner which missed the turn back is found by its number.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tenon_bus::Bus;
@@ -14,7 +15,7 @@ use tenon_service::{document, now_usec};
 use tracing::{error, info, warn};
 
 use super::{Manager, ManagerError, held};
-use crate::listen::differ;
+use crate::listen;
 use crate::messages;
 use crate::option::{self, OptionError};
 use crate::owners::Owners;
@@ -110,7 +111,7 @@ impl Manager {
     pub async fn commit(
         &self,
         bus: &Bus,
-        proposal: &Proposal,
+        proposal: Proposal,
         request: &Request,
     ) -> Result<Committed, CommitError> {
         let _committing = self.committing.lock().await;
@@ -154,29 +155,36 @@ impl Manager {
     async fn try_commit(
         &self,
         bus: &Bus,
-        proposal: &Proposal,
+        proposal: Proposal,
         request: &Request,
     ) -> Result<Committed, CommitError> {
         if request.comment.chars().count() > COMMENT {
             return Err(CommitError::Rejected(format!("the comment is longer than {COMMENT} characters")));
         }
-        if let (Some(promise), Proposal::Candidate(_) | Proposal::Edits(..)) = (self.promise(), proposal) {
+        if let (Some(promise), Proposal::Candidate(_) | Proposal::Edits(..)) = (self.promise(), &proposal) {
             return Err(CommitError::Pending(promise));
         }
         let before = self.committed();
         let owners = self.owners(bus);
+        let (user, generation) = match proposal {
+            Proposal::Candidate(uid) => (Some(uid), None),
+            Proposal::Generation(number) => (None, Some(number)),
+            Proposal::Edits(..) => (None, None),
+        };
         let candidate = self.candidate_of(proposal, &before)?;
-        let then = self.proposed(proposal, &candidate, &before)?;
-        let (settings, mut notes) = self.check(&owners, &before, &then).await?;
+        let then = self.proposed(generation, &candidate, &before)?;
+        // What nobody keeps is not held on to either: it may be 100,000 zones.
+        let done = user.map(|uid| (uid, candidate));
+        let (settings, mut notes) = self.check(&owners, &before, then).await?;
         let components = changed(&before.settings, &settings);
         if components.is_empty() {
-            self.drop_edits(proposal, &candidate)?;
+            self.drop_edits(done.as_ref())?;
             return Ok(Committed { generation: before.generation, notes, components });
         }
         let stored = self.store(settings, request, Some(before.generation)).await?;
         match self.put_into_force(Some(&owners), &before, &stored).await {
             Ok(more) => {
-                self.drop_edits(proposal, &candidate)?;
+                self.drop_edits(done.as_ref())?;
                 notes.extend(more);
                 Ok(Committed { generation: stored.generation, notes, components })
             }
@@ -194,22 +202,21 @@ impl Manager {
     /// The edits of a proposal; none where it is no edits that are proposed.
     pub(super) fn candidate_of(
         &self,
-        proposal: &Proposal,
+        proposal: Proposal,
         before: &StoredGeneration,
     ) -> Result<Candidate, ManagerError> {
-        let (base, edits) = match proposal {
-            Proposal::Candidate(uid) => return Ok(self.storage.candidate(*uid)?),
-            Proposal::Generation(_) => return Ok(Candidate::default()),
-            Proposal::Edits(0, edits) => (before.clone(), edits),
-            Proposal::Edits(base, edits) => (self.generation(*base)?, edits),
-        };
         let schemas = self.schemas();
-        let tree = schemas.complete(&base.settings);
+        let (tree, edits) = match proposal {
+            Proposal::Candidate(uid) => return Ok(self.storage.candidate(uid)?),
+            Proposal::Generation(_) => return Ok(Candidate::default()),
+            Proposal::Edits(0, edits) => (schemas.complete(&before.settings), edits),
+            Proposal::Edits(base, edits) => (schemas.complete(&self.generation(base)?.settings), edits),
+        };
         let mut candidate = Candidate::default();
         for (path, value) in edits {
             match value {
-                Some(value) => option::set(&mut candidate, &schemas, &tree, path, value),
-                None => option::unset(&mut candidate, &schemas, &tree, path),
+                Some(value) => option::set(&mut candidate, &schemas, &tree, &path, value),
+                None => option::unset(&mut candidate, &schemas, &tree, &path),
             }
             .inspect_err(|error| {
                 if matches!(error, OptionError::Full(_)) {
@@ -220,16 +227,16 @@ impl Manager {
         Ok(candidate)
     }
 
-    /// All settings as they are proposed to be.
+    /// All settings as they are proposed to be: those of a generation, or the present ones with edits.
     fn proposed(
         &self,
-        proposal: &Proposal,
+        generation: Option<u64>,
         candidate: &Candidate,
         before: &StoredGeneration,
     ) -> Result<Map<String, Value>, CommitError> {
         let schemas = self.schemas();
-        if let Proposal::Generation(number) = proposal {
-            return Ok(schemas.complete(&self.generation(*number)?.settings));
+        if let Some(number) = generation {
+            return Ok(schemas.complete(&self.generation(number)?.settings));
         }
         let mut tree = schemas.complete(&before.settings);
         let conflicts = option::conflicts(candidate, &tree);
@@ -245,23 +252,22 @@ impl Manager {
         &self,
         owners: &Owners,
         before: &StoredGeneration,
-        then: &Map<String, Value>,
+        then: Map<String, Value>,
     ) -> Result<(Documents, Vec<String>), CommitError> {
         let schemas = self.schemas();
-        let now = schemas.complete(&before.settings);
         let mut settings = before.settings.clone();
         let mut notes = Vec::new();
         let limit = held(&self.settings).check_limit();
         for (component, value) in then {
-            let (Some(schema), Some(value)) = (schemas.get(component), value.as_object()) else { continue };
-            if now.get(component).and_then(Value::as_object) == Some(value) {
+            if schemas.component(&component, &before.settings).as_ref() == Some(&value) {
                 continue;
             }
+            let (Some(schema), Value::Object(value)) = (schemas.get(&component), value) else { continue };
             let proposed = Value::Object(document::differing(value, &schema.defaults()));
-            let checked = owners.check(component, &proposed, limit).await;
+            let checked = owners.check(&component, proposed, limit).await;
             let checked = checked.map_err(|error| CommitError::Rejected(error.to_string()))?;
             notes.extend(checked.notes.into_iter().map(|note| format!("{component}: {note}")));
-            settings.insert(component.clone(), checked.amended);
+            settings.insert(component, checked.amended);
         }
         settings.retain(|_, document| document.as_object().is_none_or(|options| !options.is_empty()));
         let (tree, secrets) = (schemas.complete(&settings), self.keys.secrets());
@@ -282,16 +288,16 @@ impl Manager {
         settings: Documents,
         request: &Request,
         before: Option<u64>,
-    ) -> Result<StoredGeneration, StorageError> {
-        let generation = StoredGeneration {
+    ) -> Result<Arc<StoredGeneration>, StorageError> {
+        let generation = Arc::new(StoredGeneration {
             generation: self.storage.next_number()?,
             committed_usec: now_usec(),
             author: request.author.clone(),
             comment: request.comment.clone(),
             settings,
-        };
+        });
         let promise = before.and_then(|before| super::confirm::promise(&generation, before, request.seconds));
-        let (storage, to_store, kept) = (self.storage.clone(), generation.clone(), promise.clone());
+        let (storage, to_store, kept) = (self.storage.clone(), Arc::clone(&generation), promise.clone());
         let keep = held(&self.settings).keep_generations;
         let steps = self.places.steps.clone();
         let stored = tokio::task::spawn_blocking(move || {
@@ -314,7 +320,7 @@ impl Manager {
         stored.await.unwrap_or_else(|error| {
             Err(StorageError { path: "generations".into(), error: std::io::Error::other(error) })
         })?;
-        *held(&self.committed) = generation.clone();
+        *held(&self.committed) = Arc::clone(&generation);
         self.wait_for_confirmation(promise);
         Ok(generation)
     }
@@ -330,8 +336,10 @@ impl Manager {
         let notes = self.listen(before, stored).await?;
         self.before(Step::GiveKeys)?;
         // Owners read their keys when they are told of the generation.
-        let tree = self.schemas().complete(&stored.settings);
-        self.keys.distribute(&tree).map_err(|error| error.to_string())?;
+        {
+            let tree = self.schemas().complete(&stored.settings);
+            self.keys.distribute(&tree).map_err(|error| error.to_string())?;
+        }
         // Without a bus nobody can be told; what is stored holds, and owners are looked at again when the bus is back.
         let Some(owners) = owners else { return Ok(notes) };
         self.before(Step::TellOwners)?;
@@ -358,13 +366,14 @@ impl Manager {
         before: &StoredGeneration,
         stored: &StoredGeneration,
     ) -> Result<Vec<String>, String> {
-        let listen = &self.places.listen;
         let schemas = self.schemas();
-        let tree = schemas.complete(&stored.settings);
-        if !differ(&schemas.complete(&before.settings), &tree) {
+        let owner = |generation: &StoredGeneration| schemas.component(listen::OWNER, &generation.settings);
+        let (then, now) = (owner(before), owner(stored));
+        if !listen::differ(then.as_ref(), now.as_ref()) {
             return Ok(Vec::new());
         }
-        listen.write(stored.generation, &tree).map_err(|error| error.to_string())?;
+        self.places.listen.write(stored.generation, now.as_ref()).map_err(|error| error.to_string())?;
+        let listen = &self.places.listen;
         if !listen.is_served() {
             return Ok(vec![
                 "the listen addresses are stored, but tenon-listen does not run here and nobody opens them"
@@ -408,15 +417,15 @@ impl Manager {
         Ok(restored.generation)
     }
 
-    /// Forgets the edits that were committed, and keeps those the user made meanwhile.
-    fn drop_edits(&self, proposal: &Proposal, done: &Candidate) -> Result<(), StorageError> {
-        let Proposal::Candidate(uid) = *proposal else { return Ok(()) };
+    /// Forgets the edits of a user that were committed, and keeps those the user made meanwhile.
+    fn drop_edits(&self, done: Option<&(u32, Candidate)>) -> Result<(), StorageError> {
+        let Some((uid, done)) = done else { return Ok(()) };
         let cut = |error| StorageError { path: "candidates".into(), error };
         self.places.steps.before(Step::DropEdits).map_err(cut)?;
         let _editing = held(&self.editing);
-        let mut candidate = self.storage.candidate(uid)?;
+        let mut candidate = self.storage.candidate(*uid)?;
         candidate.edits.retain(|path, edit| done.edits.get(path) != Some(edit));
-        self.storage.put_candidate(uid, &candidate)
+        self.storage.put_candidate(*uid, &candidate)
     }
 }
 

@@ -110,7 +110,7 @@ impl Manager {
     ) -> Result<Committed, CommitError> {
         let value = serde_json::to_value(keys).map_err(|error| CommitError::Rejected(error.to_string()))?;
         let proposal = Proposal::Edits(0, vec![(KEYS.to_owned(), Some(value))]);
-        self.commit(bus, &proposal, &request).await
+        self.commit(bus, proposal, &request).await
     }
 }
 

@@ -2,25 +2,37 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tenon_bus::SecondaryZone;
+use tenon_bus::SecondaryZone as StoredZone;
 use tenon_wire::Name;
 use tracing::info;
 
 use super::{ListChange, Row, Zones};
 use crate::messages;
-use crate::settings::{Primary, ZonemgrSettings};
+use crate::primaries::{Lists, Primaries};
+use crate::settings::{SecondaryZone, ZonemgrSettings};
 use crate::timing::SoaTimes;
 use crate::zone::{Stored, Zone};
 
 /// The secondary zones that the settings name.
-pub type Wanted = HashMap<Name, Vec<Primary>>;
+pub type Wanted = HashMap<Name, Primaries>;
 
 impl ZonemgrSettings {
     /// The secondary zones; names that are none were refused before.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        let zone = |zone: &crate::settings::SecondaryZone| Some((zone.origin()?, zone.primaries.clone()));
+        let mut lists = Lists::default();
+        let zone = |zone: &SecondaryZone| Some((zone.origin()?, lists.share(&zone.primaries)));
         self.secondary_zones.iter().filter_map(zone).collect()
+    }
+
+    /// All but the secondary zones, which are the bulk.
+    fn without_zones(&self) -> Self {
+        Self {
+            secondary_zones: Vec::new(),
+            catalogs: self.catalogs.clone(),
+            allow_notify_from: self.allow_notify_from.clone(),
+            ..*self
+        }
     }
 }
 
@@ -74,14 +86,9 @@ impl Zones {
     /// Takes up settings. Gives how many zones came and went.
     pub fn configure(&mut self, settings: &ZonemgrSettings, is_committed: bool, now: u64) -> (usize, usize) {
         self.configured = settings.wanted();
-        let bounds_changed = {
-            let lists = |settings: &ZonemgrSettings| ZonemgrSettings {
-                secondary_zones: Vec::new(),
-                ..settings.clone()
-            };
-            lists(settings) != lists(&self.settings)
-        };
-        self.settings = ZonemgrSettings { secondary_zones: Vec::new(), ..settings.clone() };
+        let bounds = settings.without_zones();
+        let bounds_changed = bounds != self.settings;
+        self.settings = bounds;
         if is_committed {
             self.take_catalogs();
         }
@@ -126,7 +133,7 @@ impl Zones {
     }
 
     /// One zone of the settings; true when it is new.
-    fn want(&mut self, name: &Name, primaries: Vec<Primary>, now: u64) -> bool {
+    fn want(&mut self, name: &Name, primaries: Primaries, now: u64) -> bool {
         match self.zones.get_mut(name) {
             Some(zone) if zone.primaries == primaries => return false,
             Some(zone) => {
@@ -174,7 +181,7 @@ impl Zones {
 
     /// What the store has, as read since `began`. What this process knows better, because it was told since, stays.
     /// Gives how many stored zones are nobody's: neither configured nor leaving.
-    pub fn learn(&mut self, stored: &BTreeMap<Name, SecondaryZone>, began: u64, now: u64) -> usize {
+    pub fn learn(&mut self, stored: &BTreeMap<Name, StoredZone>, began: u64, now: u64) -> usize {
         let names: Vec<Name> = self.zones.keys().cloned().collect();
         for name in names {
             self.learn_one(&name, stored.get(&name), began, now);
@@ -182,7 +189,7 @@ impl Zones {
         stored.keys().filter(|name| !self.zones.contains_key(*name) && !self.leaving.contains(*name)).count()
     }
 
-    fn learn_one(&mut self, name: &Name, found: Option<&SecondaryZone>, began: u64, now: u64) {
+    fn learn_one(&mut self, name: &Name, found: Option<&StoredZone>, began: u64, now: u64) {
         let Some(zone) = self.zones.get_mut(name) else { return };
         if zone.run.is_some() || zone.looked >= began || zone.added >= began {
             return;

@@ -9,6 +9,7 @@ use super::{Wanted, Zones};
 use crate::catalog::{Catalog, CatalogError};
 use crate::membership::{Membership, Memberships};
 use crate::messages;
+use crate::primaries::Lists;
 use crate::settings::{CatalogZone, Primary};
 use crate::statistics::count;
 
@@ -93,13 +94,16 @@ impl Zones {
     /// All zones that there are to be, with their primaries.
     pub(super) fn all_wanted(&self) -> Wanted {
         let mut wanted = self.configured.clone();
-        let members = self.memberships.wanted();
-        wanted.extend(members.filter_map(|(zone, why)| Some((zone.clone(), self.member_primaries(why)?))));
+        let mut lists = Lists::default();
+        let member = |(zone, why): (&Name, &Membership)| {
+            Some((zone.clone(), lists.share(self.member_primaries(why)?)))
+        };
+        wanted.extend(self.memberships.wanted().filter_map(member));
         wanted
     }
 
     /// Those of its first group that has some, or those for all members, or those of the catalog.
-    fn member_primaries(&self, membership: &Membership) -> Option<Vec<Primary>> {
+    fn member_primaries(&self, membership: &Membership) -> Option<&[Primary]> {
         let catalog = &membership.catalog;
         let settings =
             self.settings.catalogs.iter().find(|known| known.origin().as_ref() == Some(catalog))?;
@@ -107,9 +111,9 @@ impl Zones {
         let group = membership.groups.iter().find_map(of_group);
         let primaries = group.map_or(&settings.primaries, |group| &group.primaries);
         if primaries.is_empty() {
-            return self.configured.get(catalog).cloned();
+            return self.configured.get(catalog).map(AsRef::as_ref);
         }
-        Some(primaries.clone())
+        Some(primaries)
     }
 
     fn is_catalog(&self, zone: &Name) -> bool {

@@ -113,7 +113,7 @@ impl Bench {
         self.zones.rewrite_all();
         let forget_primaries = |(name, row)| match row {
             Row::Managed(zone) => {
-                (name, Row::Managed(Box::new(Zone { primaries: vec![], run: None, ..*zone })))
+                (name, Row::Managed(Box::new(Zone { primaries: [].into(), run: None, ..*zone })))
             }
             row => (name, row),
         };
@@ -196,7 +196,7 @@ fn many_overdue_zones_make_no_storm() {
     let names: Vec<String> = (0..5000).map(|n| format!("z{n}.")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let row = |zone: &&str| {
-        let mut row = Zone::new(vec![], START - 9000 * SECOND);
+        let mut row = Zone::new([].into(), START - 9000 * SECOND);
         row.stored = Some(Stored { serial: 1, times: TIMES });
         (row.refreshed, row.next) = (START - 5000 * SECOND, START - 4000 * SECOND);
         (name(zone), Row::Managed(Box::new(row)))
@@ -474,7 +474,7 @@ fn zones_of_a_catalog_come_and_go_with_it() {
     let two = catalog(&[("a.", "1"), ("b.", "2/far")]);
     assert_eq!(bench.zones.catalog_read(&name("c."), 1, two, bench.now), (2, 0));
     assert_eq!(bench.zone("a.").primaries, bench.zone("c.").primaries);
-    assert_eq!(bench.zone("b.").primaries, [Primary::plain("2001:db8::1".parse().unwrap(), 53)]);
+    assert_eq!(*bench.zone("b.").primaries, [Primary::plain("2001:db8::1".parse().unwrap(), 53)]);
     bench.look(transferred(1));
     bench.look(transferred(1));
 
