@@ -2,15 +2,17 @@
 //! [`ZoneWriter`] wants come out.
 //!
 //! A record takes its octets in wire form, owner included, and 39 octets besides. Sorting goes on in threads of its own
-//! while records are still coming.
+//! while records are still coming. Where they come nearly in order, they need not wait for each other ([`InOrder`]).
 
 mod fixed_key;
+mod in_order;
 mod records;
 mod rrsets;
 
 use std::ops::ControlFlow;
 
-pub use records::{Collector, RECORD_OVERHEAD, SortedRecords, StoredRecord};
+pub use in_order::{InOrder, OutOfOrder};
+pub use records::{Chunk, Collector, RECORD_OVERHEAD, SortedRecords, StoredRecord};
 pub use rrsets::{Mended, Rrsets};
 
 use crate::{DataSource, Error, ZoneEntry, ZoneWriter};

@@ -221,6 +221,12 @@ pub trait ZoneWriter {
     /// [`Error::OutOfOrder`], [`Error::OutOfZone`], [`Error::BadRrset`]; any [`Error`] of writing.
     fn put(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error>;
 
+    /// Shows what was put so far to `visit`, in its order, until it breaks.
+    ///
+    /// # Errors
+    /// Any [`Error`] of writing or reading.
+    fn read_back(&mut self, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) -> Result<(), Error>;
+
     /// Makes the version the current one, durably, and notes in the journal how it differs from the one before.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ fn conformance(renew: &mut dyn FnMut(), make: Make<'_>) {
     let checks: &[(&str, Check)] = &[
         ("an empty store has nothing", nothing),
         ("what was put comes back", round_trip),
+        ("a writer reads back what it wrote", written_back),
         ("a zone of many pages comes back", many_pages),
         ("names can be looked up one by one", names),
         ("zones are listed in order, page by page", listing),
@@ -88,6 +89,38 @@ fn round_trip(make: Make<'_>) {
     assert_eq!(found, rrsets);
     let owner = |rrsets: &[tenon_zone::Rrset]| rrsets.iter().map(|r| r.owner.to_string()).collect::<Vec<_>>();
     assert_eq!(owner(&found), owner(&rrsets), "the case of names is kept");
+}
+
+fn written_back(make: Make<'_>) {
+    let (source, origin) = (make(), name("example."));
+    for count in [0, 3, 30_000] {
+        let rrsets = hosts(&origin, 1, count);
+        let mut writer = source.begin(origin.as_ref()).unwrap();
+        for (at, rrset) in rrsets.iter().enumerate() {
+            writer.put(rrset.as_ref()).unwrap();
+            if at % 9000 == 0 || at + 1 == rrsets.len() {
+                let mut found = Vec::new();
+                let mut take = |rrset: tenon_zone::RrsetRef<'_>| {
+                    found.push(rrset.to_rrset());
+                    ControlFlow::Continue(())
+                };
+                writer.read_back(&mut take).unwrap();
+                assert!(found == rrsets[..=at], "{at} of {}", rrsets.len());
+            }
+        }
+        let mut shown = 0;
+        let mut break_off = |_: tenon_zone::RrsetRef<'_>| {
+            shown += 1;
+            ControlFlow::Break(())
+        };
+        writer.read_back(&mut break_off).unwrap();
+        assert_eq!(shown, 1);
+        // It goes on writing, and nothing of it was seen before.
+        assert_eq!(source.zone(origin.as_ref()).unwrap().map(|entry| entry.rrsets), None);
+        let entry = writer.commit().unwrap();
+        assert!(read(&*source, &entry).unwrap() == rrsets);
+        source.remove(origin.as_ref()).unwrap();
+    }
 }
 
 fn many_pages(make: Make<'_>) {

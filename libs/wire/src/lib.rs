@@ -12,5 +12,5 @@ pub mod rrtype;
 pub mod serial;
 
 pub use class::Class;
-pub use name::{Name, NameError, NameRef};
+pub use name::{Name, NameError, NameRef, NameRoom};
 pub use rrtype::RrType;

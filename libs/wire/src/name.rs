@@ -84,6 +84,36 @@ impl Name {
     }
 }
 
+/// A name in room that is used again: for one name after the other, of which there are millions.
+#[derive(Clone)]
+pub struct NameRoom(Vec<u8>);
+
+impl Default for NameRoom {
+    fn default() -> Self {
+        Self(vec![0])
+    }
+}
+
+impl NameRoom {
+    /// Takes over `name`; until then it is the root.
+    pub fn set(&mut self, name: NameRef<'_>) {
+        self.0.clear();
+        self.0.extend_from_slice(name.0);
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_ref(&self) -> NameRef<'_> {
+        NameRef(&self.0)
+    }
+}
+
+impl fmt::Debug for NameRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
 impl<'a> NameRef<'a> {
     /// The root name.
     pub const ROOT: NameRef<'static> = NameRef(&[0]);
@@ -118,6 +148,14 @@ impl<'a> NameRef<'a> {
             (name, []) => Ok(name),
             _ => Err(NameError::NameTooLong),
         }
+    }
+
+    /// Takes what [`Self::octets`] gave before, without looking at it again. For octets that no stranger has had in hand
+    /// since: with others nothing unsafe happens, but what is done with the name may be wrong, or panic.
+    #[must_use]
+    pub fn from_kept(octets: &'a [u8]) -> Self {
+        debug_assert!(Self::from_octets(octets).is_ok(), "{octets:?} was no name");
+        Self(octets)
     }
 
     /// Reads a name from presentation form into `buffer`, without allocating; see [`Name::from_text`].
@@ -174,11 +212,15 @@ impl<'a> NameRef<'a> {
     #[must_use]
     pub fn is_at_or_below(self, ancestor: NameRef<'_>) -> bool {
         let Some(extra) = self.0.len().checked_sub(ancestor.0.len()) else { return false };
+        // Most that end otherwise are found out by this, and need no walk.
+        if !self.0.get(extra..).is_some_and(|tail| same_but_for_case(tail, ancestor.0)) {
+            return false;
+        }
         let mut at = 0;
         while at < extra {
             at += 1 + self.0.get(at).map_or(0, |&length| usize::from(length));
         }
-        at == extra && self.0.get(extra..).is_some_and(|tail| tail.eq_ignore_ascii_case(ancestor.0))
+        at == extra
     }
 
     /// The name without its `count` leftmost labels; none when it has fewer.
@@ -293,6 +335,13 @@ fn label_at(octets: &[u8], start: u8) -> &[u8] {
     &octets[start + 1..start + 1 + octets[start] as usize]
 }
 
+/// Whether these are the octets of the same name: length octets are below 64, and so untouched by ASCII case folding.
+#[inline]
+fn same_but_for_case(a: &[u8], b: &[u8]) -> bool {
+    // Nearly always the case is the same, too.
+    a == b || a.eq_ignore_ascii_case(b)
+}
+
 fn compare_lowercase(a: &[u8], b: &[u8]) -> Ordering {
     // Of two names in one zone most labels are the same.
     if a == b {
@@ -303,8 +352,7 @@ fn compare_lowercase(a: &[u8], b: &[u8]) -> Ordering {
 
 impl PartialEq for NameRef<'_> {
     fn eq(&self, other: &Self) -> bool {
-        // Length octets are below 64 and so are untouched by ASCII case folding.
-        self.0.eq_ignore_ascii_case(other.0)
+        same_but_for_case(self.0, other.0)
     }
 }
 

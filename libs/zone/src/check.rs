@@ -14,7 +14,7 @@ mod problem;
 mod references;
 
 use tenon_wire::rdata::{self, RdataError};
-use tenon_wire::{Name, NameRef, RrType};
+use tenon_wire::{Name, NameRef, NameRoom, RrType};
 
 pub use self::problem::{Problem, ProblemKind, Severity};
 use self::references::{ADDRESS, ALIAS, CUT, References};
@@ -35,7 +35,9 @@ pub struct ZoneChecker {
     origin: Name,
     owner: Option<Owner>,
     /// The delegation, and the DNAME, that we are below.
-    cut: Option<Name>,
+    cut: Option<NameRoom>,
+    /// The room of the delegation before.
+    room: NameRoom,
     dname: Option<Name>,
     /// At the apex: types seen. In the zone: whether there was any signature.
     has_soa: bool,
@@ -46,8 +48,9 @@ pub struct ZoneChecker {
 }
 
 /// What was seen at the name whose RRsets are coming.
+#[derive(Default)]
 struct Owner {
-    name: Name,
+    name: NameRoom,
     /// Types without RRSIG, by number.
     types: Vec<RrType>,
     /// Types that RRSIG records cover.
@@ -62,6 +65,7 @@ impl ZoneChecker {
             origin: origin.to_name(),
             owner: None,
             cut: None,
+            room: NameRoom::default(),
             dname: None,
             has_soa: false,
             has_apex_ns: false,
@@ -114,15 +118,13 @@ impl ZoneChecker {
         if self.dname.as_ref().is_some_and(|dname| !name.is_at_or_below(dname.as_ref())) {
             self.dname = None;
         }
-        match &mut self.owner {
-            Some(owner) => owner.renew(name),
-            None => self.owner = Some(Owner { name: name.to_name(), types: Vec::new(), covered: Vec::new() }),
-        }
+        self.owner.get_or_insert_default().renew(name);
     }
 
     fn leave_cut(&mut self, report: Report<'_>) {
         if let Some(cut) = self.cut.take() {
             self.references.leave_cut(cut.as_ref(), report);
+            self.room = cut;
         }
     }
 
@@ -138,7 +140,11 @@ impl ZoneChecker {
             RrType::SOA if is_apex => self.has_soa = true,
             RrType::SOA => problem(rrset, ProblemKind::SoaBelowApex, report),
             RrType::NS if is_apex => self.has_apex_ns = true,
-            RrType::NS if self.cut.is_none() => self.cut = Some(rrset.owner.to_name()),
+            RrType::NS if self.cut.is_none() => {
+                let mut cut = std::mem::take(&mut self.room);
+                cut.set(rrset.owner);
+                self.cut = Some(cut);
+            }
             RrType::DNSKEY if is_apex => self.has_dnskey = true,
             RrType::DNAME if self.dname.is_none() => self.dname = Some(rrset.owner.to_name()),
             _ => {}
@@ -153,7 +159,7 @@ impl ZoneChecker {
             _ => false,
         };
         if !is_seen {
-            problem(rrset, ProblemKind::Occluded { cut: cut.clone() }, report);
+            problem(rrset, ProblemKind::Occluded { cut: cut.as_ref().to_name() }, report);
         }
     }
 
@@ -191,9 +197,9 @@ impl ZoneChecker {
     /// What can be said when all types of a name are known.
     fn leave_owner(&mut self, report: Report<'_>) {
         let Some(owner) = &self.owner else { return };
-        let is_apex = owner.name == self.origin;
-        let mut tell =
-            |rrtype, what| report(Problem { owner: owner.name.clone(), rrtype: Some(rrtype), what });
+        let name = owner.name.as_ref();
+        let is_apex = name == self.origin.as_ref();
+        let mut tell = |rrtype, what| report(Problem { owner: name.to_name(), rrtype: Some(rrtype), what });
         if owner.has(RrType::CNAME)
             && let Some(&other) = owner.types.iter().find(|&&rrtype| !may_be_beside_cname(rrtype))
         {
@@ -209,7 +215,7 @@ impl ZoneChecker {
             let cut = self.cut.as_ref();
             let is_signed = |rrtype| match cut {
                 None => true,
-                Some(cut) => *cut == owner.name && matches!(rrtype, RrType::DS | RrType::NSEC),
+                Some(cut) => cut.as_ref() == name && matches!(rrtype, RrType::DS | RrType::NSEC),
             };
             for &rrtype in owner.types.iter().filter(|&&t| is_signed(t) && !owner.covered.contains(&t)) {
                 tell(rrtype, ProblemKind::Unsigned);
@@ -220,7 +226,7 @@ impl ZoneChecker {
 
 impl Owner {
     fn renew(&mut self, name: NameRef<'_>) {
-        self.name = name.to_name();
+        self.name.set(name);
         self.types.clear();
         self.covered.clear();
     }

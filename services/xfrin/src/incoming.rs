@@ -9,6 +9,7 @@ mod error;
 mod steps;
 mod whole;
 
+use tenon_datasrc::bulk::Chunk;
 use tenon_wire::message::header::flag;
 use tenon_wire::message::{Opcode, Rcode, Record, Scratch, Section};
 use tenon_wire::rdata::Soa;
@@ -151,6 +152,12 @@ impl<'z> Incoming<'z> {
             return Err(IncomingError::Empty);
         }
         Ok(self.is_complete())
+    }
+
+    /// Takes out records of a large zone while it comes, with its serial; the others are those of [`Self::finish`].
+    pub fn take_chunk(&mut self) -> Option<(u32, Chunk)> {
+        let Form::Whole(whole) = &mut self.form else { return None };
+        whole.serial().zip(whole.take_chunk())
     }
 
     /// What came, once [`Self::take`] said that it is all.

@@ -6,9 +6,10 @@
 //! # Its task
 //! A job ([`xfrin::Order`]) goes over the primaries in their order. Each is asked for its serial over UDP ([`serial`]), over
 //! TCP when that gives no answer; the first one that has a newer version is asked for what changed ([`transfer`]), or for the
-//! whole zone where that does not work or nothing is stored. What comes ([`connection`], [`incoming`]) is kept in memory.
-//! A whole zone is sorted beside the coming, checked and written beside the current version ([`store`]); a difference is
-//! tried on the current version, and what it touches is checked; one transaction makes either current. Whatever fails, or
+//! whole zone where that does not work or nothing is stored. What comes ([`connection`], [`incoming`]) is kept in memory,
+//! sorted, checked and written beside the current version ([`store`]); a large zone that comes in order is written while it
+//! comes ([`storing`]). A difference is tried on the current version, and what it touches is checked. One transaction makes
+//! either current. Whatever fails, or
 //! a primary does wrong, before that leaves the version before and nothing else, and ends in a line of log, a counter, and
 //! the reason in the job.
 //!
@@ -22,7 +23,7 @@
 //! # Turns
 //! Jobs wait for a place among the questions (`soa_queries`) and among the transfers (`transfers_per_primary`,
 //! `transfers_in`), in the order of asking. A zone has one job at most. Waiting costs no thread; a transfer has one of its
-//! own, and a second one for the check while it is stored. A primary that is found silent is passed over by the jobs that
+//! own, and that of a large zone a second one for storing. A primary that is found silent is passed over by the jobs that
 //! were waiting for it already ([`silence`]).
 
 pub mod connection;
@@ -38,6 +39,7 @@ pub mod shared_sync;
 pub mod silence;
 pub mod statistics;
 pub mod store;
+pub mod storing;
 pub mod tls;
 pub mod transfer;
 pub mod way;

@@ -12,8 +12,8 @@ use tenon_wire::Name;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct XfrinSettings {
-    /// Transfers at a time; further ones wait. Each takes a connection, two processor cores while it stores, and the
-    /// memory that max_octets allows.
+    /// Transfers at a time; further ones wait. Each takes a connection, two processor cores while it stores, and what
+    /// max_octets allows.
     #[schemars(range(min = 1, max = 256))]
     pub transfers_in: u32,
     /// Transfers at a time from one address.
@@ -58,8 +58,8 @@ pub struct XfrinSettings {
     /// Most records of a zone.
     #[schemars(range(min = 10, max = 1_000_000_000))]
     pub max_records: u64,
-    /// Most octets of a zone: received, and of its records in memory, where each takes its names written out and 39
-    /// octets besides.
+    /// Most octets of a zone: received, and of its records in memory or the store, where each takes its names written out
+    /// and 39 octets besides. Large zones that come in canonical order without NSEC3 take none of that memory.
     #[schemars(range(min = 100_000, max = 1_000_000_000_000_u64))]
     pub max_octets: u64,
 }

@@ -52,6 +52,9 @@ pub enum StoreError {
     /// A difference that cannot be taken in as one.
     #[error("{0}")]
     NotAsDifference(&'static str),
+    /// Not enough memory.
+    #[error("not enough memory to sort the zone")]
+    Memory,
     /// It was asked to give up.
     #[error("given up on request")]
     Cancelled,
@@ -285,7 +288,8 @@ fn check(records: &SortedRecords, hopeless: &AtomicBool, stop: &dyn Fn() -> bool
 }
 
 impl Checked {
-    fn note(&mut self, problem: &Problem) {
+    /// Counts a problem.
+    pub(crate) fn note(&mut self, problem: &Problem) {
         match problem.severity() {
             Severity::Error => {
                 if self.errors == 0 {
@@ -301,7 +305,8 @@ impl Checked {
         }
     }
 
-    fn passed(self) -> Result<Self, StoreError> {
+    /// Itself, unless there are errors.
+    pub(crate) fn passed(self) -> Result<Self, StoreError> {
         if self.errors == 0 {
             return Ok(self);
         }

@@ -1,6 +1,5 @@
 //! One transfer from one primary: from the first octet to the committed version, on a thread of its own.
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,11 +21,10 @@ use crate::serial::{ConnectError, Version};
 use crate::settings::XfrinSettings;
 use crate::statistics::{Going, Statistics, add, count};
 use crate::store::{Checked, Store, StoreError};
+use crate::storing::{Goal, Storing};
 use crate::tls::{self, TlsError};
 use crate::way::Proof;
 
-/// Records from which on it is told that a zone is coming, once a quarter of as many are written.
-const LARGE: u64 = 100_000;
 /// Messages between two notes of how much came.
 const NOTE_EVERY: u64 = 64;
 
@@ -140,7 +138,8 @@ impl Transfer {
     pub fn run(&self, stream: std::net::TcpStream) -> Result<Brought, TransferError> {
         let _running = Going::begin(&self.statistics.axfr_running);
         let began = Instant::now();
-        let (came, received, expires_in) = self.receive(stream)?;
+        let mut storing = None;
+        let (came, received, expires_in) = self.receive(stream, &mut storing)?;
         let receiving = began.elapsed();
         let is_cancelled = || self.job.is_cancelled();
         let (entry, soa, checked, is_difference) = match came {
@@ -148,16 +147,13 @@ impl Transfer {
             Came::Zone(zone) => {
                 self.must_be_newer(zone.soa.serial)?;
                 count_if(&self.statistics.ixfr_answered_whole, self.for_changes);
-                self.job.enter("storing", "records", zone.records.count() as u64);
-                let is_large = zone.records.count() as u64 >= LARGE;
-                let told = Cell::new(!is_large);
-                let progress = |written| {
-                    self.job.set_done(written);
-                    if written >= LARGE / 4 && !told.replace(true) {
-                        self.coming.notify_one();
+                self.job.enter("storing", "records", received.records - received.ignored);
+                let (entry, checked) = match storing {
+                    Some(storing) => storing.finish(zone.records)?,
+                    None => {
+                        self.store.put(&zone.records, &|written| self.job.set_done(written), &is_cancelled)?
                     }
                 };
-                let (entry, checked) = self.store.put(&zone.records, &progress, &is_cancelled)?;
                 (entry, zone.soa, checked, false)
             }
             Came::Difference(difference) => {
@@ -190,7 +186,12 @@ impl Transfer {
         Ok(Box::new(agreed?))
     }
 
-    fn receive(&self, stream: std::net::TcpStream) -> Result<(Came, Received, Option<u32>), TransferError> {
+    /// Receives all of it; of a large zone what came is in `storing` then, but for the last records.
+    fn receive(
+        &self,
+        stream: std::net::TcpStream,
+        storing: &mut Option<Storing>,
+    ) -> Result<(Came, Received, Option<u32>), TransferError> {
         let limits = Limits { records: self.settings.max_records, octets: self.settings.max_octets };
         let patience = Patience { idle: self.settings.idle_timeout(), total: self.settings.total_timeout() };
         let have = self.newer_than.filter(|_| self.for_changes);
@@ -215,10 +216,11 @@ impl Transfer {
                     check.check(message, tenon_tsig::now()).map_err(|error| bad(number, error))?;
                 }
                 if incoming.take(message)? {
-                    // Nothing of it is stored before the last message has vouched for all.
+                    // Nothing of it becomes the current version before the last message has vouched for all.
                     let finished = check.as_ref().map_or(Ok(()), AnswerCheck::finish);
                     return finished.map_err(|error| bad(number, error));
                 }
+                self.hand_on(&mut incoming, storing)?;
                 let received = incoming.received();
                 if received.messages.is_multiple_of(NOTE_EVERY) {
                     self.job.set_done(received.octets);
@@ -236,6 +238,29 @@ impl Transfer {
         let expires_in = incoming.expires_in;
         Ok((incoming.finish()?, received, expires_in))
     }
+
+    /// Has records stored that came, once they are many.
+    fn hand_on(
+        &self,
+        incoming: &mut Incoming<'_>,
+        storing: &mut Option<Storing>,
+    ) -> Result<(), TransferError> {
+        if storing.as_ref().is_some_and(Storing::is_sorting) {
+            return Ok(());
+        }
+        let Some((serial, chunk)) = incoming.take_chunk() else { return Ok(()) };
+        let storing = match storing {
+            Some(storing) => storing,
+            None => {
+                self.must_be_newer(serial)?;
+                let (zone, store) = (self.zone.clone(), self.store.clone());
+                let (job, coming) = (Arc::clone(&self.job), Arc::clone(&self.coming));
+                let begun = Storing::begin(Goal { zone, store, job, coming });
+                storing.insert(begun.map_err(TransferError::Thread)?)
+            }
+        };
+        Ok(storing.send(chunk)?)
+    }
 }
 
 fn count_if(counter: &AtomicU64, counts: bool) {
@@ -252,7 +277,9 @@ impl TransferError {
     pub fn is_ours(&self) -> bool {
         matches!(
             self,
-            Self::Thread(_) | Self::BrokeOff | Self::Store(StoreError::Store(_) | StoreError::Check)
+            Self::Thread(_)
+                | Self::BrokeOff
+                | Self::Store(StoreError::Store(_) | StoreError::Check | StoreError::Memory)
         )
     }
 
@@ -319,7 +346,12 @@ impl TransferError {
             Self::Store(StoreError::Zone { .. }) => count(&statistics.refused_zone),
             Self::Store(StoreError::Mismatch { .. }) => count(&statistics.ixfr_mismatches),
             Self::Store(StoreError::Store(_)) => count(&statistics.store_failed),
-            Self::Store(StoreError::Cancelled | StoreError::Check | StoreError::NotAsDifference(_))
+            Self::Store(
+                StoreError::Cancelled
+                | StoreError::Check
+                | StoreError::Memory
+                | StoreError::NotAsDifference(_),
+            )
             | Self::Connect(_)
             | Self::Tls(_)
             | Self::PassedOver

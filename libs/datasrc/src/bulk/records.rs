@@ -63,6 +63,13 @@ pub struct Collector {
     sorting: Vec<JoinHandle<Run>>,
 }
 
+/// Records that came one behind the other, not sorted yet.
+#[derive(Debug)]
+pub struct Chunk {
+    run: Run,
+    origin: Name,
+}
+
 /// Part of the records with an index of its own.
 #[derive(Debug, Default)]
 struct Run {
@@ -95,8 +102,12 @@ impl Collector {
 
     /// Takes a record; false when its owner is not in the zone.
     pub fn add(&mut self, record: &StoredRecord<'_>) -> bool {
-        let Some(key) = fixed_key(record.owner, self.origin.as_ref(), self.origin_labels) else {
-            return false;
+        let key = match self.run.key_of_last(record.owner) {
+            Some(key) => key,
+            None => match fixed_key(record.owner, self.origin.as_ref(), self.origin_labels) {
+                Some(key) => key,
+                None => return false,
+            },
         };
         if self.run.index.len() == self.limit {
             self.close_run();
@@ -109,6 +120,18 @@ impl Collector {
     #[must_use]
     pub fn count(&self) -> usize {
         self.before + self.run.index.len()
+    }
+
+    /// Takes out all records; none when there are so many that a part of them is being sorted.
+    pub fn take_chunk(&mut self) -> Option<Chunk> {
+        if !self.sorting.is_empty() {
+            return None;
+        }
+        // The next ones will be about as many.
+        let octets = self.run.pieces.iter().map(Vec::len).sum();
+        let index = Vec::with_capacity(self.run.index.len());
+        let next = Run { pieces: vec![Vec::with_capacity(octets)], index };
+        Some(Chunk { run: std::mem::replace(&mut self.run, next), origin: self.origin.clone() })
     }
 
     fn close_run(&mut self) {
@@ -134,7 +157,25 @@ impl Collector {
     }
 }
 
+impl Chunk {
+    /// Its records in order.
+    #[must_use]
+    pub fn sort(mut self) -> SortedRecords {
+        self.run.sort();
+        SortedRecords { runs: vec![self.run], origin: self.origin, files: Arc::default() }
+    }
+}
+
 impl Run {
+    /// The key of the last record, if it has that owner, as neighbours mostly have.
+    fn key_of_last(&self, owner: NameRef<'_>) -> Option<FixedKey> {
+        let last = self.index.last()?;
+        let at = last.offset as usize + HEADER;
+        let octets = self.pieces.get(last.piece as usize)?.get(at..at + owner.octets().len())?;
+        // A root label ends a name, so what begins with these octets is no longer name.
+        (octets == owner.octets()).then_some(last.key)
+    }
+
     fn add(&mut self, key: FixedKey, record: &StoredRecord<'_>) {
         let (owner, rdata) = (record.owner.octets(), record.rdata);
         let needed = HEADER + owner.len() + rdata.len();
@@ -178,7 +219,7 @@ impl Run {
             |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (owner, rest) = rest.split_at_checked(header[OWNER_LENGTH_AT] as usize)?;
         Some(StoredRecord {
-            owner: NameRef::from_octets(owner).ok()?,
+            owner: NameRef::from_kept(owner),
             rrtype: RrType(u16_at(TYPE_AT)),
             ttl: u32_at(TTL_AT),
             rdata: rest.get(..u16_at(DATA_LENGTH_AT) as usize)?,
@@ -202,6 +243,38 @@ impl SortedRecords {
     #[must_use]
     pub fn count(&self) -> usize {
         self.runs.iter().map(|run| run.index.len()).sum()
+    }
+
+    /// These and others of the same zone and from the same files.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.runs.extend(others.runs.into_iter().filter(|run| !run.index.is_empty()));
+        self
+    }
+
+    /// Which owner comes first, and which last.
+    #[must_use]
+    pub fn ends(&self) -> Option<[NameRef<'_>; 2]> {
+        let first = self.iter().next()?.owner;
+        let lasts = self.runs.iter().filter_map(|run| run.record(*run.index.last()?));
+        let last = lasts.map(|record| record.owner).max()?;
+        Some([first, last])
+    }
+
+    /// Takes out the records of that owner and all behind it.
+    pub(super) fn split_off(&mut self, owner: NameRef<'_>) -> Self {
+        let mut behind = Run::default();
+        for run in &mut self.runs {
+            let is_before = |place: &Place| run.record(*place).is_some_and(|record| record.owner < owner);
+            let at = run.index.partition_point(is_before);
+            for place in run.index.split_off(at) {
+                if let Some(record) = run.record(place) {
+                    behind.add(place.key, &record);
+                }
+            }
+        }
+        behind.sort();
+        Self { runs: vec![behind], origin: self.origin.clone(), files: Arc::clone(&self.files) }
     }
 
     /// The zone's name.

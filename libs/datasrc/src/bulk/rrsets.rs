@@ -51,7 +51,7 @@ impl<'a> Rrsets<'a> {
                 mended.other_ttl.get_or_insert(record);
             }
             ttl = ttl.min(record.ttl);
-            if canonical_cmp(first.rrtype, record.rdata, last.rdata).is_eq() {
+            if is_same_rdata(first.rrtype, record.rdata, last.rdata) {
                 mended.duplicate.get_or_insert(record);
                 continue;
             }
@@ -68,6 +68,11 @@ impl<'a> Rrsets<'a> {
         self.packed.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
         self.packed.extend_from_slice(rdata);
     }
+}
+
+/// Names in canonical form are as long as they were, and differ by case only.
+fn is_same_rdata(rrtype: RrType, a: &[u8], b: &[u8]) -> bool {
+    a.eq_ignore_ascii_case(b) && canonical_cmp(rrtype, a, b).is_eq()
 }
 
 fn is_same_rrset(record: &StoredRecord<'_>, owner: NameRef<'_>, rrtype: RrType) -> bool {

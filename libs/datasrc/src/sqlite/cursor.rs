@@ -59,6 +59,11 @@ impl Cursor {
         Self { behind: (key.to_vec(), rrtype), is_short: true, ..Self::new(version) }
     }
 
+    /// The version that it walks over.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
     /// The row under the cursor; none means that a page must be fetched or that the version is at its end.
     pub(super) fn row(&self) -> Option<Row<'_>> {
         self.page.get(self.at)

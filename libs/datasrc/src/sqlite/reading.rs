@@ -73,24 +73,33 @@ pub(super) fn version(
     entry: &ZoneEntry,
     visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let mut cursor = Cursor::new(entry.version);
-    let mut lease = None;
+    walk(store, &entry.origin, &mut Cursor::new(entry.version), visit).map(drop)
+}
+
+/// Shows everything behind a cursor.
+pub(super) fn walk(
+    store: &Store,
+    origin: &Name,
+    cursor: &mut Cursor,
+    visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let (version, mut lease) = (cursor.version(), None);
     loop {
         if cursor.wants_page() {
             if store.read_at_once(|connection| cursor.fetch(connection))? == Fetched::Gone {
-                return Err(gone(entry));
+                return Err(Error::VersionGone { zone: origin.clone(), version });
             }
             // A zone of one page needs none: it was read at once. Where no lock file can be made, the version may be
             // cleared under the reader, who is then told.
             if lease.is_none() && !cursor.is_last_page() {
-                lease = LockFile::shared(lease_path(store, entry.version)).ok().flatten();
+                lease = LockFile::shared(lease_path(store, version)).ok().flatten();
             }
         }
-        let Some(row) = cursor.row() else { return Ok(()) };
-        match row.with_rrset(entry.origin.as_ref(), &mut *visit) {
+        let Some(row) = cursor.row() else { return Ok(ControlFlow::Continue(())) };
+        match row.with_rrset(origin.as_ref(), &mut *visit) {
             Some(ControlFlow::Continue(())) => cursor.step(),
-            Some(ControlFlow::Break(())) => return Ok(()),
-            None => return Err(no_name(store, &entry.origin, row.owner)),
+            Some(stop) => return Ok(stop),
+            None => return Err(no_name(store, origin, row.owner)),
         }
     }
 }

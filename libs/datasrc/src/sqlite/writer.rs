@@ -1,5 +1,6 @@
 //! Writes one version of a zone: in batches beside the current one, then one transaction that makes it visible.
 
+use std::ops::ControlFlow;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,12 +11,13 @@ use tenon_zone::RrsetRef;
 
 use super::block::Block;
 use super::clearing;
+use super::cursor::Cursor;
 use super::difference::Difference;
 use super::lock_file::LockFile;
 use super::rows::{Apex, Rows};
 use super::step::{Outcome, Step};
 use super::store::{Durability, Store, WriteError};
-use super::{JournalLimits, fault};
+use super::{JournalLimits, fault, reading};
 use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
 
 /// Longest time one batch holds the turn to write, so longest that another writer waits for it.
@@ -229,6 +231,23 @@ impl ZoneWriter for Writer<'_> {
         self.rrsets += 1;
         self.records += rrset.rdatas.iter().count() as u64;
         if self.pending.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    fn read_back(&mut self, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) -> Result<(), Error> {
+        let origin = &self.apex.origin;
+        if let Some(begun) = self.begun {
+            let mut cursor = Cursor::new(begun.version);
+            if reading::walk(self.store, origin, &mut cursor, visit)?.is_break() {
+                return Ok(());
+            }
+        }
+        for row in (0..self.pending.len()).filter_map(|at| self.pending.get(at)) {
+            let shown = row.with_rrset(origin.as_ref(), &mut *visit);
+            if shown.ok_or_else(|| reading::no_name(self.store, origin, row.owner))?.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     fn commit(mut self: Box<Self>) -> Result<ZoneEntry, Error> {

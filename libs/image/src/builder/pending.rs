@@ -2,22 +2,25 @@
 
 use std::ops::Range;
 
-use tenon_wire::{NameRef, RrType};
+use tenon_wire::{NameRef, NameRoom, RrType};
 use tenon_zone::RdataList;
 
 /// A name that is kept for a while, in room that is used again.
 #[derive(Debug, Default)]
-pub(super) struct KeptName(Vec<u8>);
+pub(super) struct KeptName {
+    name: NameRoom,
+    is_set: bool,
+}
 
 impl KeptName {
     pub(super) fn set(&mut self, name: NameRef<'_>) {
-        self.0.clear();
-        self.0.extend_from_slice(name.octets());
+        self.name.set(name);
+        self.is_set = true;
     }
 
     /// The name; none when there is none.
     pub(super) fn get(&self) -> Option<NameRef<'_>> {
-        NameRef::from_octets(&self.0).ok()
+        self.is_set.then(|| self.name.as_ref())
     }
 }
 
@@ -66,6 +69,14 @@ impl Pending {
         let start = self.data.len();
         self.data.extend_from_slice(rdatas.packed());
         self.rrsets.push(Coming { rrtype, ttl, rdatas: start..self.data.len() });
+    }
+
+    /// The only RRset, if there is one only and it is no signature: so it is with most names.
+    pub(super) fn single(&self) -> Option<[Covered<'_>; 1]> {
+        let [only] = self.rrsets.as_slice() else { return None };
+        let Coming { rrtype, ttl, ref rdatas } = *only;
+        let rdatas = self.data.get(rdatas.clone())?;
+        (rrtype != RrType::RRSIG).then_some([Covered { rrtype, ttl, rdatas, signatures: Vec::new() }])
     }
 
     /// The RRsets, signatures sorted to what they cover. Those that cover nothing make an RRset without records.

@@ -137,9 +137,16 @@ impl ZoneBuilder {
             self.cover = None;
             self.links.leave_cut();
         }
-        let rrsets = pending.covered();
+        let (single, all);
+        let rrsets = if let Some(only) = pending.single() {
+            single = only;
+            &single[..]
+        } else {
+            all = pending.covered();
+            &all[..]
+        };
         if rrsets.iter().all(|rrset| rrset.rrtype == RrType::NSEC3) && !rrsets.is_empty() {
-            return self.hashed_node(owner, &rrsets);
+            return self.hashed_node(owner, rrsets);
         }
         let cover = self.cover;
         let depth = self.key.labels() - self.labels;
@@ -150,22 +157,22 @@ impl ZoneBuilder {
             let parameters = rrsets.iter().find(|rrset| rrset.rrtype == RrType::NSEC3PARAM);
             self.hashed.set_parameters(RdataList::from_packed(parameters.map_or(&[], |rrset| rrset.rdatas)));
         }
-        let mut flags = self.flags_of(&rrsets, depth, cover);
+        let mut flags = self.flags_of(rrsets, depth, cover);
         match pending.removed {
             Some(true) => flags |= kind::EMPTY,
             Some(false) => flags |= kind::TOMBSTONE,
             None => {}
         }
-        let reference = self.node(owner, flags, cover, &rrsets)?;
+        let reference = self.node(owner, flags, cover, rrsets)?;
         self.names.push((self.key.hash(self.key.labels()), reference));
         self.entry.max_depth = self.entry.max_depth.max(depth as u32);
         if cover.is_some() {
             if self.image == ImageKind::Base {
-                self.links.meet(owner, reference, &rrsets, &mut self.nodes);
+                self.links.meet(owner, reference, rrsets, &mut self.nodes);
             }
             return Ok(());
         }
-        self.note_hashed(owner, &rrsets, reference);
+        self.note_hashed(owner, rrsets, reference);
         if rrsets.iter().any(|rrset| rrset.rrtype == RrType::NSEC) {
             self.order.push((canonical_key(self.key.relative(self.key.labels(), self.labels)), reference));
         }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
-use tenon_wire::{Name, NameRef, RrType};
+use tenon_wire::{Name, NameRef, NameRoom, RrType};
 
 use super::problem::{Problem, ProblemKind};
 
@@ -18,6 +18,9 @@ const MOST_NAMES: usize = 12 << 20;
 const MOST_KNOWN: usize = 4 << 20;
 /// Most references that are remembered until the end.
 const MOST_REFERENCES: usize = 1 << 18;
+
+/// Room for name servers below a delegation that is kept for the next one.
+const MOST_GLUE: usize = 64;
 
 pub(super) const ADDRESS: u8 = 1;
 pub(super) const ALIAS: u8 = 2;
@@ -35,8 +38,10 @@ pub(super) struct References {
     /// The first reference to each name, by type of the record.
     wanted: HashMap<(u64, RrType), Reference>,
     is_partial: bool,
-    /// At which delegation we are, and its name servers at or below itself with whether they have an address.
+    /// Name servers at or below the delegation where we are, with whether they have an address; the rest is room for more.
     glue: Vec<Glue>,
+    /// How many there are.
+    glued: usize,
 }
 
 /// What is known of names, by their hashes.
@@ -67,8 +72,9 @@ struct Reference {
     number: usize,
 }
 
+#[derive(Default)]
 struct Glue {
-    target: Name,
+    target: NameRoom,
     has_address: bool,
 }
 
@@ -76,7 +82,7 @@ impl References {
     /// Notes that a name below or at the delegation where we are has an address. Nobody else asks for it: of a name that is
     /// delegated away no address is missed.
     pub(super) fn note_glue(&mut self, owner: NameRef<'_>) {
-        for glue in self.glue.iter_mut().filter(|glue| glue.target.as_ref() == owner) {
+        for glue in self.glue.iter_mut().take(self.glued).filter(|glue| glue.target.as_ref() == owner) {
             glue.has_address = true;
         }
     }
@@ -108,7 +114,14 @@ impl References {
 
     /// Notes a name server at or below the delegation where we are, and whether it has an address already.
     pub(super) fn refer_to_glue(&mut self, target: NameRef<'_>, has_address: bool) {
-        self.glue.push(Glue { target: target.to_name(), has_address });
+        if self.glued == self.glue.len() {
+            self.glue.push(Glue::default());
+        }
+        if let Some(glue) = self.glue.get_mut(self.glued) {
+            glue.target.set(target);
+            glue.has_address = has_address;
+            self.glued += 1;
+        }
     }
 
     /// Notes a reference to another name in the zone.
@@ -128,10 +141,12 @@ impl References {
 
     /// The delegation and everything below it is over.
     pub(super) fn leave_cut(&mut self, cut: NameRef<'_>, report: &mut dyn FnMut(Problem)) {
-        for glue in self.glue.drain(..).filter(|glue| !glue.has_address) {
-            let what = ProblemKind::NoGlue { target: glue.target };
+        for glue in self.glue.iter().take(self.glued).filter(|glue| !glue.has_address) {
+            let what = ProblemKind::NoGlue { target: glue.target.as_ref().to_name() };
             report(Problem { owner: cut.to_name(), rrtype: Some(RrType::NS), what });
         }
+        self.glue.truncate(MOST_GLUE);
+        self.glued = 0;
     }
 
     /// Looks at all references, in the order in which they were met.

@@ -1,16 +1,19 @@
 //! A whole zone: its SOA, everything else in any order, its SOA.
 
-use tenon_datasrc::bulk::{Collector, RECORD_OVERHEAD, SortedRecords, StoredRecord};
+use tenon_datasrc::bulk::{Chunk, Collector, RECORD_OVERHEAD, SortedRecords, StoredRecord};
 use tenon_wire::message::Record;
 use tenon_wire::rdata::{Soa, canonical_cmp};
 use tenon_wire::{NameRef, RrType};
 
 use super::{Budget, IncomingError, sound_ttl};
 
+/// Records of a large zone that are handed on together while it comes.
+const CHUNK: usize = 1 << 14;
+
 /// A zone that came as a whole.
 #[derive(Debug)]
 pub struct Transferred {
-    /// Its records.
+    /// Its records, less those that were taken out while it came.
     pub records: SortedRecords,
     /// The numbers of its SOA record.
     pub soa: Soa,
@@ -38,6 +41,16 @@ impl Whole {
 
     pub(super) const fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// The serial of the zone; none when its SOA record is broken.
+    pub(super) fn serial(&self) -> Option<u32> {
+        Soa::read(&self.soa).map(|soa| soa.serial)
+    }
+
+    /// Takes out the records that came, once they are many.
+    pub(super) fn take_chunk(&mut self) -> Option<Chunk> {
+        if self.collector.count() < CHUNK { None } else { self.collector.take_chunk() }
     }
 
     pub(super) fn record(

@@ -121,12 +121,8 @@ impl Batch {
         for &Head { rrtype, ttl, owner_end, end } in &self.heads {
             let parts = self.octets.get(start..owner_end).zip(self.octets.get(owner_end..end));
             start = end;
-            // They were names when they were put in.
-            let Some((Ok(owner), rdatas)) =
-                parts.map(|(owner, rdatas)| (NameRef::from_octets(owner), rdatas))
-            else {
-                continue;
-            };
+            let Some((owner, rdatas)) = parts else { continue };
+            let owner = NameRef::from_kept(owner);
             visit(RrsetRef { owner, rrtype, ttl, rdatas: RdataList::from_packed(rdatas) })?;
         }
         ControlFlow::Continue(())
