@@ -92,7 +92,26 @@ pub struct CommitOutcome {
     pub generation: u64,
     /// What owners amended, for people.
     pub notes: Vec<String>,
+    /// What became of the settings of each component concerned; empty when that is not remembered any more.
+    pub verdicts: Vec<Verdict>,
 }
+
+/// What became of the settings of a component that a commit concerned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The component.
+    pub component: String,
+    /// What was said of them: "accepted", "amended" or "refused".
+    pub said: String,
+    /// Who said it: "service", "checker" (the service does not run) or "cfgmgr" (no process stands behind them).
+    pub asked: String,
+    /// What came of it: "applied", "restarted", "at-start", "failed" or "none".
+    pub effect: String,
+    /// What was amended, or why it was refused or failed, one sentence each.
+    pub notes: Vec<String>,
+}
+
+type VerdictRow = (String, String, String, String, Vec<String>);
 
 /// A TSIG key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -179,15 +198,15 @@ impl Cfgmgr1 {
     /// Checks, stores and applies the caller's candidate. Fails with [`BusError::Rejected`], [`BusError::Conflict`] or
     /// [`BusError::ApplyFailed`]; after each of them the settings in force are those before.
     pub async fn commit(&self, comment: &str) -> Result<CommitOutcome, BusError> {
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "Commit", &(comment,)).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "Commit", &(comment,)).await?;
+        Ok(self.with_verdicts("", done).await)
     }
 
     /// The same, to be confirmed within `seconds` (1 to 86,400) or else taken back.
     pub async fn commit_to_confirm(&self, comment: &str, seconds: u32) -> Result<CommitOutcome, BusError> {
         let arguments = (comment, seconds);
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "CommitToConfirm", &arguments).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "CommitToConfirm", &arguments).await?;
+        Ok(self.with_verdicts("", done).await)
     }
 
     /// Keeps what waits for confirmation; gives its generation. Fails with [`BusError::NothingToConfirm`]. `author` as of
@@ -208,8 +227,8 @@ impl Cfgmgr1 {
     ) -> Result<CommitOutcome, BusError> {
         let edits: Vec<(String, String)> = edits.iter().map(Edit::texts).collect();
         let arguments = (author, base, edits, comment, seconds);
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
+        Ok(self.with_verdicts(author, done).await)
     }
 
     /// The value below `path` as edits would have it that were made on generation `base` (0: the present one), and what they
@@ -237,8 +256,30 @@ impl Cfgmgr1 {
         seconds: u32,
     ) -> Result<CommitOutcome, BusError> {
         let arguments = (author, to, comment, seconds);
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
+        Ok(self.with_verdicts(author, done).await)
+    }
+
+    /// What became of the settings of each component at the last commit of the caller that failed with `error`; empty when that
+    /// is not remembered. `author` as of [`Cfgmgr1::commit_edits`].
+    pub async fn verdicts_of_failure(&self, author: &str, error: &BusError) -> Vec<Verdict> {
+        match self.verdicts(author, 0).await {
+            Ok((reason, verdicts)) if reason == error.text() => verdicts,
+            _ => Vec::new(),
+        }
+    }
+
+    async fn with_verdicts(&self, author: &str, (generation, notes): (u64, Vec<String>)) -> CommitOutcome {
+        let verdicts = self.verdicts(author, generation).await.map(|(_, verdicts)| verdicts);
+        CommitOutcome { generation, notes, verdicts: verdicts.unwrap_or_default() }
+    }
+
+    async fn verdicts(&self, author: &str, generation: u64) -> Result<(String, Vec<Verdict>), BusError> {
+        let (reason, rows): (String, Vec<VerdictRow>) =
+            self.peer.call("Verdicts", &(author, generation)).await?;
+        let verdict =
+            |(component, said, asked, effect, notes)| Verdict { component, said, asked, effect, notes };
+        Ok((reason, rows.into_iter().map(verdict).collect()))
     }
 
     /// Keeps a TSIG key, whose secret is in base64, and commits a generation that names it. Fails with
@@ -250,15 +291,15 @@ impl Cfgmgr1 {
         secret: &str,
     ) -> Result<CommitOutcome, BusError> {
         let arguments = (name, algorithm, secret);
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "PutKey", &arguments).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "PutKey", &arguments).await?;
+        Ok(self.with_verdicts("", done).await)
     }
 
     /// Commits a generation without a key, and has its secret forgotten. Fails with [`BusError::Rejected`] while settings
     /// name the key.
     pub async fn remove_key(&self, name: &str) -> Result<CommitOutcome, BusError> {
-        let (generation, notes) = self.peer.call_within(COMMIT_LIMIT, "RemoveKey", &(name,)).await?;
-        Ok(CommitOutcome { generation, notes })
+        let done = self.peer.call_within(COMMIT_LIMIT, "RemoveKey", &(name,)).await?;
+        Ok(self.with_verdicts("", done).await)
     }
 
     /// The keys in the committed settings.

@@ -40,7 +40,7 @@ pub use auth::{
 pub use bus::{Bus, OwnerChange, OwnerChanges};
 pub use cfgmgr::{
     Cfgmgr1, CfgmgrState, Change, CommitEvent, CommitEvents, CommitOutcome, Edit, HistoryEntry, ListedKey,
-    Unconfirmed,
+    Unconfirmed, Verdict,
 };
 pub use cmdctl::{Cmdctl1, CmdctlState};
 pub use collector::{Collected, CollectedComponent, CollectedZones, Collector1, CollectorState};

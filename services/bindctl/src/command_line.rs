@@ -164,7 +164,7 @@ pub enum Command {
     },
     /// Print what a bug report needs, without secrets
     Report,
-    /// Run commands from a file
+    /// Run commands from a file, or a ready script
     Execute {
         /// Where they come from
         #[command(subcommand)]
@@ -186,6 +186,13 @@ pub enum ExecuteCommand {
     File {
         /// The file; - for standard input
         file: PathBuf,
+        /// Show the commands and run none
+        #[arg(value_parser = ["show"], value_name = "show")]
+        show: Option<String>,
+    },
+    /// What makes this an authoritative server that others can ask: edits for `config commit`, and what to do next
+    #[command(name = "init_authoritative_server")]
+    InitAuthoritativeServer {
         /// Show the commands and run none
         #[arg(value_parser = ["show"], value_name = "show")]
         show: Option<String>,

@@ -4,6 +4,7 @@ mod describe;
 pub(crate) mod element;
 pub(crate) mod place;
 pub(crate) mod value;
+mod verdict;
 
 use serde_json::{Value, json};
 use tenon_bus::{Cfgmgr1, Change, CommitOutcome};
@@ -56,7 +57,8 @@ pub(crate) async fn run(session: &mut Session, command: ConfigCommand) -> Result
         ConfigCommand::Commit { comment, confirm } => commit(output, &cfgmgr, &comment, confirm).await,
         ConfigCommand::Confirm => confirm(output, &cfgmgr).await,
         ConfigCommand::Rollback { generation, comment, confirm } => {
-            let outcome = cfgmgr.rollback("", generation, &comment, confirm).await?;
+            let outcome = cfgmgr.rollback("", generation, &comment, confirm).await;
+            let outcome = verdict::of(output, &cfgmgr, outcome).await?;
             told(output, &outcome, confirm)
         }
         ConfigCommand::Revert => {
@@ -154,9 +156,10 @@ fn between(output: Output, changes: &[Change], from: u64, to: u64) -> Result<(),
 async fn commit(output: Output, cfgmgr: &Cfgmgr1, comment: &str, confirm: u32) -> Result<(), Failure> {
     let changes = cfgmgr.diff().await?;
     let outcome = match confirm {
-        0 => cfgmgr.commit(comment).await?,
-        seconds => cfgmgr.commit_to_confirm(comment, seconds).await?,
+        0 => cfgmgr.commit(comment).await,
+        seconds => cfgmgr.commit_to_confirm(comment, seconds).await,
     };
+    let outcome = verdict::of(output, cfgmgr, outcome).await?;
     if changes.is_empty() && !output.json {
         return Ok(output.line(&format!("nothing to commit; generation {} is in force", outcome.generation))?);
     }
@@ -167,7 +170,8 @@ fn told(output: Output, outcome: &CommitOutcome, confirm: u32) -> Result<(), Fai
     if output.json {
         return Ok(output.document(outcome)?);
     }
-    for note in &outcome.notes {
+    verdict::table(output, &outcome.verdicts)?;
+    for note in outcome.notes.iter().filter(|note| !verdict::shows(&outcome.verdicts, note)) {
         output.line(&format!("note: {note}"))?;
     }
     output.line(&format!("generation {} is in force", outcome.generation))?;

@@ -23,6 +23,7 @@ mod readers;
 mod record;
 mod remote;
 mod report;
+mod script;
 mod session;
 mod shell;
 mod stats;
@@ -33,7 +34,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use command_line::{Command, CommandLine, ExecuteCommand};
+use command_line::{Command, CommandLine};
 use failure::Failure;
 use output::Output;
 use session::Session;
@@ -63,13 +64,10 @@ pub fn run(command_line: CommandLine) -> ExitCode {
     };
     let mut session = Session::new(output, command_line.state_dir, remote);
     let outcome = match command_line.command {
-        Some(Command::Execute { command: ExecuteCommand::File { file, show } }) => {
-            session.is_in_file = true;
-            shell::file(&runtime, &mut session, &file, show.is_some())
-        }
+        Some(Command::Execute { command }) => script::run(&runtime, &mut session, &command),
         Some(command) => runtime.block_on(execute(&mut session, command)),
         None if std::io::stdin().is_terminal() => shell::interactive(&runtime, &mut session),
-        None => shell::script(&runtime, &mut session),
+        None => shell::from_input(&runtime, &mut session),
     };
     failure::report(outcome, session.output.json)
 }

@@ -3,7 +3,7 @@
 mod helper;
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use rustyline::error::ReadlineError;
@@ -11,11 +11,12 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 use tokio::runtime::Runtime;
 
-use crate::command_line::{Command, CommandLine, ExecuteCommand};
+use crate::command_line::{Command, CommandLine};
 use crate::completion::Completion;
 use crate::execute;
 use crate::failure::{Failure, tell};
 use crate::module;
+use crate::script;
 use crate::session::Session;
 use helper::ShellHelper;
 
@@ -74,7 +75,7 @@ pub(crate) fn interactive(runtime: &Runtime, session: &mut Session) -> Result<()
 
 /// Reads commands from standard input until one fails or the input ends. Empty lines and lines that begin with `#`
 /// are passed over.
-pub(crate) fn script(runtime: &Runtime, session: &mut Session) -> Result<(), Failure> {
+pub(crate) fn from_input(runtime: &Runtime, session: &mut Session) -> Result<(), Failure> {
     session.is_shell = true;
     for line in std::io::stdin().lock().lines() {
         if !one_line(runtime, session, &line?)? {
@@ -84,53 +85,8 @@ pub(crate) fn script(runtime: &Runtime, session: &mut Session) -> Result<(), Fai
     Ok(())
 }
 
-/// Runs the commands of a file (`-`: standard input) until one fails, or shows them.
-pub(crate) fn file(runtime: &Runtime, session: &mut Session, path: &Path, show: bool) -> Result<(), Failure> {
-    session.is_shell = true;
-    let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Failure::Refused(format!("{}: {error}", path.display()), None))?;
-    let (mut verbose, mut done) = (false, 0_usize);
-    for (number, line) in (1_usize..).zip(text.lines()) {
-        let line = line.trim();
-        let is_command = !line.is_empty() && !line.starts_with('#');
-        if let Some(directive) = line.strip_prefix('!').filter(|_| !show) {
-            verbose = directed(session, directive, number, verbose)?;
-            continue;
-        }
-        if is_command && (show || verbose) {
-            session.output.line(line)?;
-        }
-        if show || !is_command {
-            continue;
-        }
-        match one_line(runtime, session, line) {
-            Ok(true) => done = done.saturating_add(1),
-            Ok(false) => break,
-            Err(failure) => return Err(failure.after(path, number, done)),
-        }
-    }
-    Ok(())
-}
-
-/// Does what a directive says; whether commands are shown from then on.
-fn directed(session: &Session, directive: &str, number: usize, verbose: bool) -> Result<bool, Failure> {
-    match directive.split_once(' ').map_or((directive, ""), |(word, rest)| (word, rest.trim())) {
-        ("echo", text) => session.output.line(text).map(|()| verbose).map_err(Failure::from),
-        ("verbose", "on") => Ok(true),
-        ("verbose", "off") => Ok(false),
-        _ => Err(Failure::refused(
-            format!("line {number}: there is no directive !{directive}"),
-            "there are `!echo TEXT`, `!verbose on` and `!verbose off`",
-        )),
-    }
-}
-
 /// Runs one line; `false` when it asks to leave.
-fn one_line(runtime: &Runtime, session: &mut Session, line: &str) -> Result<bool, Failure> {
+pub(crate) fn one_line(runtime: &Runtime, session: &mut Session, line: &str) -> Result<bool, Failure> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(true);
@@ -143,14 +99,8 @@ fn one_line(runtime: &Runtime, session: &mut Session, line: &str) -> Result<bool
     };
     let words = module::translated(std::iter::once("bindctl".to_owned()).chain(words).collect())?;
     match CommandLine::try_parse_from(words) {
-        Ok(CommandLine {
-            command: Some(Command::Execute { command: ExecuteCommand::File { file: path, show } }),
-            ..
-        }) if !session.is_in_file => {
-            session.is_in_file = true;
-            let outcome = file(runtime, session, &path, show.is_some());
-            session.is_in_file = false;
-            outcome.map(|()| true)
+        Ok(CommandLine { command: Some(Command::Execute { command }), .. }) if !session.is_in_file => {
+            script::run(runtime, session, &command).map(|()| true)
         }
         Ok(CommandLine { command: Some(command), json, .. }) => {
             let before = session.output.json;

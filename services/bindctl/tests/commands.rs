@@ -27,7 +27,8 @@ fn settings_are_shown_edited_committed_and_remembered() {
     );
 
     let commit = bench.run(&["--json", "config", "commit", "-m", "fewer"]);
-    assert_eq!(commit.json(), json!({"generation": 1, "notes": []}));
+    let verdict = json!({"component": "cfgmgr", "said": "accepted", "asked": "service", "effect": "applied", "notes": []});
+    assert_eq!(commit.json(), json!({"generation": 1, "notes": [], "verdicts": [verdict]}));
     let history = bench.run(&["config", "history"]).out;
     assert!(history.contains("fewer") && history.starts_with("GENERATION"), "{history}");
     assert!(bench.run(&["config", "commit"]).out.contains("nothing to commit"));
@@ -47,7 +48,8 @@ fn generations_are_compared_rolled_back_and_confirmed() {
     assert_eq!(bench.run(&["config", "diff", "1"]).out, expected);
     assert_eq!(bench.run(&["config", "diff", "2", "2"]).out, "generations 2 and 2 have the same settings\n");
     let rolled = bench.run(&["config", "rollback", "1"]);
-    assert_eq!((rolled.status, rolled.out.as_str()), (0, "generation 3 is in force\n"), "{}", rolled.err);
+    let said = "COMPONENT  VERDICT   NOW\ncfgmgr     accepted  in force\ngeneration 3 is in force\n";
+    assert_eq!((rolled.status, rolled.out.as_str()), (0, said), "{}", rolled.err);
     let none = bench.run(&["config", "diff", "77"]);
     assert!(none.status == 1 && none.err.contains("`bindctl config history`"), "{}", none.err);
 
@@ -266,7 +268,7 @@ fn a_file_of_commands_is_run_until_one_fails_and_says_what_is_done() {
     let run = bench.run(&["execute", "file", name]);
     assert_eq!(run.status, 1, "{}", run.err);
     assert!(run.out.starts_with("here we go\n"), "{}", run.out);
-    assert!(run.out.contains("\nconfig commit\ngeneration 1 is in force\n"), "{}", run.out);
+    assert!(run.out.contains("accepted  in force\ngeneration 1 is in force\n"), "{}", run.out);
     let place = format!("bindctl: {name}, line 7: ");
     assert!(run.err.starts_with(&place) && run.err.contains("3 commands before it are done"), "{}", run.err);
     let now = bench.run(&["config", "show_json", "cfgmgr/keep_generations"]);
@@ -323,4 +325,15 @@ fn an_option_is_described_with_its_default_its_range_and_an_example() {
     let json = bench.run(&["--json", "config", "describe", "logging/loggers/0/severity"]).json();
     assert_eq!(json["path"], "logging/loggers/0/severity");
     assert_eq!(bench.run(&["config", "describe", "cfgmgr/nothing"]).status, 1);
+}
+
+#[test]
+fn the_ready_script_leaves_edits_to_be_committed() {
+    let bench = Bench::with_cfgmgr();
+    let shown = bench.run(&["execute", "init_authoritative_server", "show"]);
+    assert!(shown.status == 0 && shown.out.contains("\nconfig set /auth/listen_on "), "{}", shown.out);
+    assert_eq!(bench.run(&["--json", "config", "diff"]).json(), json!({"changes": []}), "only shown");
+    let run = bench.run(&["execute", "init_authoritative_server"]);
+    // The bench has no auth, whose option this is: the whole of it is in the tests of whole systems.
+    assert!(run.err.starts_with("bindctl: init_authoritative_server, line "), "{}", run.err);
 }

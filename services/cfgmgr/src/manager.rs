@@ -1,9 +1,11 @@
 //! The settings, what is committed of them and what users are about to change.
 
 pub mod bus;
+mod check;
 mod commit;
 mod confirm;
 mod keys;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ use crate::storage::{Candidate, Storage, StorageError};
 pub use commit::{CommitError, Committed, Proposal, Request};
 pub use confirm::ConfirmError;
 use confirm::Pending;
+use verdict::LastTried;
+pub use verdict::{Effect, Said, Verdict};
 
 /// Most generations told of in one answer.
 const HISTORY: u32 = 100;
@@ -63,6 +67,7 @@ pub struct Manager {
     pending: Mutex<Option<Pending>>,
     /// Told when that changes.
     promised: tokio::sync::Notify,
+    last_tried: Mutex<LastTried>,
     /// Held while a candidate is read, changed and written.
     editing: Mutex<()>,
     /// The secrets of TSIG keys.
@@ -109,6 +114,7 @@ impl Manager {
             faults: Mutex::default(),
             pending: Mutex::new(pending),
             promised: tokio::sync::Notify::new(),
+            last_tried: Mutex::default(),
             editing: Mutex::default(),
             keys,
             changing_keys: tokio::sync::Mutex::default(),
@@ -203,6 +209,14 @@ impl Manager {
             }
         })?;
         Ok(self.storage.put_candidate(uid, &candidate)?)
+    }
+
+    /// Why the newest commit of an author with this generation did not come into force (empty when it did; 0: one that did
+    /// not), and what became of each component's settings. Commits long ago are forgotten.
+    pub fn verdicts(&self, author: &str, generation: u64) -> (String, Vec<Verdict>) {
+        let last = held(&self.last_tried);
+        let tried = last.find(author, generation);
+        tried.map(|tried| (tried.reason.clone(), tried.verdicts.clone())).unwrap_or_default()
     }
 
     /// What a user's candidate would change.

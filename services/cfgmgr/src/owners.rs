@@ -32,6 +32,26 @@ pub enum OwnerError {
     Refused(String),
 }
 
+/// Who was asked whether settings are fine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The owner, which runs.
+    Service,
+    /// The checker that it shipped, since it does not run.
+    Checker,
+    /// This process: no other stands behind a virtual module.
+    Cfgmgr,
+}
+
+/// What was said of settings, and by whom.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who said it.
+    pub asked: Asked,
+    /// The settings as they are to be, or why not.
+    pub outcome: Result<Checked, OwnerError>,
+}
+
 #[derive(Deserialize)]
 struct CheckerReply {
     amended: Value,
@@ -46,16 +66,28 @@ impl Owners {
     }
 
     /// Has every running owner of a component check settings, one after the other, each what the one before made of
-    /// it; or has the shipped checker do it when none runs. Fails with the reason.
-    pub async fn check(
+    /// it; or has the shipped checker do it when none runs.
+    pub async fn check(&self, component: &str, document: Value, limit: Duration) -> Answer {
+        if let Some(module) = virtual_module::find(component) {
+            let outcome = (module.check)(&document).map_err(OwnerError::Refused);
+            return Answer { asked: Asked::Cfgmgr, outcome };
+        }
+        match self.ask_services(component, document, limit).await {
+            Ok((unasked, false)) => {
+                let outcome = self.run_checker(component, &unasked.amended, limit).await;
+                Answer { asked: Asked::Checker, outcome }
+            }
+            outcome => Answer { asked: Asked::Service, outcome: outcome.map(|(checked, _)| checked) },
+        }
+    }
+
+    /// What they made of it, and whether any runs at all.
+    async fn ask_services(
         &self,
         component: &str,
         document: Value,
         limit: Duration,
-    ) -> Result<Checked, OwnerError> {
-        if let Some(module) = virtual_module::find(component) {
-            return (module.check)(&document).map_err(OwnerError::Refused);
-        }
+    ) -> Result<(Checked, bool), OwnerError> {
         let present = self.present(component).await.map_err(|error| refused(component, &error))?;
         let mut checked = Checked { amended: document, notes: Vec::new() };
         let mut asked = false;
@@ -76,7 +108,7 @@ impl Owners {
                 }
             }
         }
-        if asked { Ok(checked) } else { self.run_checker(component, &checked.amended, limit).await }
+        Ok((checked, asked))
     }
 
     /// Has one running owner put settings into force.

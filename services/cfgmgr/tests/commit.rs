@@ -6,7 +6,7 @@ mod common;
 
 use common::{Bench, PATIENCE};
 use serde_json::{Value, json};
-use tenon_bus::{BusError, names};
+use tenon_bus::{BusError, Verdict, names};
 
 async fn set(bench: &Bench, path: &str, value: Value) {
     bench.cfgmgr.set(path, &value).await.unwrap();
@@ -61,6 +61,10 @@ async fn refused_by_the_owner_nothing_changes() {
     set(&bench, "auth/workers", json!(13)).await;
     let refused = bench.cfgmgr.commit("").await.unwrap_err();
     assert_eq!(refused, BusError::Rejected("auth/workers: 13 brings bad luck".into()));
+    let verdicts = bench.cfgmgr.verdicts_of_failure("", &refused).await;
+    let verdict = json!([{"component": "auth", "said": "refused", "asked": "service", "effect": "none",
+        "notes": ["auth/workers: 13 brings bad luck"]}]);
+    assert_eq!(json!(verdicts), verdict);
     assert_eq!(bench.cfgmgr.state().await.unwrap().generation, 0);
     assert!(!bench.place("config/current").exists());
     assert_eq!(bench.cfgmgr.diff().await.unwrap().len(), 1, "the edits are kept");
@@ -76,6 +80,9 @@ async fn amended_by_the_owner_the_amended_value_comes_back() {
     set(&bench, "auth/workers", json!(500)).await;
     let outcome = bench.cfgmgr.commit("").await.unwrap();
     assert_eq!(outcome.notes, ["auth: workers: brought down to 64"]);
+    let verdict = json!([{"component": "auth", "said": "amended", "asked": "service", "effect": "applied",
+        "notes": ["workers: brought down to 64"]}]);
+    assert_eq!(json!(outcome.verdicts), verdict);
     assert_eq!(bench.cfgmgr.get("auth/workers", false).await.unwrap(), json!(64));
     for instance in [1, 2] {
         assert_eq!(bench.owner(instance).await.settings["workers"], json!(64));
@@ -90,7 +97,10 @@ async fn a_stopped_owner_is_spoken_for_by_its_checker() {
     let refused = bench.cfgmgr.commit("").await.unwrap_err();
     assert_eq!(refused, BusError::Rejected("auth/workers: 13 brings bad luck".into()));
     set(&bench, "auth/workers", json!(200)).await;
-    assert_eq!(bench.cfgmgr.commit("").await.unwrap().notes.len(), 1);
+    let outcome = bench.cfgmgr.commit("").await.unwrap();
+    assert_eq!((outcome.notes.len(), outcome.verdicts.len()), (1, 1));
+    let Verdict { said, asked, effect, .. } = &outcome.verdicts[0];
+    assert_eq!((said.as_str(), asked.as_str(), effect.as_str()), ("amended", "checker", "at-start"));
     assert_eq!(bench.stored()["settings"]["auth"]["workers"], json!(64));
     // The owner finds them when it comes, from the file.
     let _owner = bench.start_owner(1, &[]).await;
@@ -122,6 +132,8 @@ async fn one_owner_that_cannot_apply_takes_all_back() {
         matches!(&failed, BusError::ApplyFailed(reason) if reason.contains("too many for the weak")),
         "{failed}"
     );
+    let verdicts = bench.cfgmgr.verdicts_of_failure("", &failed).await;
+    assert_eq!((verdicts[0].said.as_str(), verdicts[0].effect.as_str()), ("accepted", "failed"));
     // The settings of before, under a number of their own.
     assert_eq!(bench.stored()["generation"], json!(3));
     assert_eq!(bench.stored()["settings"], json!({"auth": {"workers": 8}}));

@@ -34,6 +34,7 @@ pub mod spool;
 pub mod statistics;
 pub mod tool;
 pub mod verbs;
+mod verdict;
 pub mod watched;
 
 pub use door::Door;

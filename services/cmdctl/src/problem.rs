@@ -9,6 +9,7 @@ use tenon_bus::BusError;
 use utoipa::ToSchema;
 
 use crate::gate::Denied;
+use crate::verdict::ComponentVerdict;
 
 /// How somebody can say who they are.
 const SCHEMES: &str = "Basic realm=\"tenon\", charset=\"UTF-8\", Bearer";
@@ -39,6 +40,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["line 4: A: not an address"]))]
     errors: Vec<String>,
+    /// What became of the settings of each component that a commit concerned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    verdicts: Vec<ComponentVerdict>,
     /// Seconds to wait, where waiting helps.
     #[serde(skip)]
     retry_after: Option<u32>,
@@ -55,6 +59,7 @@ impl Problem {
             error: None,
             service: None,
             errors: Vec::new(),
+            verdicts: Vec::new(),
             retry_after: None,
         }
     }
@@ -111,6 +116,12 @@ impl Problem {
     #[must_use]
     pub fn with_errors(self, errors: Vec<String>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// The same with what became of each component's settings.
+    #[must_use]
+    pub fn with_verdicts(self, verdicts: Vec<ComponentVerdict>) -> Self {
+        Self { verdicts, ..self }
     }
 
     /// The status.

@@ -79,6 +79,7 @@ const VERBS: &[Listed] = &[
     look(n::CFGMGR_INTERFACE, "History", "tu"),
     look(n::CFGMGR_INTERFACE, "DiffGenerations", "tt"),
     look(n::CFGMGR_INTERFACE, "Preview", "ta(ss)s"),
+    by_author(look(n::CFGMGR_INTERFACE, "Verdicts", "st")),
     by_author(act(n::CFGMGR_INTERFACE, "CommitEdits", "sta(ss)su", Verb::Commit)),
     by_author(act(n::CFGMGR_INTERFACE, "Confirm", "s", Verb::Commit)),
     by_author(act(n::CFGMGR_INTERFACE, "Rollback", "stsu", Verb::Commit)),

@@ -112,7 +112,9 @@ async fn commits_with_their_author_and_refusals_with_their_reason() {
             r#"{"edits": [{"path": "cmdctl/failures_per_minute", "value": 20}], "comment": "more"}"#,
         )
         .await;
-    assert_eq!((done.status, done.json()), (200, json!({"generation": 2, "notes": []})), "{done:?}");
+    let verdict = |said: &str, effect: &str, notes: &[&str]| json!([{"component": "cmdctl", "said": said, "asked": "service", "effect": effect, "notes": notes}]);
+    let committed = json!({"generation": 2, "notes": [], "verdicts": verdict("accepted", "applied", &[])});
+    assert_eq!((done.status, done.json()), (200, committed), "{done:?}");
     let history = bench.get("/v1/config/history?limit=1").await.json();
     assert_eq!(history["generations"][0]["author"], "cmdctl:alice");
     assert_eq!(history["generations"][0]["comment"], "more");
@@ -129,6 +131,13 @@ async fn commits_with_their_author_and_refusals_with_their_reason() {
         let refused = bench.commit("alice", body).await;
         assert_eq!(refused.status, status, "{body}: {refused:?}");
         assert_eq!(refused.json()["error"], format!("org.tenon.Error.{error}"), "{body}");
+        let said = match error {
+            "Rejected" => ("refused", "none"),
+            "ApplyFailed" => ("accepted", "failed"),
+            _ => continue,
+        };
+        let verdict = &refused.json()["verdicts"][0];
+        assert_eq!((&verdict["said"], &verdict["effect"]), (&json!(said.0), &json!(said.1)), "{refused:?}");
     }
     let cfgmgr = Cfgmgr1::new(&bench.bus);
     assert_eq!(cfgmgr.get("cmdctl/failures_per_minute", false).await.unwrap(), json!(20));

@@ -117,7 +117,9 @@ async fn edits_are_kept_here_until_they_are_committed_there() {
     // Nobody there has them, and nobody here for another account.
     assert_eq!(bindctl(&bench, None, &["config", "diff"]).await.out, "");
     there(&["config", "unset", "cmdctl/failures_per_minute"]).await;
-    assert_eq!(there(&["config", "commit", "-m", "from afar"]).await, "generation 2 is in force\n");
+    let verdict = "COMPONENT  VERDICT   NOW\ncmdctl     accepted  in force\n";
+    let said = there(&["config", "commit", "-m", "from afar"]).await;
+    assert_eq!(said, format!("{verdict}generation 2 is in force\n"));
     assert_eq!(there(&["config", "diff"]).await, "");
     let history = there(&["config", "history"]).await;
     assert!(history.contains("cmdctl:alice  from afar"), "{history}");
@@ -137,7 +139,7 @@ async fn edits_are_kept_here_until_they_are_committed_there() {
     there(&["config", "set", "cmdctl/connections", "23"]).await;
     assert!(there(&["config", "commit", "--confirm", "600"]).await.contains("generation 4 is in force"));
     assert_eq!(there(&["config", "confirm"]).await, "generation 4 stays in force\n");
-    assert_eq!(there(&["config", "rollback", "2"]).await, "generation 5 is in force\n");
+    assert_eq!(there(&["config", "rollback", "2"]).await, format!("{verdict}generation 5 is in force\n"));
 }
 
 #[tokio::test]

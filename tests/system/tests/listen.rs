@@ -12,9 +12,10 @@ fn a_new_address_costs_one_restart_and_nothing_on_the_others() {
         machine.must("journalctl -b -o cat -u tenon-auth@1.service | grep -c 'Started tenon-auth@1'");
 
     let flood = machine.flood("127.0.0.1:53", "www.example.com", 20_000, 5);
-    machine.must(
+    let done = machine.must(
         r#"bindctl config set auth/listen_on '[{"address":"127.0.0.1"},{"address":"::1"},{"address":"192.0.2.7","port":53}]' && bindctl config commit"#,
     );
+    assert!(done.contains("auth       accepted  restarted, in force"), "{done}");
     let tally = flood.finish();
     println!("address added: {}", serde_json::to_string(&tally).unwrap());
     assert_eq!((tally.refused, tally.lost), (0, 0), "{tally:?}");

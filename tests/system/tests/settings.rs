@@ -61,8 +61,12 @@ fn a_stopped_owner_is_asked_by_its_shipped_checker() {
     );
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("multicast"));
-    machine.must(
+    let done = machine.must(
         "bindctl config revert && bindctl config set auth/udp_payload_size 1400 && bindctl config commit",
+    );
+    assert!(
+        done.contains("accepted by the checker it shipped  not running; in force when it starts"),
+        "{done}"
     );
     machine.must("systemctl start tenon.target");
     machine.wait("dig +tries=1 +time=1 @127.0.0.1 example.com | grep -q 'udp: 1400'");

@@ -115,7 +115,7 @@ const STATISTICS: [&str; 9] = [
     "bindctl stats show --zone example.com",
 ];
 
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 20] = [
     r#"bindctl config add logging/loggers '{"component": "zonec", "severity": "debug"}'"#,
     r#"bindctl config add logging/loggers '{"component": "*", "severity": "loud"}'"#,
     "bindctl config add logging/loggers",
@@ -130,6 +130,12 @@ const LISTS: [&str; 14] = [
     "bindctl config remove logging/loggers zonec",
     r#"bindctl config set logging/loggers '[{"component": "zonc"}]' | tail -1; bindctl config commit"#,
     r#"bindctl config set data_sources/master_files '[{"zone": "a.test", "file": "/nowhere"}]' | tail -1; bindctl config commit"#,
+    "bindctl execute init_authoritative_server",
+    "bindctl config revert",
+    "systemctl stop tenon-xfrin && bindctl config set xfrin/max_octets 500000000 | tail -1",
+    r#"bindctl config set auth/listen_on '[{"address": "127.0.0.1"}, {"address": "127.0.0.1"}, {"address": "::1"}]' | tail -1"#,
+    "bindctl config commit",
+    r#"bindctl config set cmdctl/key_file key && bindctl config set xfrin/max_octets 600000000 | tail -1; bindctl --json config commit"#,
 ];
 
 const SECONDARY: [&str; 13] = [

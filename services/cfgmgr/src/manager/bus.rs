@@ -15,7 +15,9 @@ use zbus::object_server::SignalEmitter;
 use zeroize::Zeroizing;
 
 use super::confirm::LONGEST;
-use super::{Change, CommitError, Committed, ConfirmError, Manager, ManagerError, Proposal, Request};
+use super::{
+    Change, CommitError, Committed, ConfirmError, Manager, ManagerError, Proposal, Request, Verdict,
+};
 use crate::option::OptionError;
 
 /// Most characters of the name of an account.
@@ -94,13 +96,7 @@ impl ManagerFace {
                 self.manager.places().door_user
             )));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
-        if named.is_empty() || named.len() > AUTHOR || !named.chars().all(plain) {
-            return Err(Error::AccessDenied(format!(
-                "{user} has to name the account that asks: at most {AUTHOR} letters, digits and . _ - @"
-            )));
-        }
-        Ok(format!("cmdctl:{named}"))
+        named_author(&user, named)
     }
 
     /// Tells everybody on the bus that another generation is in force than before.
@@ -110,6 +106,25 @@ impl ManagerFace {
         let (generation, components) = (self.manager.committed().generation, self.manager.schemas().names());
         Ok(Self::committed(&emitter, generation, components).await?)
     }
+}
+
+/// An account of the door, as the history names it.
+fn named_author(user: &str, named: &str) -> Result<String, Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+    if named.is_empty() || named.len() > AUTHOR || !named.chars().all(plain) {
+        return Err(Error::AccessDenied(format!(
+            "{user} has to name the account that asks: at most {AUTHOR} letters, digits and . _ - @"
+        )));
+    }
+    Ok(format!("cmdctl:{named}"))
+}
+
+/// Component, what was said, who said it, what came of it, notes.
+type VerdictRow = (String, &'static str, &'static str, &'static str, Vec<String>);
+
+fn verdict_row(verdict: Verdict) -> VerdictRow {
+    let Verdict { component, said, asked, effect, notes } = verdict;
+    (component, said.word(), asked.word(), effect.word(), notes)
 }
 
 fn texts((path, now, then): Change) -> (String, String, String) {
@@ -293,6 +308,21 @@ impl ManagerFace {
         let comment = if comment.is_empty() { format!("the settings of generation {to}") } else { comment };
         let request = Request { author, comment, seconds };
         self.carry_out(connection, Proposal::Generation(to), request).await
+    }
+
+    #[zbus(out_args("reason", "verdicts"))]
+    async fn verdicts(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        author: String,
+        generation: u64,
+    ) -> Result<(String, Vec<VerdictRow>), Error> {
+        let user = caller(connection, &header).await?.name;
+        let author =
+            if user == self.manager.places().door_user { named_author(&user, &author)? } else { user };
+        let (reason, verdicts) = self.manager.verdicts(&author, generation);
+        Ok((reason, verdicts.into_iter().map(verdict_row).collect()))
     }
 
     #[zbus(out_args("generation", "notes"))]

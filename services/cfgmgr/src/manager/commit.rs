@@ -11,9 +11,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tenon_bus::Bus;
 use tenon_service::committed::StoredGeneration;
-use tenon_service::{document, now_usec};
+use tenon_service::now_usec;
 use tracing::{error, info, warn};
 
+use super::verdict::{self, Effect, Tried, Verdict};
 use super::{Manager, ManagerError, held};
 use crate::listen;
 use crate::messages;
@@ -22,7 +23,7 @@ use crate::owners::Owners;
 use crate::statistics::count;
 use crate::storage::step::Step;
 use crate::storage::{Candidate, Promise, StorageError};
-use crate::virtual_module::{VIRTUAL_MODULES, Whole};
+use crate::virtual_module;
 
 /// Most characters of a comment.
 const COMMENT: usize = 1000;
@@ -104,7 +105,7 @@ impl From<ManagerError> for CommitError {
     }
 }
 
-type Documents = BTreeMap<String, Value>;
+pub(super) type Documents = BTreeMap<String, Value>;
 
 impl Manager {
     /// Checks, stores and applies what is proposed.
@@ -115,8 +116,19 @@ impl Manager {
         request: &Request,
     ) -> Result<Committed, CommitError> {
         let _committing = self.committing.lock().await;
-        let committed = self.try_commit(bus, proposal, request).await;
+        let mut verdicts = Vec::new();
+        let committed = self.try_commit(bus, proposal, request, &mut verdicts).await;
         self.tell(&committed, &request.author);
+        let (generation, reason) = match &committed {
+            Ok(committed) => (committed.generation, String::new()),
+            Err(error) => (0, error.to_string()),
+        };
+        held(&self.last_tried).remember(Tried {
+            author: request.author.clone(),
+            generation,
+            reason,
+            verdicts,
+        });
         committed
     }
 
@@ -157,6 +169,7 @@ impl Manager {
         bus: &Bus,
         proposal: Proposal,
         request: &Request,
+        verdicts: &mut Vec<Verdict>,
     ) -> Result<Committed, CommitError> {
         if request.comment.chars().count() > COMMENT {
             return Err(CommitError::Rejected(format!("the comment is longer than {COMMENT} characters")));
@@ -175,14 +188,14 @@ impl Manager {
         let then = self.proposed(generation, &candidate, &before)?;
         // What nobody keeps is not held on to either: it may be 100,000 zones.
         let done = user.map(|uid| (uid, candidate));
-        let (settings, mut notes) = self.check(&owners, &before, then).await?;
+        let (settings, mut notes) = self.check(&owners, &before, then, verdicts).await?;
         let components = changed(&before.settings, &settings);
         if components.is_empty() {
             self.drop_edits(done.as_ref())?;
             return Ok(Committed { generation: before.generation, notes, components });
         }
         let stored = self.store(settings, request, Some(before.generation)).await?;
-        match self.put_into_force(Some(&owners), &before, &stored).await {
+        match self.put_into_force(Some(&owners), &before, &stored, verdicts).await {
             Ok(more) => {
                 self.drop_edits(done.as_ref())?;
                 notes.extend(more);
@@ -194,6 +207,9 @@ impl Manager {
                     before.generation, stored.generation
                 );
                 let restored = self.restore(Some(&owners), &before, &stored, &comment, &reason).await?;
+                for verdict in verdicts.iter_mut().filter(|verdict| verdict.effect != Effect::Failed) {
+                    verdict.effect = Effect::None;
+                }
                 Err(CommitError::ApplyFailed { reason, restored })
             }
         }
@@ -247,40 +263,6 @@ impl Manager {
         Ok(tree)
     }
 
-    /// The settings as all owners concerned would have them, with their notes.
-    async fn check(
-        &self,
-        owners: &Owners,
-        before: &StoredGeneration,
-        then: Map<String, Value>,
-    ) -> Result<(Documents, Vec<String>), CommitError> {
-        let schemas = self.schemas();
-        let mut settings = before.settings.clone();
-        let mut notes = Vec::new();
-        let limit = held(&self.settings).check_limit();
-        for (component, value) in then {
-            if schemas.component(&component, &before.settings).as_ref() == Some(&value) {
-                continue;
-            }
-            let (Some(schema), Value::Object(value)) = (schemas.get(&component), value) else { continue };
-            let proposed = Value::Object(document::differing(value, &schema.defaults()));
-            let checked = owners.check(&component, proposed, limit).await;
-            let checked = checked.map_err(|error| CommitError::Rejected(error.to_string()))?;
-            notes.extend(checked.notes.into_iter().map(|note| format!("{component}: {note}")));
-            settings.insert(component, checked.amended);
-        }
-        settings.retain(|_, document| document.as_object().is_none_or(|options| !options.is_empty()));
-        let (tree, secrets) = (schemas.complete(&settings), self.keys.secrets());
-        let whole = Whole { tree: &tree, secrets: &secrets };
-        let changed = changed(&before.settings, &settings);
-        for module in VIRTUAL_MODULES {
-            if changed.iter().any(|component| (module.concerns)(component)) {
-                (module.fits)(&whole).map_err(CommitError::Rejected)?;
-            }
-        }
-        Ok((settings, notes))
-    }
-
     /// Makes settings the committed ones under a new number. `before`: the generation that comes back if this one must
     /// be confirmed and is not.
     async fn store(
@@ -331,9 +313,12 @@ impl Manager {
         owners: Option<&Owners>,
         before: &StoredGeneration,
         stored: &StoredGeneration,
+        verdicts: &mut Vec<Verdict>,
     ) -> Result<Vec<String>, String> {
         self.before(Step::WriteListen)?;
-        let notes = self.listen(before, stored).await?;
+        let (notes, restarted) = self.listen(before, stored).await.inspect_err(|reason| {
+            verdict::note(verdicts, listen::OWNER, Effect::Failed, Some(reason));
+        })?;
         self.before(Step::GiveKeys)?;
         // Owners read their keys when they are told of the generation.
         {
@@ -349,10 +334,18 @@ impl Manager {
                 Err(error) if error.is_bus_down() => break,
                 present => present.map_err(|error| error.to_string())?,
             };
+            let effect = match present.as_slice() {
+                [] if virtual_module::find(&component).is_none() => Effect::AtStart,
+                _ if restarted && component == listen::OWNER => Effect::Restarted,
+                _ => Effect::Applied,
+            };
             for name in present {
-                self.apply_to(owners, &name, &component, stored).await?;
+                self.apply_to(owners, &name, &component, stored).await.inspect_err(|reason| {
+                    verdict::note(verdicts, &component, Effect::Failed, Some(reason));
+                })?;
                 self.before(Step::OwnerTold)?;
             }
+            verdict::note(verdicts, &component, effect, None);
         }
         Ok(notes)
     }
@@ -361,28 +354,28 @@ impl Manager {
         self.places.steps.before(step).map_err(|error| error.to_string())
     }
 
+    /// Has PID 1 open the listen addresses if they changed. Notes, and whether who listens was restarted for that.
     async fn listen(
         &self,
         before: &StoredGeneration,
         stored: &StoredGeneration,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<(Vec<String>, bool), String> {
         let schemas = self.schemas();
         let owner = |generation: &StoredGeneration| schemas.component(listen::OWNER, &generation.settings);
         let (then, now) = (owner(before), owner(stored));
         if !listen::differ(then.as_ref(), now.as_ref()) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         self.places.listen.write(stored.generation, now.as_ref()).map_err(|error| error.to_string())?;
         let listen = &self.places.listen;
         if !listen.is_served() {
-            return Ok(vec![
-                "the listen addresses are stored, but tenon-listen does not run here and nobody opens them"
-                    .into(),
-            ]);
+            let unserved =
+                "the listen addresses are stored, but tenon-listen does not run here and nobody opens them";
+            return Ok((vec![unserved.to_owned()], false));
         }
         let limit = held(&self.settings).listen_limit();
         listen.wait(stored.generation, limit).await?;
-        Ok(Vec::new())
+        Ok((Vec::new(), true))
     }
 
     /// Commits and applies the settings of before again, under a new number.
@@ -397,7 +390,7 @@ impl Manager {
         let comment = comment.chars().take(COMMENT).collect();
         let request = Request { author: "tenon-cfgmgr".to_owned(), comment, seconds: 0 };
         let restored = self.store(before.settings.clone(), &request, None).await?;
-        if let Err(again) = self.put_into_force(owners, failed, &restored).await {
+        if let Err(again) = self.put_into_force(owners, failed, &restored, &mut Vec::new()).await {
             error!(
                 message_id = messages::RESTORED,
                 generation = restored.generation,
@@ -430,7 +423,7 @@ impl Manager {
 }
 
 /// Components whose stored settings differ.
-fn changed(before: &Documents, after: &Documents) -> Vec<String> {
+pub(super) fn changed(before: &Documents, after: &Documents) -> Vec<String> {
     let mut components: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
     components.sort();
     components.dedup();

@@ -14,6 +14,7 @@ use super::{Api, Committer, Reader};
 use crate::audit::{self, Deed};
 use crate::gate::Visitor;
 use crate::problem::Problem;
+use crate::verdict::ComponentVerdict;
 
 const CFGMGR: &str = "tenon-cfgmgr";
 
@@ -98,11 +99,14 @@ pub(super) struct Committed {
     generation: u64,
     /// What owners amended, one sentence each.
     notes: Vec<String>,
+    /// What became of the settings of each component concerned.
+    verdicts: Vec<ComponentVerdict>,
 }
 
 impl From<CommitOutcome> for Committed {
     fn from(outcome: CommitOutcome) -> Self {
-        Self { generation: outcome.generation, notes: outcome.notes }
+        let verdicts = outcome.verdicts.into_iter().map(ComponentVerdict::from).collect();
+        Self { generation: outcome.generation, notes: outcome.notes, verdicts }
     }
 }
 
@@ -265,7 +269,9 @@ pub(super) async fn commit(
     let paths = edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(",");
     let cfgmgr = Cfgmgr1::if_present(&api.bus()?);
     let outcome = cfgmgr.commit_edits(&visitor.account, base, &edits, &comment, confirm_s).await;
-    told(&api, &visitor, "commit", &paths, outcome.map(Committed::from)).map(Json)
+    let said = said(&cfgmgr, &visitor, &outcome).await;
+    let told = told(&api, &visitor, "commit", &paths, outcome.map(Committed::from));
+    told.map(Json).map_err(|problem| problem.with_verdicts(said))
 }
 
 /// Keep what was committed with `confirm_s`
@@ -299,7 +305,20 @@ pub(super) async fn rollback(
     let Rollback { to, comment, confirm_s } = rollback;
     let cfgmgr = Cfgmgr1::if_present(&api.bus()?);
     let outcome = cfgmgr.rollback(&visitor.account, to, &comment, confirm_s).await;
-    told(&api, &visitor, "rollback", &to.to_string(), outcome.map(Committed::from)).map(Json)
+    let said = said(&cfgmgr, &visitor, &outcome).await;
+    let told = told(&api, &visitor, "rollback", &to.to_string(), outcome.map(Committed::from));
+    told.map(Json).map_err(|problem| problem.with_verdicts(said))
+}
+
+/// What each owner said of a commit that failed.
+async fn said<T>(
+    cfgmgr: &Cfgmgr1,
+    visitor: &Visitor,
+    outcome: &Result<T, BusError>,
+) -> Vec<ComponentVerdict> {
+    let Err(error) = outcome else { return Vec::new() };
+    let verdicts = cfgmgr.verdicts_of_failure(&visitor.account, error).await;
+    verdicts.into_iter().map(ComponentVerdict::from).collect()
 }
 
 /// Counts and logs what became of a change.
