@@ -9,7 +9,7 @@ use tenon_bus::BusError;
 use utoipa::ToSchema;
 
 use crate::gate::Denied;
-use crate::verdict::ComponentVerdict;
+use crate::verdict::{ComponentVerdict, Verdicts};
 
 /// How somebody can say who they are.
 const SCHEMES: &str = "Basic realm=\"tenon\", charset=\"UTF-8\", Bearer";
@@ -37,12 +37,13 @@ pub struct Problem {
     #[schema(example = "tenon-cfgmgr")]
     service: Option<&'static str>,
     /// All that is wrong, where that is more than one thing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(example = json!(["line 4: A: not an address"]))]
-    errors: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["line 4: A: not an address"]))]
+    errors: Box<[String]>,
     /// What became of the settings of each component that a commit concerned.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    verdicts: Vec<ComponentVerdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<ComponentVerdict>)]
+    verdicts: Option<Box<Verdicts>>,
     /// Seconds to wait, where waiting helps.
     #[serde(skip)]
     retry_after: Option<u32>,
@@ -58,8 +59,8 @@ impl Problem {
             detail: detail.into().into(),
             error: None,
             service: None,
-            errors: Vec::new(),
-            verdicts: Vec::new(),
+            errors: Box::default(),
+            verdicts: None,
             retry_after: None,
         }
     }
@@ -115,12 +116,13 @@ impl Problem {
     /// The same with all that is wrong.
     #[must_use]
     pub fn with_errors(self, errors: Vec<String>) -> Self {
-        Self { errors, ..self }
+        Self { errors: errors.into(), ..self }
     }
 
     /// The same with what became of each component's settings.
     #[must_use]
     pub fn with_verdicts(self, verdicts: Vec<ComponentVerdict>) -> Self {
+        let verdicts = (!verdicts.is_empty()).then(|| Box::new(Verdicts(verdicts)));
         Self { verdicts, ..self }
     }
 

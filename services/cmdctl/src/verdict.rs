@@ -26,6 +26,10 @@ pub struct ComponentVerdict {
     notes: Vec<String>,
 }
 
+/// Those of a commit. In a box of their own where few have any.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdicts(pub Vec<ComponentVerdict>);
+
 impl From<Verdict> for ComponentVerdict {
     fn from(verdict: Verdict) -> Self {
         let Verdict { component, said, asked, effect, notes } = verdict;
