@@ -28,7 +28,7 @@ pub struct ComponentVerdict {
 
 /// Those of a commit. In a box of their own where few have any.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdicts(pub Vec<ComponentVerdict>);
+pub(crate) struct Verdicts(pub(crate) Vec<ComponentVerdict>);
 
 impl From<Verdict> for ComponentVerdict {
     fn from(verdict: Verdict) -> Self {
