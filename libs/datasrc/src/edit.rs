@@ -10,7 +10,6 @@ mod node;
 use std::collections::HashMap;
 
 use tenon_wire::{Name, NameRef, RrType};
-use tenon_zone::{RdataList, RrsetRef};
 
 pub use self::check::EditCheck;
 pub use self::node::{Node, RecordSet};
@@ -183,18 +182,16 @@ impl<'s> Edit<'s> {
     /// Puts what is different into a change of the same version.
     ///
     /// # Errors
-    /// Those of [`ZoneChange::set`]; [`Error::VersionGone`] when the change is one of another version.
+    /// Those of [`ZoneChange::replace`]; [`Error::VersionGone`] when the change is one of another version.
     pub fn apply(&self, change: &mut dyn ZoneChange) -> Result<(), Error> {
         if change.before().version != self.entry.version {
             return Err(gone(&self.entry));
         }
         for Known { owner, now, stored, .. } in &self.names {
             let stored = stored.iter().filter(|stored| *stored != now);
-            for Difference { rrtype, after, .. } in stored.flat_map(|stored| differences(owner, stored, now))
+            for Difference { before, after, .. } in stored.flat_map(|stored| differences(owner, stored, now))
             {
-                let nothing = RdataList::from_packed(&[]);
-                let gone = RrsetRef { owner: owner.as_ref(), rrtype, ttl: 0, rdatas: nothing };
-                change.set(after.map_or(gone, RecordSet::as_rrset))?;
+                change.replace(before.map(RecordSet::as_rrset), after.map(RecordSet::as_rrset))?;
             }
         }
         Ok(())

@@ -193,11 +193,12 @@ pub trait ZoneChange {
     /// The version that is being changed. Nobody else writes the zone meanwhile.
     fn before(&self) -> &ZoneEntry;
 
-    /// Says what an RRset is to be from now on; without records it is to be gone. The last word counts.
+    /// Puts an RRset in the place of the one that the version has there; none: there was or there is to be nothing. Each place
+    /// comes once. What was before is believed.
     ///
     /// # Errors
     /// [`Error::OutOfZone`], [`Error::BadRrset`].
-    fn set(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error>;
+    fn replace(&mut self, before: Option<RrsetRef<'_>>, after: Option<RrsetRef<'_>>) -> Result<(), Error>;
 
     /// Makes the change a new version and that the current one, durably, and notes it in the journal, if the SOA's serial
     /// is a newer one.

@@ -32,6 +32,7 @@ mod cursor;
 mod difference;
 mod fault;
 mod following;
+mod journal;
 mod lock_file;
 mod points;
 mod reading;
@@ -217,7 +218,7 @@ impl DataSource for SqliteSource {
         from_serial: u32,
         visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
     ) -> Result<JournalCoverage, Error> {
-        reading::journal(&self.store, origin, from_serial, visit)
+        journal::differences(&self.store, origin, from_serial, visit)
     }
 
     fn changed_names(
@@ -226,7 +227,7 @@ impl DataSource for SqliteSource {
         since: u64,
         limit: usize,
     ) -> Result<Option<BTreeSet<Name>>, Error> {
-        reading::changed_names(&self.store, entry, since, limit)
+        journal::changed_names(&self.store, entry, since, limit)
     }
 
     fn sync(&self) -> Result<(), Error> {

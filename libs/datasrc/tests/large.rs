@@ -7,7 +7,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{hosts, name, read, rrset, soa, store};
+use common::{hosts, name, put_in, read, rrset, soa, store};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, JournalCoverage, JournalEvent, Lease, ZoneEntry};
 use tenon_wire::{Name, RrType};
@@ -55,7 +55,9 @@ fn change(
     dice: &mut Dice,
 ) -> ZoneEntry {
     let mut change = source.change(origin.as_ref()).unwrap();
-    let mut changed = vec![rrset(origin, "@", RrType::SOA, 300, &[&soa(serial)])];
+    let mut changed = Model::new();
+    let mut note = |one: Rrset| changed.insert((one.owner.clone(), one.rrtype.0), one);
+    note(rrset(origin, "@", RrType::SOA, 300, &[&soa(serial)]));
     for _ in 0..=dice.below(400) {
         let rrtype = TYPES[dice.below(3) as usize];
         let new = dice.below(256) as u8;
@@ -63,11 +65,10 @@ fn change(
         if dice.below(2) == 0 {
             one.rdatas.clear();
         }
-        changed.push(one);
+        note(one);
     }
-    for rrset in changed {
-        change.set(rrset.as_ref()).unwrap();
-        let place = (rrset.owner.clone(), rrset.rrtype.0);
+    for (place, rrset) in changed {
+        put_in(source, &mut *change, &rrset);
         if rrset.rdatas.is_empty() { drop(model.remove(&place)) } else { drop(model.insert(place, rrset)) }
     }
     change.commit().unwrap()

@@ -7,14 +7,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::rows::{Row, Rows};
+use super::rows::Row;
 
 /// A block is closed when it holds so much: what reading one RRset costs.
 const FULL: usize = 16 << 10;
 const HEAD: usize = 14;
 
 /// RRsets on their way into the database.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Block {
     octets: Vec<u8>,
 }
@@ -36,6 +36,14 @@ impl Block {
 
     pub(super) fn is_full(&self) -> bool {
         self.octets.len() >= FULL
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.octets.is_empty()
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Writes it; `last` is the place of the last RRset in it.
@@ -91,7 +99,7 @@ impl Stored {
 
     /// The RRsets in it, in their order; damage would end them.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.raw_rows().map_while(|raw| raw.read())
+        rows_in(&self.octets)
     }
 
     /// The RRsets of one name in it whose type is more than `rrtype`; the others are only passed over.
@@ -102,13 +110,27 @@ impl Stored {
     }
 
     fn raw_rows(&self) -> impl Iterator<Item = RawRow<'_>> {
-        let mut rest = self.octets.as_slice();
-        std::iter::from_fn(move || {
-            let (row, behind) = split(rest)?;
-            rest = behind;
-            Some(row)
-        })
+        raw_rows(&self.octets)
     }
+}
+
+/// The RRsets in octets as a [`Block`] has them; damage would end them.
+pub(super) fn rows_in(octets: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    raw_rows(octets).map_while(|raw| raw.read())
+}
+
+/// Whether all of these octets are RRsets.
+pub(super) fn is_whole(octets: &[u8]) -> bool {
+    raw_rows(octets).map(|raw| raw.len()).sum::<usize>() == octets.len()
+}
+
+fn raw_rows(octets: &[u8]) -> impl Iterator<Item = RawRow<'_>> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let (row, behind) = split(rest)?;
+        rest = behind;
+        Some(row)
+    })
 }
 
 /// An RRset of a block whose owner was not looked at yet, which costs more than all the rest.
@@ -123,6 +145,11 @@ struct RawRow<'a> {
 impl<'a> RawRow<'a> {
     fn place(&self) -> (&'a [u8], u16) {
         (self.key, self.rrtype)
+    }
+
+    /// Octets that it takes.
+    fn len(&self) -> usize {
+        HEAD + self.key.len() + self.owner.len() + self.rdatas.len()
     }
 
     /// Whether it belongs to this name and its type is not beyond that one.
@@ -170,22 +197,5 @@ impl Neighbours {
             self.0 = Stored::behind(connection, base, key, rrtype)?;
         }
         Ok(self.0.as_ref())
-    }
-
-    /// The RRset of a base at a place, as it was written with the base.
-    pub(super) fn find(
-        &mut self,
-        connection: &Connection,
-        base: u64,
-        key: &[u8],
-        rrtype: u16,
-    ) -> rusqlite::Result<Option<Rows>> {
-        let Some(block) = self.behind(connection, base, key, i32::from(rrtype) - 1)? else { return Ok(None) };
-        let found = block.rows_at(key, i32::from(rrtype) - 1).next().filter(|row| row.rrtype == rrtype);
-        Ok(found.map(|row| {
-            let mut rows = Rows::default();
-            rows.push(row);
-            rows
-        }))
     }
 }

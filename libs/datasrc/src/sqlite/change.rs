@@ -1,4 +1,7 @@
 //! Changes the current version in place of writing a new one: rows that are not touched are those of both.
+//!
+//! Where nobody reads the version before, it is gone with the commit: rows are overwritten, and its number is all that
+//! changes in the table of versions. Otherwise its rows stay for who reads them, marked with the version they died in.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -8,17 +11,16 @@ use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
-use super::block::Neighbours;
 use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
-use super::writer::{flip, lock_zone, now_usec, soa_serial};
-use super::{JournalLimits, clearing, cursor, reading};
-use crate::{Error, ZoneChange, ZoneEntry};
+use super::writer::{lock_zone, now_usec, set_state, soa_serial, update_zone};
+use super::{JournalLimits, clearing, reading};
+use crate::{Error, ZoneChange, ZoneEntry, sort_key};
 
-/// About what even the smallest change leaves in the log: a dozen pages of the database.
-const LEAST_LOGGED: usize = 48 << 10;
+/// About what even the smallest change leaves in the log: a few pages of the database.
+const LEAST_LOGGED: usize = 32 << 10;
 
 /// See [`ZoneChange`].
 pub(super) struct Change<'a> {
@@ -26,10 +28,18 @@ pub(super) struct Change<'a> {
     limits: JournalLimits,
     apex: Apex,
     before: ZoneEntry,
-    /// What is to be, by place.
-    rrsets: BTreeMap<(Vec<u8>, u16), Rows>,
+    /// What was and what is to be, by place.
+    rrsets: BTreeMap<(Vec<u8>, u16), Replacement>,
     /// Nobody else writes the zone while it lives. It is there until the end.
     alone: Option<LockFile>,
+}
+
+/// An RRset in the place of another one.
+#[derive(Debug)]
+struct Replacement {
+    rows: Rows,
+    had: bool,
+    has: bool,
 }
 
 /// Where the rows of a zone are.
@@ -37,6 +47,8 @@ pub(super) struct Change<'a> {
 struct Place {
     zone_id: i64,
     base: u64,
+    /// Whether the version before goes with this change.
+    is_overwritten: bool,
 }
 
 impl<'a> Change<'a> {
@@ -52,39 +64,39 @@ impl<'a> Change<'a> {
         let serial = self.serial()?;
         let entry = self.store.write(durability, |transaction| self.commit_in(transaction, serial))?;
         // The change is there whatever becomes of the log now.
-        let _ = self.store.wrote(LEAST_LOGGED + self.rrsets.values().map(Rows::octets).sum::<usize>());
+        let octets = self.rrsets.values().map(|replacement| replacement.rows.octets()).sum::<usize>();
+        let _ = self.store.wrote(LEAST_LOGGED + octets);
         Ok(entry)
     }
 
     /// The serial there will be.
     fn serial(&self) -> Result<u32, Error> {
-        let apex = (Vec::new(), RrType::SOA.0);
-        let Some(rows) = self.rrsets.get(&apex) else { return Ok(self.before.serial) };
-        let rdatas = rows.last().map_or(&[][..], |row| row.rdatas);
+        let Some(replacement) = self.rrsets.get(&(Vec::new(), RrType::SOA.0)) else {
+            return Ok(self.before.serial);
+        };
+        let rdatas = replacement.after().map_or(&[][..], |row| row.rdatas);
         let soa = RdataList::from_packed(rdatas).iter().next().and_then(soa_serial);
         soa.ok_or_else(|| Error::NoSoa { zone: self.before.origin.clone() })
     }
 
     fn commit_in(&self, transaction: &Transaction<'_>, serial: u32) -> Result<ZoneEntry, WriteError> {
         let place = self.place_in(transaction)?;
-        transaction
-            .prepare_cached("INSERT INTO versions (zone_id, state, base) VALUES (?1, 'writing', ?2)")?
-            .execute((place.zone_id, place.base))?;
-        let version = transaction.last_insert_rowid().unsigned_abs();
+        let version = new_version(transaction)?;
+        let before = &self.before;
         let step = Step {
             zone_id: place.zone_id,
             version,
-            version_before: self.before.version,
-            from_serial: self.before.serial,
+            version_before: before.version,
+            from_serial: before.serial,
             to_serial: serial,
-            most_records: if is_newer(serial, self.before.serial) { self.limits.records } else { 0 },
+            most_records: if is_newer(serial, before.serial) { self.limits.records } else { 0 },
         };
-        let mut entry = ZoneEntry { version, serial, committed_usec: now_usec(), ..self.before.clone() };
-        let (mut recorder, mut blocks) = (StepRecorder::new(&step), Neighbours::default());
-        for rows in self.rrsets.values() {
-            if let Some(row) = rows.last() {
-                replace(transaction, place, &mut blocks, &row, &mut entry, &mut recorder)?;
-            }
+        let mut entry = ZoneEntry { version, serial, committed_usec: now_usec(), ..before.clone() };
+        let mut recorder = StepRecorder::new(&step);
+        for replacement in self.rrsets.values().filter(|replacement| replacement.is_change()) {
+            replacement.write(transaction, place, version)?;
+            replacement.count(&mut entry);
+            recorder.differ(replacement.before(), replacement.after());
             if recorder.is_full() && !recorder.is_too_much() {
                 recorder.record(transaction)?;
             }
@@ -93,22 +105,52 @@ impl<'a> Change<'a> {
             recorder.give_up();
         }
         recorder.record(transaction)?;
-        flip(transaction, place.zone_id, &entry, Some(self.before.version), recorder.outcome(), self.limits)?;
-        clearing::clear_at_once(self.store, transaction, self.before.version)?;
+        update_zone(transaction, place.zone_id, &entry)?;
+        recorder.outcome().settle(transaction, &step, self.limits)?;
+        self.succeed_in(transaction, place, version)?;
         Ok(entry)
     }
 
     fn place_in(&self, transaction: &Transaction<'_>) -> Result<Place, WriteError> {
         let version = self.before.version;
-        let zone_id: Option<i64> = transaction
-            .prepare_cached("SELECT zone_id FROM zones WHERE version = ?1")?
-            .query_row([version], |row| row.get(0))
+        let found: Option<(i64, u64)> = transaction
+            .prepare_cached(
+                "SELECT zones.zone_id, coalesce(versions.base, versions.version)
+                 FROM zones JOIN versions ON versions.version = zones.version
+                 WHERE zones.sort_key = ?1 AND zones.version = ?2",
+            )?
+            .query_row((sort_key::of(self.before.origin.as_ref()), version), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
-        match (zone_id, cursor::base_of(transaction, version)?) {
-            (Some(zone_id), Some(base)) => Ok(Place { zone_id, base }),
-            // Only who holds the zone's lock may have changed it.
-            _ => Err(Error::VersionGone { zone: self.before.origin.clone(), version }.into()),
+        // Only who holds the zone's lock may have changed it.
+        let (zone_id, base) =
+            found.ok_or_else(|| Error::VersionGone { zone: self.before.origin.clone(), version })?;
+        let is_overwritten = clearing::is_last(self.store, transaction, base, version)?;
+        Ok(Place { zone_id, base, is_overwritten })
+    }
+
+    /// Makes the new version the current one in the table of versions.
+    fn succeed_in(
+        &self,
+        transaction: &Transaction<'_>,
+        place: Place,
+        version: u64,
+    ) -> Result<(), WriteError> {
+        let before = self.before.version;
+        if place.is_overwritten {
+            transaction
+                .prepare_cached("UPDATE versions SET version = ?2, base = ?3 WHERE version = ?1")?
+                .execute((before, version, place.base))?;
+            return Ok(());
         }
+        set_state(transaction, before, "replaced")?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO versions (version, zone_id, state, base) VALUES (?1, ?2, 'current', ?3)",
+            )?
+            .execute((version, place.zone_id, place.base))?;
+        clearing::clear_at_once(self.store, transaction, before)
     }
 }
 
@@ -125,18 +167,28 @@ impl ZoneChange for Change<'_> {
         &self.before
     }
 
-    fn set(&mut self, rrset: RrsetRef<'_>) -> Result<(), Error> {
-        let (owner, rrtype) = (rrset.owner, rrset.rrtype);
-        if !owner.is_at_or_below(self.before.origin.as_ref()) {
-            return Err(Error::OutOfZone { owner: owner.to_name(), zone: self.before.origin.clone() });
-        }
-        if !rrset.rdatas.packed().is_empty() && !rrset.rdatas.is_well_formed() {
-            return Err(Error::BadRrset { owner: owner.to_name(), rrtype });
-        }
+    fn replace(&mut self, before: Option<RrsetRef<'_>>, after: Option<RrsetRef<'_>>) -> Result<(), Error> {
         let mut rows = Rows::default();
-        rows.push_rrset(rrset, &self.apex);
-        let key = rows.last().map(|row| row.key.to_vec()).unwrap_or_default();
-        self.rrsets.insert((key, rrtype.0), rows);
+        for rrset in before.iter().chain(&after) {
+            let (owner, rrtype) = (rrset.owner, rrset.rrtype);
+            if !owner.is_at_or_below(self.before.origin.as_ref()) {
+                return Err(Error::OutOfZone { owner: owner.to_name(), zone: self.before.origin.clone() });
+            }
+            if rrset.rdatas.packed().is_empty() || !rrset.rdatas.is_well_formed() {
+                return Err(Error::BadRrset { owner: owner.to_name(), rrtype });
+            }
+            rows.push_rrset(*rrset, &self.apex);
+        }
+        let (had, has) = (before.is_some(), after.is_some());
+        let Some(place) = rows.last().map(|row| (row.key.to_vec(), row.rrtype)) else { return Ok(()) };
+        let replacement = Replacement { rows, had, has };
+        if let (Some(before), Some(after)) = (replacement.before(), replacement.after())
+            && before.place() != after.place()
+        {
+            let rrtype = RrType(after.rrtype);
+            return Err(Error::BadRrset { owner: self.before.origin.clone(), rrtype });
+        }
+        self.rrsets.insert(place, replacement);
         Ok(())
     }
 
@@ -149,100 +201,95 @@ impl ZoneChange for Change<'_> {
     }
 }
 
-/// Puts one RRset in the place of what is there.
-fn replace(
-    transaction: &Transaction<'_>,
-    place: Place,
-    blocks: &mut Neighbours,
-    new: &Row<'_>,
-    entry: &mut ZoneEntry,
-    recorder: &mut StepRecorder<'_>,
-) -> Result<(), WriteError> {
-    let found = find(transaction, place.base, blocks, new)?;
-    let old = found.as_ref().and_then(|found| found.rows.last());
-    let new = Some(*new).filter(|row| !row.rdatas.is_empty());
-    if old == new {
-        return Ok(());
+/// The number of the version that this transaction makes the current one of its zone.
+fn new_version(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+    transaction
+        .prepare_cached(
+            "UPDATE store SET changes = changes + 1, last_version = last_version + 1 RETURNING last_version",
+        )?
+        .query_row([], |row| row.get(0))
+}
+
+impl Replacement {
+    fn before(&self) -> Option<Row<'_>> {
+        self.rows.get(0).filter(|_| self.had)
     }
-    recorder.differ(old, new);
-    let records =
-        |row: Option<Row<'_>>| row.map_or(0, |row| RdataList::from_packed(row.rdatas).iter().count() as u64);
-    entry.records = (entry.records + records(new)).saturating_sub(records(old));
-    entry.rrsets = (entry.rrsets + u64::from(new.is_some())).saturating_sub(u64::from(old.is_some()));
-    if let (Some(found), Some(old)) = (&found, old) {
-        found.end(transaction, place.base, &old, entry.version)?;
+
+    fn after(&self) -> Option<Row<'_>> {
+        self.rows.last().filter(|_| self.has)
     }
-    if let Some(new) = new {
+
+    fn is_change(&self) -> bool {
+        self.before().map(|row| (row.ttl, row.rdatas)) != self.after().map(|row| (row.ttl, row.rdatas))
+    }
+
+    /// Counts it in the numbers of its zone.
+    fn count(&self, entry: &mut ZoneEntry) {
+        let records = |row: Option<Row<'_>>| {
+            row.map_or(0, |row| RdataList::from_packed(row.rdatas).iter().count() as u64)
+        };
+        entry.records = (entry.records + records(self.after())).saturating_sub(records(self.before()));
+        entry.rrsets = (entry.rrsets + u64::from(self.has)).saturating_sub(u64::from(self.had));
+    }
+
+    /// Changes the rows.
+    fn write(&self, transaction: &Transaction<'_>, place: Place, version: u64) -> rusqlite::Result<()> {
+        if let (Some(_), Some(after), true) = (self.before(), self.after(), place.is_overwritten)
+            && overwrite(transaction, place.base, &after)?
+        {
+            return Ok(());
+        }
+        if let Some(before) = self.before() {
+            end(transaction, place, &before, version)?;
+        }
+        let Some(new) = self.after() else { return Ok(()) };
         transaction
             .prepare_cached(
                 "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute((place.base, new.key, new.rrtype, entry.version, new.owner, new.ttl, new.rdatas))?;
-    }
-    Ok(())
-}
-
-/// An RRset of the version before.
-struct Found {
-    rows: Rows,
-    /// The version in which it came; none when a block holds it.
-    born: Option<u64>,
-}
-
-/// The RRset at the place of `new`.
-fn find(
-    transaction: &Transaction<'_>,
-    base: u64,
-    blocks: &mut Neighbours,
-    new: &Row<'_>,
-) -> rusqlite::Result<Option<Found>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT born, owner, ttl, rdatas, died IS NULL FROM rrsets
-         WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND (died IS NULL OR born = 0) ORDER BY born DESC LIMIT 1",
-    )?;
-    let mut found = statement.query((base, new.key, new.rrtype))?;
-    let Some(row) = found.next()? else {
-        let rows = blocks.find(transaction, base, new.key, new.rrtype)?;
-        return Ok(rows.map(|rows| Found { rows, born: None }));
-    };
-    if !row.get::<_, bool>(4)? {
-        return Ok(None);
-    }
-    let mut rows = Rows::default();
-    rows.push(Row {
-        key: new.key,
-        rrtype: new.rrtype,
-        owner: row.get_ref(1)?.as_str()?,
-        ttl: row.get(2)?,
-        rdatas: row.get_ref(3)?.as_blob()?,
-    });
-    Ok(Some(Found { rows, born: Some(row.get(0)?) }))
-}
-
-impl Found {
-    /// Ends its life with the version before `version`.
-    fn end(
-        &self,
-        transaction: &Transaction<'_>,
-        base: u64,
-        old: &Row<'_>,
-        version: u64,
-    ) -> rusqlite::Result<()> {
-        let Some(born) = self.born else {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO rrsets (base, sort_key, type, born, died, owner, ttl, rdatas)
-                     VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((base, old.key, old.rrtype, version, old.owner, old.ttl, old.rdatas))?;
-            return Ok(());
-        };
-        transaction
-            .prepare_cached(
-                "UPDATE rrsets SET died = ?5 WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND born = ?4",
-            )?
-            .execute((base, old.key, old.rrtype, born, version))?;
+            .execute((place.base, new.key, new.rrtype, version, new.owner, new.ttl, new.rdatas))?;
         Ok(())
     }
+}
+
+/// Puts an RRset into the row of the one before it; false when that is in a block.
+fn overwrite(transaction: &Transaction<'_>, base: u64, new: &Row<'_>) -> rusqlite::Result<bool> {
+    let rows = transaction
+        .prepare_cached(
+            "UPDATE rrsets SET owner = ?4, ttl = ?5, rdatas = ?6
+             WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND died IS NULL",
+        )?
+        .execute((base, new.key, new.rrtype, new.owner, new.ttl, new.rdatas))?;
+    Ok(rows > 0)
+}
+
+/// Ends the life of an RRset with the version before `version`.
+fn end(transaction: &Transaction<'_>, place: Place, old: &Row<'_>, version: u64) -> rusqlite::Result<()> {
+    let base = place.base;
+    let rows = if place.is_overwritten {
+        transaction
+            .prepare_cached(
+                "DELETE FROM rrsets WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND died IS NULL",
+            )?
+            .execute((base, old.key, old.rrtype))?
+    } else {
+        transaction
+            .prepare_cached(
+                "UPDATE rrsets SET died = ?4 WHERE base = ?1 AND sort_key = ?2 AND type = ?3 AND died IS NULL",
+            )?
+            .execute((base, old.key, old.rrtype, version))?
+    };
+    if rows > 0 {
+        return Ok(());
+    }
+    // A block holds it, which a row must hide: with what is there for who reads the version before, if anybody does.
+    let (died, rdatas) = if place.is_overwritten { (0, &[][..]) } else { (version, old.rdatas) };
+    transaction
+        .prepare_cached(
+            "INSERT INTO rrsets (base, sort_key, type, born, died, owner, ttl, rdatas)
+             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((base, old.key, old.rrtype, died, old.owner, old.ttl, rdatas))?;
+    Ok(())
 }

@@ -16,6 +16,8 @@ use crate::Error;
 const BATCH_ROWS: u32 = 4096;
 /// Blocks deleted in one transaction.
 const BATCH_BLOCKS: u32 = 256;
+/// Pages of the journal deleted in one transaction.
+const BATCH_PAGES: u32 = 4;
 /// Roughly what a deleted row leaves in the log.
 const ROW_OCTETS: usize = 128;
 
@@ -77,6 +79,16 @@ pub(super) fn clear_at_once(
     Ok(())
 }
 
+/// Whether nobody reads a version, and no other one shares the rows of its base.
+pub(super) fn is_last(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    base: u64,
+    version: u64,
+) -> Result<bool, WriteError> {
+    Ok(is_free(&lease_path(store, version))? && needed_from(transaction, base, version)?.is_none())
+}
+
 /// What clearing a version may delete.
 struct Remains {
     /// Where its rows are.
@@ -90,13 +102,17 @@ impl Remains {
         let base: u64 = connection
             .prepare_cached("SELECT coalesce(base, version) FROM versions WHERE version = ?1")?
             .query_row([version], |row| row.get(0))?;
-        let needed_from = connection
-            .prepare_cached(
-                "SELECT min(version) FROM versions WHERE (base = ?1 OR version = ?1) AND version <> ?2",
-            )?
-            .query_row((base, version), |row| row.get(0))?;
-        Ok(Self { base, needed_from })
+        Ok(Self { base, needed_from: needed_from(connection, base, version)? })
     }
+}
+
+/// The earliest version with rows of this base, but for one.
+fn needed_from(connection: &Connection, base: u64, version: u64) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT min(version) FROM versions WHERE (base = ?1 OR version = ?1) AND version <> ?2",
+        )?
+        .query_row((base, version), |row| row.get(0))
 }
 
 /// Path of the lock that readers of a version share.
@@ -242,11 +258,11 @@ fn clear_dropped_steps(store: &Store) -> Result<(), Error> {
         store.write(Durability::Later, |transaction| {
             let deleted = transaction
                 .prepare_cached(
-                    "DELETE FROM journal WHERE version = ?1 AND (part, number) IN
-                     (SELECT part, number FROM journal WHERE version = ?1 LIMIT ?2)",
+                    "DELETE FROM journal WHERE version = ?1 AND page IN
+                     (SELECT page FROM journal WHERE version = ?1 LIMIT ?2)",
                 )?
-                .execute((version, BATCH_ROWS))?;
-            if deleted < BATCH_ROWS as usize {
+                .execute((version, BATCH_PAGES))?;
+            if deleted < BATCH_PAGES as usize {
                 transaction
                     .prepare_cached("DELETE FROM journal_steps WHERE version = ?1")?
                     .execute([version])?;

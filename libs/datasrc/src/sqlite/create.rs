@@ -40,10 +40,13 @@ pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     }
     if format < 3 {
         transaction.execute_batch(include_str!("upgrade3.sql"))?;
-        transaction.execute_batch(include_str!("records.sql"))?;
+    }
+    if format < 4 {
+        transaction.execute_batch(include_str!("upgrade4.sql"))?;
     }
     if format < FORMAT {
-        transaction.execute_batch(include_str!("upgrade4.sql"))?;
+        transaction.execute_batch(include_str!("upgrade5.sql"))?;
+        transaction.execute_batch(include_str!("records.sql"))?;
     }
     Ok(())
 }
@@ -56,9 +59,8 @@ fn make(path: &Path) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
     transaction.execute_batch(include_str!("records.sql"))?;
-    transaction.execute("INSERT INTO store (changes) VALUES (1)", [])?;
     transaction.execute(
-        "INSERT INTO sqlite_sequence (name, seq) VALUES ('versions', CAST(strftime('%s', 'now') AS INTEGER))",
+        "INSERT INTO store (changes, last_version) VALUES (1, CAST(strftime('%s', 'now') AS INTEGER))",
         [],
     )?;
     for code in 0..=u16::MAX {

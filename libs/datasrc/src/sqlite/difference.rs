@@ -49,7 +49,7 @@ impl<'a> Difference<'a> {
             let progress = store.read_at_once(|connection| self.advance(connection))?;
             let octets = self.recorder.pending_octets();
             if octets > 0 {
-                store.write(Durability::Later, |transaction| self.recorder.record(transaction))?;
+                store.write(Durability::Later, |transaction| self.recorder.record_early(transaction))?;
                 store.wrote(octets)?;
             }
             if progress != Progress::More {

@@ -2,8 +2,10 @@
 --   SELECT name, serial, records FROM zones;
 --   SELECT * FROM records WHERE zone = 'example.com.' AND owner = 'www';
 
--- One row: grows with every commit or removal, so that others see that something changed.
-CREATE TABLE store (changes INTEGER NOT NULL);
+-- One row. changes grows with every commit or removal, so that others see that something changed. last_version is the number
+-- that was given to a version last: none is used twice, in this file or (as they start at the time of its creation) in one that
+-- takes its place.
+CREATE TABLE store (changes INTEGER NOT NULL, last_version INTEGER NOT NULL);
 
 -- A zone; version is the current one, NULL while the first is being written.
 CREATE TABLE zones (
@@ -17,10 +19,9 @@ CREATE TABLE zones (
     committed_usec INTEGER NOT NULL DEFAULT 0
 );
 
--- Every version of which rows may exist. Numbers are never used twice, in this file or (as they start at the time of
--- its creation) in one that takes its place.
+-- Every version of which rows may exist.
 CREATE TABLE versions (
-    version INTEGER PRIMARY KEY AUTOINCREMENT,
+    version INTEGER PRIMARY KEY,
     zone_id INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('writing', 'current', 'replaced', 'clearing')),
     -- The version that was written as a whole and of which this one is a change; NULL: this one was itself.
@@ -28,8 +29,8 @@ CREATE TABLE versions (
 );
 CREATE INDEX versions_of_base ON versions (base) WHERE base IS NOT NULL;
 
--- An RRset a row. base is the version that was written as a whole; born is the version in which the row came (0: with the
--- base), died the one in which it was gone again. owner is relative to the zone ('@' is the apex); sort_key puts owners
+-- An RRset a row. base is the version that was written as a whole; born is a version in which the row was there and before
+-- which nobody looks for it (0: with the base), died the one in which it was gone again. owner is relative to the zone ('@' is the apex); sort_key puts owners
 -- into canonical order; rdatas holds, for each record, its length in two octets and its data.
 CREATE TABLE rrsets (
     base INTEGER NOT NULL,
@@ -70,19 +71,17 @@ CREATE TABLE journal_steps (
     number INTEGER NOT NULL DEFAULT 0,
     records_so_far INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX journal_steps_of_zone ON journal_steps (zone_id, version);
+CREATE INDEX dropped_journal_steps ON journal_steps (version) WHERE state = 'dropped';
 CREATE INDEX ready_journal_steps ON journal_steps (zone_id, version) WHERE state = 'ready';
 
--- part 0 is what was deleted, 1 what was added; number 0 is the SOA.
+-- The differences of a step, some pages of them where they are many: RRsets one behind the other as in blocks. All that was
+-- deleted comes before all that was added; in both the SOA is the first.
 CREATE TABLE journal (
     version INTEGER NOT NULL,
-    part INTEGER NOT NULL CHECK (part IN (0, 1)),
-    number INTEGER NOT NULL,
-    type INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    ttl INTEGER NOT NULL,
-    rdatas BLOB NOT NULL,
-    PRIMARY KEY (version, part, number)
+    page INTEGER NOT NULL,
+    deleted BLOB NOT NULL,
+    added BLOB NOT NULL,
+    PRIMARY KEY (version, page)
 ) WITHOUT ROWID;
 
 -- Mnemonics of record types.

@@ -1,4 +1,6 @@
 //! One step of a zone's journal: how a version differs from the one before, on its way into the database.
+//!
+//! Differences lie in pages of many, as RRsets lie in blocks (`block.rs`): a row for each would cost as much as the change.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +9,15 @@ use tenon_wire::RrType;
 use tenon_zone::RdataList;
 
 use super::JournalLimits;
+use super::block::Block;
 use super::rows::Row;
 use super::store::WriteError;
 
 /// Differences written in one transaction.
 const BATCH_ENTRIES: usize = 4096;
 const BATCH_OCTETS: usize = 1 << 20;
+/// The page of an SOA that comes when others were written already; it is the first one.
+const SOA_PAGE: u64 = 0;
 
 /// Between which versions, and how many records may differ.
 #[derive(Clone, Copy, Debug)]
@@ -30,42 +35,33 @@ pub(super) struct Step {
 pub(super) enum Outcome {
     /// There is no difference (or nothing to compare with).
     Same,
-    /// The differences are in the journal, not yet marked as ready.
-    Recorded,
+    /// So many records differ, and they are in the journal, not yet marked as ready.
+    Recorded(u64),
     /// There are more differences than the journal takes, or the serial did not grow: the journal ends here.
     NotRecorded,
-}
-
-/// The part of the journal that a difference belongs to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Part {
-    Deleted = 0,
-    Added = 1,
 }
 
 /// Takes differences and writes them into the journal.
 pub(super) struct StepRecorder<'a> {
     step: &'a Step,
-    /// Numbers given so far in each part.
-    numbers: [u64; 2],
     records: u64,
-    pending: Vec<Entry>,
-    pending_octets: usize,
+    pages: u64,
+    entries: usize,
+    deleted: Side,
+    added: Side,
 }
 
-/// One row of the journal.
-struct Entry {
-    part: Part,
-    number: u64,
-    rrtype: u16,
-    owner: String,
-    ttl: u32,
-    rdatas: Vec<u8>,
+/// What was deleted, or what was added, and is not written yet.
+#[derive(Default)]
+struct Side {
+    /// The SOA, which a transfer sends first.
+    soa: Block,
+    others: Block,
 }
 
 impl<'a> StepRecorder<'a> {
     pub(super) fn new(step: &'a Step) -> Self {
-        Self { step, numbers: [0; 2], records: 0, pending: Vec::new(), pending_octets: 0 }
+        Self { step, records: 0, pages: 0, entries: 0, deleted: Side::default(), added: Side::default() }
     }
 
     /// Takes what an RRset was and what it is now.
@@ -74,21 +70,23 @@ impl<'a> StepRecorder<'a> {
             (Some(old), Some(new)) => (Some(without(&old, &new)), Some(without(&new, &old))),
             (old, new) => (old.map(|row| row.rdatas.to_vec()), new.map(|row| row.rdatas.to_vec())),
         };
-        for (part, row, rdatas) in [(Part::Deleted, old, gone), (Part::Added, new, came)] {
-            if let (Some(row), Some(rdatas)) = (row, rdatas) {
-                self.note(part, &row, rdatas);
+        for (side, row, rdatas) in [(&mut self.deleted, old, gone), (&mut self.added, new, came)] {
+            if let (Some(row), Some(rdatas)) = (row, rdatas.filter(|rdatas| !rdatas.is_empty())) {
+                side.push(&Row { rdatas: &rdatas, ..row });
+                self.records += RdataList::from_packed(&rdatas).iter().count() as u64;
+                self.entries += 1;
             }
         }
     }
 
     /// Whether it is time to [write](Self::record).
     pub(super) fn is_full(&self) -> bool {
-        self.pending.len() >= BATCH_ENTRIES || self.pending_octets >= BATCH_OCTETS
+        self.entries >= BATCH_ENTRIES || self.pending_octets() >= BATCH_OCTETS
     }
 
     /// Octets that wait to be written.
     pub(super) fn pending_octets(&self) -> usize {
-        self.pending_octets
+        self.deleted.octets() + self.added.octets()
     }
 
     /// Whether more differs than the journal takes.
@@ -98,8 +96,7 @@ impl<'a> StepRecorder<'a> {
 
     /// Forgets what waits to be written.
     pub(super) fn give_up(&mut self) {
-        self.pending.clear();
-        self.pending_octets = 0;
+        (self.deleted, self.added, self.entries) = (Side::default(), Side::default(), 0);
     }
 
     /// What the comparison came to, when all was written.
@@ -107,91 +104,116 @@ impl<'a> StepRecorder<'a> {
         match self.records {
             0 => Outcome::Same,
             _ if self.is_too_much() => Outcome::NotRecorded,
-            _ => Outcome::Recorded,
+            records => Outcome::Recorded(records),
         }
     }
 
-    fn note(&mut self, part: Part, row: &Row<'_>, rdatas: Vec<u8>) {
-        if rdatas.is_empty() {
-            return;
-        }
-        let mut number = 0;
-        if !(row.owner == "@" && row.rrtype == RrType::SOA.0) {
-            // Number 0 is kept for the SOA, which a transfer sends first.
-            let last = &mut self.numbers[part as usize];
-            *last += 1;
-            number = *last;
-        }
-        self.records += RdataList::from_packed(&rdatas).iter().count() as u64;
-        self.pending_octets += rdatas.len() + row.owner.len();
-        let (rrtype, owner, ttl) = (row.rrtype, row.owner.to_owned(), row.ttl);
-        self.pending.push(Entry { part, number, rrtype, owner, ttl, rdatas });
-    }
-
-    /// Writes what waits.
+    /// Writes what waits, in the transaction that also [settles](Outcome::settle) the step.
     pub(super) fn record(&mut self, transaction: &Transaction<'_>) -> Result<(), WriteError> {
-        if self.pending.is_empty() {
+        if self.entries == 0 {
             return Ok(());
         }
+        let mut insert = transaction
+            .prepare_cached("INSERT INTO journal (version, page, deleted, added) VALUES (?1, ?2, ?3, ?4)")?;
+        if self.pages > 0 && !(self.deleted.soa.is_empty() && self.added.soa.is_empty()) {
+            let (deleted, added) = (self.deleted.soa.octets(), self.added.soa.octets());
+            insert.execute((self.step.version, SOA_PAGE, deleted, added))?;
+            (self.deleted.soa, self.added.soa) = (Block::default(), Block::default());
+        }
+        self.pages += 1;
+        insert.execute((self.step.version, self.pages, self.deleted.take(), self.added.take()))?;
+        self.entries = 0;
+        Ok(())
+    }
+
+    /// Writes what waits, in a transaction before that one: who finds it without a writer can clear it.
+    pub(super) fn record_early(&mut self, transaction: &Transaction<'_>) -> Result<(), WriteError> {
         let step = self.step;
         transaction
             .prepare_cached(
                 "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state, version_before)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'writing', ?6)
-                 ON CONFLICT (version) DO UPDATE SET records = excluded.records",
+                 VALUES (?1, ?2, ?3, ?4, 0, 'writing', ?5) ON CONFLICT (version) DO NOTHING",
             )?
-            .execute((
-                step.version,
-                step.zone_id,
-                step.from_serial,
-                step.to_serial,
-                self.records,
-                step.version_before,
-            ))?;
-        let mut statement = transaction.prepare_cached(
-            "INSERT INTO journal (version, part, number, type, owner, ttl, rdatas)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        for e in self.pending.drain(..) {
-            statement.execute((step.version, e.part as u8, e.number, e.rrtype, e.owner, e.ttl, e.rdatas))?;
-        }
-        self.pending_octets = 0;
-        Ok(())
+            .execute((step.version, step.zone_id, step.from_serial, step.to_serial, step.version_before))?;
+        self.record(transaction)
+    }
+}
+
+impl Side {
+    fn push(&mut self, row: &Row<'_>) {
+        let is_soa = row.key.is_empty() && row.rrtype == RrType::SOA.0;
+        if is_soa { &mut self.soa } else { &mut self.others }.push(row);
+    }
+
+    fn octets(&self) -> usize {
+        self.soa.octets().len() + self.others.octets().len()
+    }
+
+    /// All of it, the SOA first.
+    fn take(&mut self) -> Vec<u8> {
+        let octets = [self.soa.octets(), self.others.octets()].concat();
+        *self = Self::default();
+        octets
     }
 }
 
 impl Outcome {
-    /// Marks the step as ready, or ends the journal, and drops the steps that are beyond the limits.
+    /// Makes a step the last one of the zone's journal, or ends the journal, and drops the steps that are beyond the limits.
     pub(super) fn settle(
         self,
         transaction: &Transaction<'_>,
-        zone_id: i64,
-        version: u64,
+        step: &Step,
         limits: JournalLimits,
     ) -> Result<(), WriteError> {
         match self {
             Self::Same => {}
-            Self::Recorded => {
-                make_ready(transaction, zone_id, version)?;
-                drop_beyond(transaction, zone_id, limits)?;
+            Self::Recorded(records) => {
+                let (number, records_so_far) = make_ready(transaction, step, records)?;
+                drop_beyond(transaction, step.zone_id, (number, records_so_far), limits)?;
             }
             Self::NotRecorded => {
-                drop_all(transaction, zone_id)?;
+                drop_all(transaction, step.zone_id)?;
+                drop_written(transaction, step)?;
             }
         }
         Ok(())
     }
 }
 
-/// Makes a step the last one of the zone's journal.
-fn make_ready(transaction: &Transaction<'_>, zone_id: i64, version: u64) -> rusqlite::Result<()> {
-    let (number, records): (u64, u64) = last_ready(transaction, zone_id)?.unwrap_or_default();
+/// Makes a step the last one of the zone's journal; gives its number and the records of the journal up to it.
+fn make_ready(transaction: &Transaction<'_>, step: &Step, records: u64) -> rusqlite::Result<(u64, u64)> {
+    let (number, records_so_far): (u64, u64) = last_ready(transaction, step.zone_id)?.unwrap_or_default();
+    let (number, records_so_far) = (number + 1, records_so_far + records);
     transaction
         .prepare_cached(
-            "UPDATE journal_steps SET state = 'ready', number = ?2 + 1, records_so_far = ?3 + records WHERE version = ?1",
+            "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state, version_before,
+                 number, records_so_far)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8)
+             ON CONFLICT (version) DO UPDATE SET state = 'ready', records = excluded.records,
+                 number = excluded.number, records_so_far = excluded.records_so_far",
         )?
-        .execute((version, number, records))?;
-    Ok(())
+        .execute((
+            step.version,
+            step.zone_id,
+            step.from_serial,
+            step.to_serial,
+            records,
+            step.version_before,
+            number,
+            records_so_far,
+        ))?;
+    Ok((number, records_so_far))
+}
+
+/// Has what was written of a step cleared.
+fn drop_written(transaction: &Transaction<'_>, step: &Step) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state)
+             SELECT ?1, ?2, ?3, ?4, 0, 'dropped' WHERE EXISTS (SELECT 1 FROM journal WHERE version = ?1)
+             ON CONFLICT (version) DO UPDATE SET state = 'dropped'",
+        )?
+        .execute((step.version, step.zone_id, step.from_serial, step.to_serial))
 }
 
 /// Number of the last step and records of the journal up to there.
@@ -206,8 +228,12 @@ fn last_ready(transaction: &Transaction<'_>, zone_id: i64) -> rusqlite::Result<O
 }
 
 /// Drops the oldest steps until the rest is within the limits; costs what is dropped, not what there is.
-fn drop_beyond(transaction: &Transaction<'_>, zone_id: i64, limits: JournalLimits) -> rusqlite::Result<()> {
-    let Some((last, all_records)) = last_ready(transaction, zone_id)? else { return Ok(()) };
+fn drop_beyond(
+    transaction: &Transaction<'_>,
+    zone_id: i64,
+    (last, all_records): (u64, u64),
+    limits: JournalLimits,
+) -> rusqlite::Result<()> {
     let mut oldest = transaction.prepare_cached(
         "SELECT version, number, records_so_far - records FROM journal_steps
          WHERE zone_id = ?1 AND state = 'ready' ORDER BY version",
@@ -234,7 +260,7 @@ fn drop_beyond(transaction: &Transaction<'_>, zone_id: i64, limits: JournalLimit
 /// Ends the journal of a zone.
 pub(super) fn drop_all(transaction: &Transaction<'_>, zone_id: i64) -> rusqlite::Result<usize> {
     transaction
-        .prepare_cached("UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1")?
+        .prepare_cached("UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1 AND state = 'ready'")?
         .execute([zone_id])
 }
 

@@ -138,12 +138,16 @@ fn people_can_read_it() {
     assert_eq!(count(&source, counted), 9001);
     let host = |number: u32| Name::from_text(&format!("h{number:07}"), Some(large.as_ref())).unwrap();
     let mut change = source.change(large.as_ref()).unwrap();
-    let mut set = |number: u32, packed: &[u8]| {
-        let rdatas = RdataList::from_packed(packed);
-        change.set(RrsetRef { owner: host(number).as_ref(), rrtype: RrType::A, ttl: 1, rdatas }).unwrap();
+    let mut replace = |number: u32, packed: Option<&[u8]>| {
+        let owner = host(number);
+        let rrset = |packed| {
+            let rdatas = RdataList::from_packed(packed);
+            RrsetRef { owner: owner.as_ref(), rrtype: RrType::A, ttl: 1, rdatas }
+        };
+        change.replace(Some(rrset(b"\x00\x04\xc0\x00\x02\x01")), packed.map(rrset)).unwrap();
     };
-    (0..100).for_each(|number| set(number * 7, b""));
-    set(8999, b"\x00\x04\xc0\x00\x02\x63");
+    (0..100).for_each(|number| replace(number * 7, None));
+    replace(8999, Some(b"\x00\x04\xc0\x00\x02\x63"));
     change.commit().unwrap();
     assert_eq!(count(&source, counted), 8901);
     let new = "SELECT rdata = 'C0000263' FROM records WHERE zone = 'large.' AND owner = 'h0008999'";
@@ -192,7 +196,9 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP VIEW records; DROP TABLE blocks; DROP INDEX versions_of_base; DROP INDEX dead_rrsets;
-         DROP INDEX ready_journal_steps;
+         DROP INDEX ready_journal_steps; DROP INDEX dropped_journal_steps;
+         CREATE INDEX journal_steps_of_zone ON journal_steps (zone_id, version);
+         ALTER TABLE store DROP COLUMN last_version;
          ALTER TABLE journal_steps DROP COLUMN number;
          ALTER TABLE journal_steps DROP COLUMN records_so_far;
          ALTER TABLE journal_steps DROP COLUMN version_before;
@@ -216,34 +222,92 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
 }
 
 #[test]
-fn a_journal_of_the_third_format_is_counted_anew() {
+fn a_store_of_the_fourth_format_begins_a_new_journal() {
     let (_directory, path) = directory();
     let source = SqliteSource::open(&path, Access::Create).unwrap();
-    for (zone, serials) in [("example.", 1..=6), ("other.", 1..=4)] {
-        for serial in serials {
-            commit(&source, &name(zone), serial, 5).unwrap();
-        }
-    }
+    let origin = name("example.");
+    let entry = (1..=3).map(|serial| commit(&source, &origin, serial, 5).unwrap()).last().unwrap();
     drop(source);
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP INDEX ready_journal_steps;
-         ALTER TABLE journal_steps DROP COLUMN number;
-         ALTER TABLE journal_steps DROP COLUMN records_so_far;
-         PRAGMA user_version = 3;",
+        "DROP TABLE journal; DROP INDEX dropped_journal_steps;
+         CREATE INDEX journal_steps_of_zone ON journal_steps (zone_id, version);
+         CREATE TABLE journal (version INTEGER, part INTEGER, number INTEGER, type INTEGER, owner TEXT, ttl INTEGER, rdatas BLOB);
+         ALTER TABLE store DROP COLUMN last_version;
+         PRAGMA user_version = 4;",
     )
     .unwrap();
     drop(old);
-    let limits = JournalLimits { records: 100, steps: 3 };
-    let source = SqliteSource::open(&path, Access::ReadWrite).unwrap().with_journal_limits(limits);
-    let numbers = "SELECT group_concat(number || ':' || records_so_far, ' ') FROM
-        (SELECT * FROM journal_steps ORDER BY zone_id, version)";
-    let counted: String =
-        source.store.read(|connection| connection.query_row(numbers, [], |row| row.get(0))).unwrap();
-    assert_eq!(counted, "1:2 2:4 3:6 4:8 5:10 1:2 2:4 3:6");
-    commit(&source, &name("example."), 7, 5).unwrap();
-    let ready = "SELECT count(*) FROM journal_steps WHERE state = 'ready'";
-    assert_eq!(count(&source, ready), 3 + 3, "three of the first zone, and of the second one all");
+    let source = SqliteSource::open(&path, Access::ReadWrite).unwrap();
+    let all = &mut |_: crate::JournalEvent<'_>| ControlFlow::Continue(());
+    assert_eq!(source.zone(origin.as_ref()).unwrap(), Some(entry.clone()));
+    assert_eq!(source.journal(origin.as_ref(), 2, all).unwrap(), JournalCoverage::Missing);
+    let after = commit(&source, &origin, 4, 6).unwrap();
+    assert!(after.version > entry.version);
+    assert_eq!(source.journal(origin.as_ref(), 3, all).unwrap(), JournalCoverage::Complete { steps: 1 });
+    assert_eq!(count(&source, "SELECT count(*) FROM records"), 7);
+}
+
+#[test]
+fn a_journal_of_many_pages_has_the_soa_first() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    let origin = name("example.");
+    commit(&source, &origin, 1, 20_000).unwrap();
+    commit(&source, &origin, 2, 0).unwrap();
+    assert!(count(&source, "SELECT count(*) FROM journal") > 3);
+    let mut told = Vec::new();
+    let mut note = |event: crate::JournalEvent<'_>| {
+        match event {
+            crate::JournalEvent::Step { .. } => {}
+            crate::JournalEvent::Deleted(rrset) => told.push(('-', rrset.rrtype)),
+            crate::JournalEvent::Added(rrset) => told.push(('+', rrset.rrtype)),
+        }
+        ControlFlow::Continue(())
+    };
+    source.journal(origin.as_ref(), 1, &mut note).unwrap();
+    assert_eq!((told[0], told[1], told[20_000]), (('-', RrType::SOA), ('-', RrType::A), ('-', RrType::A)));
+    assert_eq!(told[20_001..], [('+', RrType::SOA)]);
+}
+
+#[test]
+fn an_soa_behind_a_page_of_others_is_the_first_all_the_same() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    let origin = name("example.");
+    let one = [&[0xff, 0xff][..], &[7; 65_535]].concat();
+    for (serial, count) in [(1, 20), (2, 0)] {
+        let mut writer = source.begin(origin.as_ref()).unwrap();
+        // The type is less than that of the SOA record, and the RRset as large as a page.
+        let packed = one.repeat(count);
+        let rdatas = RdataList::from_packed(&packed);
+        if count > 0 {
+            writer.put(RrsetRef { owner: origin.as_ref(), rrtype: RrType(3), ttl: 1, rdatas }).unwrap();
+        }
+        put(&mut *writer, &origin, serial, 3).unwrap();
+        writer.commit().unwrap();
+    }
+    let mut deleted = Vec::new();
+    let mut note = |event: crate::JournalEvent<'_>| {
+        if let crate::JournalEvent::Deleted(rrset) = event {
+            deleted.push(rrset.rrtype);
+        }
+        ControlFlow::Continue(())
+    };
+    source.journal(origin.as_ref(), 1, &mut note).unwrap();
+    assert_eq!(deleted, [RrType::SOA, RrType(3)]);
+}
+
+#[test]
+fn a_cut_page_of_the_journal_is_told() {
+    let (_directory, path) = directory();
+    let source = SqliteSource::open(&path, Access::Create).unwrap();
+    let origin = name("example.");
+    (1..=2).for_each(|serial| drop(commit(&source, &origin, serial, 5).unwrap()));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("UPDATE journal SET added = substr(added, 1, length(added) - 1)").unwrap();
+    let outcome = source.journal(origin.as_ref(), 1, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(outcome, Err(Error::Damaged { .. })), "{outcome:?}");
 }
 
 #[test]
@@ -255,8 +319,10 @@ fn changes_leave_no_dead_rows() {
     let host = |number: u32| Name::from_text(&format!("h{number:07}"), Some(origin.as_ref())).unwrap();
     let gone = |number: u32| {
         let mut change = source.change(origin.as_ref()).unwrap();
-        let rdatas = RdataList::from_packed(&[]);
-        change.set(RrsetRef { owner: host(number).as_ref(), rrtype: RrType::A, ttl: 1, rdatas }).unwrap();
+        let rdatas = RdataList::from_packed(b"\x00\x04\xc0\x00\x02\x01");
+        let owner = host(number);
+        let before = RrsetRef { owner: owner.as_ref(), rrtype: RrType::A, ttl: 1, rdatas };
+        change.replace(Some(before), None).unwrap();
         change.commit().unwrap()
     };
     gone(1);

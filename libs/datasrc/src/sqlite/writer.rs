@@ -107,10 +107,13 @@ impl<'a> Writer<'a> {
         let zone_id: i64 = transaction
             .prepare_cached("SELECT zone_id FROM zones WHERE sort_key = ?1")?
             .query_row([&key], |row| row.get(0))?;
+        let version = transaction
+            .prepare_cached("UPDATE store SET last_version = last_version + 1 RETURNING last_version")?
+            .query_row([], |row| row.get(0))?;
         transaction
-            .prepare_cached("INSERT INTO versions (zone_id, state) VALUES (?1, 'writing')")?
-            .execute([zone_id])?;
-        Ok(Begun { zone_id, version: transaction.last_insert_rowid().unsigned_abs() })
+            .prepare_cached("INSERT INTO versions (version, zone_id, state) VALUES (?1, ?2, 'writing')")?
+            .execute((version, zone_id))?;
+        Ok(Begun { zone_id, version })
     }
 
     fn before(&self) -> Result<Option<Before>, Error> {
@@ -166,10 +169,10 @@ impl<'a> Writer<'a> {
                 None => Outcome::Same,
             };
             let entry = self.entry(begun, serial);
-            let replaced = before.map(|before| before.version);
-            flip(transaction, begun.zone_id, &entry, replaced, outcome, self.limits)?;
-            if let Some(before) = before {
-                clearing::clear_at_once(self.store, transaction, before.version)?;
+            flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
+            if let Some(step) = &step {
+                outcome.settle(transaction, step, self.limits)?;
+                clearing::clear_at_once(self.store, transaction, step.version_before)?;
             }
             Ok(entry)
         })
@@ -183,14 +186,15 @@ impl<'a> Writer<'a> {
     ) -> Result<ZoneEntry, Error> {
         self.flush()?;
         let Some(begun) = self.begun else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
-        let outcome = match before.map(|before| self.step(begun, serial, before)) {
-            Some(step) => Difference::new(&step).run_in_batches(self.store)?,
+        let step = before.map(|before| self.step(begun, serial, before));
+        let outcome = match &step {
+            Some(step) => Difference::new(step).run_in_batches(self.store)?,
             None => Outcome::Same,
         };
         let entry = self.entry(begun, serial);
         self.store.write(durability, |transaction| {
-            let replaced = before.map(|before| before.version);
-            flip(transaction, begun.zone_id, &entry, replaced, outcome, self.limits)
+            flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
+            step.as_ref().map_or(Ok(()), |step| outcome.settle(transaction, step, self.limits))
         })?;
         Ok(entry)
     }
@@ -334,18 +338,27 @@ fn insert(transaction: &Transaction<'_>, version: u64, rows: &Rows) -> Result<()
 }
 
 /// Makes a version the current one.
-pub(super) fn flip(
+fn flip(
     transaction: &Transaction<'_>,
     zone_id: i64,
     entry: &ZoneEntry,
     before: Option<u64>,
-    outcome: Outcome,
-    limits: JournalLimits,
 ) -> Result<(), WriteError> {
     if let Some(before) = before {
         set_state(transaction, before, "replaced")?;
     }
     set_state(transaction, entry.version, "current")?;
+    update_zone(transaction, zone_id, entry)?;
+    transaction.prepare_cached("UPDATE store SET changes = changes + 1")?.execute([])?;
+    Ok(())
+}
+
+/// Lists a zone as it is from now on.
+pub(super) fn update_zone(
+    transaction: &Transaction<'_>,
+    zone_id: i64,
+    entry: &ZoneEntry,
+) -> rusqlite::Result<usize> {
     transaction
         .prepare_cached(
             "UPDATE zones SET name = ?2, version = ?3, serial = ?4, rrsets = ?5, records = ?6, committed_usec = ?7
@@ -359,9 +372,7 @@ pub(super) fn flip(
             entry.rrsets,
             entry.records,
             entry.committed_usec,
-        ))?;
-    transaction.prepare_cached("UPDATE store SET changes = changes + 1")?.execute([])?;
-    outcome.settle(transaction, zone_id, entry.version, limits)
+        ))
 }
 
 pub(super) fn set_state(transaction: &Transaction<'_>, version: u64, state: &str) -> rusqlite::Result<usize> {

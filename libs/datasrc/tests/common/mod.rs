@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use tenon_datasrc::{DataSource, Error, ZoneEntry};
+use tenon_datasrc::{DataSource, Error, ZoneChange, ZoneEntry};
 use tenon_wire::{Name, NameRef, RrType};
-use tenon_zone::{RdataList, Rrset};
+use tenon_zone::{RdataList, Rrset, RrsetRef};
 
 /// Reads a name.
 pub(crate) fn name(text: &str) -> Name {
@@ -52,6 +52,19 @@ pub(crate) fn store(source: &dyn DataSource, origin: &Name, rrsets: &[Rrset]) ->
         writer.put(rrset.as_ref())?;
     }
     writer.commit()
+}
+
+/// Puts an RRset in the place of what the changed version has there; without records it is to go.
+pub(crate) fn put_in(source: &dyn DataSource, change: &mut dyn ZoneChange, rrset: &Rrset) {
+    let mut before = None;
+    let mut find = |found: RrsetRef<'_>| {
+        if found.rrtype == rrset.rrtype {
+            before = Some(found.to_rrset());
+        }
+    };
+    source.rrsets_at(change.before(), rrset.owner.as_ref(), &mut find).unwrap();
+    let after = (!rrset.rdatas.is_empty()).then(|| rrset.as_ref());
+    change.replace(before.as_ref().map(Rrset::as_ref), after).unwrap();
 }
 
 /// All RRsets of a version.
