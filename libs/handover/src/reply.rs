@@ -31,6 +31,16 @@ impl Reply {
         self.stream.write_all(framed).await
     }
 
+    /// Sends all of a short answer, its end included, without waiting, from any thread. Nothing was sent before, so there is
+    /// room for it.
+    ///
+    /// # Errors
+    /// The client or the giver is gone.
+    pub fn send_at_once(self, framed: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream.into_std()?;
+        stream.write_all(framed)
+    }
+
     /// Says that the answer is whole.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! The one thread that writes: it takes all transactions that wait, makes one after the other in memory, writes what came
 //! of them in one commit for each zone and with one wait for the disk, and then tells everybody.
 //!
-//! Nobody waits for a group to fill: a commit takes what is there when the one before is done. A transaction that fails
-//! touches no other; when a commit fails, all that were to be in it are told so, those included that only looked at what
+//! Nobody waits for a group to fill: a commit takes what is there when the one before is done. One that was alone is answered
+//! from here, which saves its client the way through another thread. A transaction that fails touches no other; when a commit fails, all that were to be in it are told so, those included that only looked at what
 //! it would have brought.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, Error};
 use tenon_wire::{Name, NameRef};
-use tokio::sync::oneshot;
 use tracing::error;
 
+use crate::answer::Answer;
 use crate::draft::WorkingZone;
 use crate::execute::execute;
 use crate::messages;
@@ -41,8 +41,16 @@ pub struct Committer {
     fault: Mutex<Option<String>>,
 }
 
+/// What came of writing zones.
+struct Written {
+    /// Those that could not be written, or not be brought to the disk.
+    failed: BTreeMap<Name, Refusal>,
+    /// Those that are visible, with their serials.
+    done: Vec<(Name, u32)>,
+}
+
 /// Outcomes that wait for the disk, by zone.
-type Waiting = Vec<(Name, Outcome, oneshot::Sender<Outcome>)>;
+type Waiting = Vec<(Name, Outcome, Answer)>;
 
 impl Committer {
     /// For the store at a path.
@@ -98,8 +106,7 @@ impl Committer {
             Err(error) => {
                 self.note(Some(&error));
                 let refusal = Refusal::from(error);
-                // Errors: who asked is gone.
-                group.into_iter().for_each(|job| drop(job.answer.send(Err(refusal.clone()))));
+                group.into_iter().for_each(|job| job.answer.beside(Err(refusal.clone())));
                 return;
             }
         };
@@ -115,11 +122,14 @@ impl Committer {
             });
             waiting.push((name, outcome, answer));
         }
-        let failed = self.write(source, zones);
+        let Written { failed, done } = self.write(source, zones);
+        let is_one = waiting.len() == 1;
         for (name, outcome, answer) in waiting {
             let outcome = failed.get(&name).map_or(outcome, |refusal| Err(refusal.clone()));
-            let _gone = answer.send(outcome);
+            if is_one { answer.now(outcome) } else { answer.beside(outcome) }
         }
+        // Visible they are in any case.
+        self.news.tell(done);
     }
 
     /// The open store; one that was replaced is opened anew.
@@ -133,12 +143,8 @@ impl Committer {
         }
     }
 
-    /// Writes all zones that changed; gives those that could not be.
-    fn write(
-        &self,
-        source: &SqliteSource,
-        zones: BTreeMap<Name, WorkingZone<'_>>,
-    ) -> BTreeMap<Name, Refusal> {
+    /// Writes all zones that changed.
+    fn write(&self, source: &SqliteSource, zones: BTreeMap<Name, WorkingZone<'_>>) -> Written {
         let mut changed: Vec<_> = zones.into_iter().filter(|(_, zone)| zone.is_changed()).collect();
         let (mut failed, mut written) = (BTreeMap::new(), Vec::new());
         let is_one = changed.len() == 1;
@@ -163,9 +169,8 @@ impl Committer {
             self.note(None);
         }
         add(&self.statistics.commits, u64::from(!written.is_empty()));
-        // Visible they are in any case.
-        self.news.tell(written.iter().map(|(_, entry)| (entry.origin.clone(), entry.serial)));
-        failed
+        let done = written.into_iter().map(|(_, entry)| (entry.origin, entry.serial)).collect();
+        Written { failed, done }
     }
 
     /// Keeps what is wrong with the store, and tells when that is new.

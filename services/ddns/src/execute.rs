@@ -24,6 +24,12 @@ pub fn execute(
 ) -> Outcome {
     let Transaction { prerequisites, expected_serial, steps, is_trial, wants_differences, .. } = transaction;
     let mut draft = zone.draft();
+    if let Steps::Message(records) = &steps {
+        // Together they cost less than one after the other.
+        let origin = draft.origin().clone();
+        let owners = prerequisites.iter().chain(records).map(|record| &record.owner);
+        draft.read_ahead(owners.chain([&origin]))?;
+    }
     let before = draft.soa()?.2.serial;
     if let Some(expected) = expected_serial.filter(|&expected| expected != before) {
         let reason = format!("the zone has serial {before}, not {expected}: somebody else changed it");
@@ -32,7 +38,6 @@ pub fn execute(
     prerequisites::check(&mut draft, &prerequisites)?;
     match steps {
         Steps::Message(records) => {
-            draft.read_ahead(records.iter().map(|record| &record.owner))?;
             let origin = draft.origin().clone();
             for step in update::scan(&origin, records)? {
                 update::apply(&mut draft, step)?;

@@ -9,13 +9,14 @@
 //! [`taker`] reads the message ([`message`]), looks at the access list, and queues a [`transaction`]. The one thread of
 //! [`committer`] takes all that wait, [executes](execute) one after the other on zones in memory ([`draft`], over [`tenon_datasrc::Edit`]):
 //! [`prerequisites`], [`update`], [`validation`]. It writes what came of them in one commit for each zone, waits for the
-//! disk once, and then all are answered, at once or when tenon-auth answers from it ([`serving`]). An edit ([`edit`]) goes the same way from where it is a transaction.
+//! disk once, and then all are answered ([`answer`]), at once or when tenon-auth answers from it ([`serving`]). An edit ([`edit`]) goes the same way from where it is a transaction.
 //!
 //! The access list comes before the prerequisites, unlike in RFC 2136 section 3: who may not update is not told what is
 //! there either. Of a zone that is loaded at the same time updates are answered SERVFAIL, as its writer is another.
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod answer;
 pub mod committer;
 pub mod ddns;
 pub mod draft;

@@ -21,7 +21,10 @@ pub struct News {
 
 impl News {
     /// Notes zones that changed, with their serials.
-    pub fn tell(&self, zones: impl Iterator<Item = (Name, u32)>) {
+    pub fn tell(&self, zones: Vec<(Name, u32)>) {
+        if zones.is_empty() {
+            return;
+        }
         self.serials.lock().unwrap_or_else(PoisonError::into_inner).extend(zones);
         self.came.notify_one();
     }

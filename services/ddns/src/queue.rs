@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use crate::transaction::{Outcome, Transaction};
+use crate::answer::Answer;
+use crate::transaction::Transaction;
 
 /// A transaction and who waits for its outcome.
 #[derive(Debug)]
 pub struct Job {
     /// What is to be done.
     pub transaction: Transaction,
-    /// Where the outcome goes, once it is on the disk.
-    pub answer: oneshot::Sender<Outcome>,
+    /// What is done with the outcome, once it is on the disk.
+    pub answer: Answer,
 }
 
 /// See the module.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use tenon_acl::Action;
 use tenon_handover::{END, Kind, Reply, Request};
 use tenon_service::Keys;
-use tenon_tsig::{Examined, examine};
+use tenon_tsig::{Examined, Session, examine};
 use tenon_wire::Name;
 use tenon_wire::message::Rcode;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use crate::answer::Answer;
 use crate::message::{BadMessage, UpdateMessage};
 use crate::messages;
 use crate::pace::Pace;
@@ -24,6 +25,23 @@ use crate::serving::Serving;
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
 use crate::transaction::{Applied, Outcome, Refusal, RefusalKind, Steps, Transaction};
+
+/// What a message came to.
+enum Understood {
+    /// This answer; empty when there is to be none.
+    Answer(Vec<u8>),
+    /// Something to be done.
+    Transaction(Box<Asked>),
+}
+
+/// What a message asks for, and what is needed to answer it.
+struct Asked {
+    transaction: Transaction,
+    rules: Arc<Rules>,
+    session: Option<Session>,
+    /// The answer when it is done, without signature.
+    done: Vec<u8>,
+}
 
 /// Takes updates.
 #[derive(Debug)]
@@ -71,9 +89,11 @@ impl Taker {
         };
         add(&self.statistics.requests, 1);
         let reply = Reply::new(stream);
-        let answer = self.answer(&request).await;
-        // Errors: whoever asked is gone, and nobody is left to be told.
-        let _gone = send(reply, &answer).await;
+        match self.understand(&request) {
+            // Errors: whoever asked is gone, and nobody is left to be told.
+            Understood::Answer(answer) => drop(send(reply, &answer).await),
+            Understood::Transaction(asked) => self.make_for(request, *asked, reply).await,
+        }
     }
 
     fn unreadable(&self, reason: &str) {
@@ -81,16 +101,11 @@ impl Taker {
         warn!("an update cannot be taken: {reason}");
     }
 
-    /// The answer; empty when there is to be none. What is signed well is answered signed (RFC 3007).
-    pub async fn answer(&self, request: &Request) -> Vec<u8> {
+    /// What a message asks for, or the answer when that is clear already.
+    fn understand(&self, request: &Request) -> Understood {
         match examine(&request.message, &self.keys.ring(), tenon_tsig::now()) {
-            Examined::Unsigned => self.respond(request, None).await,
-            Examined::Signed(mut session) => {
-                let mut answer = self.respond(request, Some(session.key())).await;
-                // There is room: an answer has no records of its own.
-                let signed = answer.is_empty() || session.sign(&mut answer, tenon_tsig::now()).is_ok();
-                if signed { answer } else { Vec::new() }
-            }
+            Examined::Unsigned => self.read(request, None),
+            Examined::Signed(session) => self.read(request, Some(session)),
             Examined::Refused(refusal) => {
                 add(&self.statistics.requests_bad_key, 1);
                 if let Some(others) = self.pace.due(messages::BADLY_SIGNED) {
@@ -103,38 +118,60 @@ impl Taker {
                         "update by {peer} not signed well: {reason} ({others} like it before, not shown)"
                     );
                 }
-                refusal.answer(&request.message).unwrap_or_default()
+                Understood::Answer(refusal.answer(&request.message).unwrap_or_default())
             }
         }
     }
 
-    /// The answer without signature; `key` is the one that signed the request.
-    async fn respond(&self, request: &Request, key: Option<&Name>) -> Vec<u8> {
+    /// The same of one that is signed well, if it is signed.
+    fn read(&self, request: &Request, session: Option<Session>) -> Understood {
         let message = match UpdateMessage::read(&request.message) {
             Ok(message) => message,
-            Err(bad) => return self.makes_no_sense(request, &bad),
+            Err(bad) => return Understood::Answer(signed(self.makes_no_sense(request, &bad), session)),
         };
         let asked = message.asked;
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
-        match self.rejected(request, key, &message, &rules) {
-            Some(Action::Drop) => return Vec::new(),
-            Some(_) => return reply(asked, Rcode::REFUSED, Some(extended::PROHIBITED)),
+        match self.rejected(request, session.as_ref().map(Session::key), &message, &rules) {
+            Some(Action::Drop) => return Understood::Answer(Vec::new()),
+            Some(_) => {
+                let answer = reply(asked, Rcode::REFUSED, Some(extended::PROHIBITED));
+                return Understood::Answer(signed(answer, session));
+            }
             None => {}
         }
+        let done = reply(asked, Rcode::NOERROR, None);
         let UpdateMessage { zone, prerequisites, updates, .. } = message;
         let transaction = Transaction {
-            zone: zone.clone(),
+            zone,
             prerequisites,
             expected_serial: None,
             steps: Steps::Message(updates),
             is_trial: false,
             wants_differences: false,
         };
-        let outcome = self.make(transaction, &rules).await;
-        self.account(request, &zone.as_ref().to_lowercase().to_string(), &outcome);
-        match outcome {
-            Ok(_) => reply(asked, Rcode::NOERROR, None),
-            Err(refusal) => reply(asked, refusal.rcode, told_along(&refusal)),
+        Understood::Transaction(Box::new(Asked { transaction, rules, session, done }))
+    }
+
+    /// Has made what a message asks for, and answers it.
+    async fn make_for(self: Arc<Self>, request: Request, asked: Asked, reply: Reply) {
+        let Asked { transaction, rules, session, done } = asked;
+        let zone = transaction.zone.clone();
+        let conclude = move |taker: &Self, outcome: &Outcome| {
+            taker.account(&request, &zone.as_ref().to_lowercase().to_string(), outcome);
+            signed(outcome.as_ref().map_or_else(|refusal| refused(&request, refusal), |_| done), session)
+        };
+        if rules.settings.waits_until_served() {
+            let outcome = self.make(transaction, &rules).await;
+            return drop(send(reply, &conclude(&self, &outcome)).await);
+        }
+        let taker = Arc::clone(&self);
+        let answer = move |outcome| {
+            taker.statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
+            // Errors: whoever asked is gone.
+            let _gone = reply.send_at_once(&framed(&conclude(&taker, &outcome)));
+        };
+        if let Err((answer, refusal)) = self.enqueue(transaction, Answer::new(answer), &rules) {
+            answer.now(Err(refusal));
         }
     }
 
@@ -144,7 +181,18 @@ impl Taker {
     /// [`Refusal`].
     pub async fn make(&self, transaction: Transaction, rules: &Rules) -> Outcome {
         let (zone, is_trial) = (transaction.zone.clone(), transaction.is_trial);
-        let applied = self.enqueue(transaction, rules).await?;
+        let (sender, receiver) = oneshot::channel();
+        let statistics = Arc::clone(&self.statistics);
+        let answer = Answer::new(move |outcome| {
+            statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
+            // Who asked may be gone.
+            let _gone = sender.send(outcome);
+        });
+        if let Err((answer, refusal)) = self.enqueue(transaction, answer, rules) {
+            answer.now(Err(refusal));
+        }
+        // Whether it is on the disk nobody knows: the thread that commits is gone.
+        let applied = receiver.await.unwrap_or_else(|_| Err(not_now("tenon-ddns is stopping")))?;
         let is_change = !is_trial && applied.serial != applied.serial_before;
         if is_change && !self.serving.wait(&zone, applied.serial).await {
             add(&self.statistics.answered_unserved, 1);
@@ -152,26 +200,27 @@ impl Taker {
         Ok(applied)
     }
 
-    /// Puts a transaction into the queue and waits until what came of it is on the disk.
-    async fn enqueue(&self, transaction: Transaction, rules: &Rules) -> Outcome {
-        let (answer, outcome) = oneshot::channel();
-        let not_now = |reason: &str| Refusal::new(RefusalKind::NotNow, Rcode::SERVFAIL, reason);
-        if self.queue.push(Job { transaction, answer }, rules.settings.waiting as usize).is_err() {
-            add(&self.statistics.requests_over_quota, 1);
-            let reason = "as many changes wait as ddns/waiting allows";
-            if let Some(others) = self.pace.due(messages::OVER_QUOTA) {
-                warn!(
-                    message_id = messages::OVER_QUOTA,
-                    others, "a change was refused: {reason} ({others} like it before, not shown)"
-                );
-            }
-            return Err(not_now(reason));
-        }
+    /// Puts a transaction into the queue; gives back who waits, and why, when that is full. Counts as waiting in any case,
+    /// until the answer is told.
+    fn enqueue(
+        &self,
+        transaction: Transaction,
+        answer: Answer,
+        rules: &Rules,
+    ) -> Result<(), (Answer, Refusal)> {
         self.statistics.requests_waiting.fetch_add(1, Ordering::Relaxed);
-        let outcome = outcome.await;
-        self.statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
-        // Whether it is on the disk nobody knows: the thread that commits is gone.
-        outcome.unwrap_or_else(|_| Err(not_now("tenon-ddns is stopping")))
+        let Err(job) = self.queue.push(Job { transaction, answer }, rules.settings.waiting as usize) else {
+            return Ok(());
+        };
+        add(&self.statistics.requests_over_quota, 1);
+        let reason = "as many changes wait as ddns/waiting allows";
+        if let Some(others) = self.pace.due(messages::OVER_QUOTA) {
+            warn!(
+                message_id = messages::OVER_QUOTA,
+                others, "a change was refused: {reason} ({others} like it before, not shown)"
+            );
+        }
+        Err((job.answer, not_now(reason)))
     }
 
     fn makes_no_sense(&self, request: &Request, bad: &BadMessage<'_>) -> Vec<u8> {
@@ -290,12 +339,32 @@ fn told_along(refusal: &Refusal) -> Option<u16> {
     }
 }
 
-/// Sends an answer, or that there is none.
-async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
+fn not_now(reason: &str) -> Refusal {
+    Refusal::new(RefusalKind::NotNow, Rcode::SERVFAIL, reason)
+}
+
+/// The answer to an update that was refused.
+fn refused(request: &Request, refusal: &Refusal) -> Vec<u8> {
+    // It could be read before.
+    UpdateMessage::read(&request.message)
+        .map_or_else(|_| Vec::new(), |message| reply(message.asked, refusal.rcode, told_along(refusal)))
+}
+
+/// The answer with a signature where the request had one (RFC 3007); none when it has no room for it.
+fn signed(mut answer: Vec<u8>, session: Option<Session>) -> Vec<u8> {
+    let Some(mut session) = session.filter(|_| !answer.is_empty()) else { return answer };
+    // There is room: an answer has no records of its own.
+    let is_signed = session.sign(&mut answer, tenon_tsig::now()).is_ok();
+    if is_signed { answer } else { Vec::new() }
+}
+
+/// An answer and its end, or that there is none.
+fn framed(message: &[u8]) -> Vec<u8> {
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-    if length == 0 {
-        return reply.finish().await;
-    }
     // Answer and end at once: tenon-auth wakes up for each.
-    reply.send(&[&length.to_be_bytes(), message, &END].concat()).await
+    if length == 0 { END.to_vec() } else { [&length.to_be_bytes(), message, &END].concat() }
+}
+
+async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
+    reply.send(&framed(message)).await
 }
