@@ -180,7 +180,7 @@ fn add_changes(builder: &mut ImageBuilder, before: &[Rrset], after: &[Rrset]) {
     let gone = before.iter().filter(|rrset| !after.contains(rrset));
     let came = after.iter().filter(|rrset| !before.contains(rrset));
     let owners: BTreeSet<Name> = gone.chain(came).map(|rrset| rrset.owner.clone()).collect();
-    builder.restate(origin.as_ref(), owners, &mut After(after)).unwrap();
+    builder.restate(origin.as_ref(), &owners, &mut After(after)).unwrap();
     builder.end_zone().unwrap();
 }
 

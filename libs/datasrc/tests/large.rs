@@ -7,7 +7,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{hosts, name, put_in, read, rrset, soa, store};
+use common::{hosts, name, read, rrset, soa, store};
 use tenon_datasrc::sqlite::{Access, SqliteSource};
 use tenon_datasrc::{DataSource, JournalCoverage, JournalEvent, Lease, ZoneEntry};
 use tenon_wire::{Name, RrType};
@@ -68,7 +68,9 @@ fn change(
         note(one);
     }
     for (place, rrset) in changed {
-        put_in(source, &mut *change, &rrset);
+        let before = model.get(&place).map(Rrset::as_ref);
+        let after = (!rrset.rdatas.is_empty()).then(|| rrset.as_ref());
+        change.replace(before, after).unwrap();
         if rrset.rdatas.is_empty() { drop(model.remove(&place)) } else { drop(model.insert(place, rrset)) }
     }
     change.commit().unwrap()

@@ -2,7 +2,7 @@
 
 mod ahead;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -101,7 +101,7 @@ pub fn compile_layer(
     let mut builder = ImageBuilder::create_layer(directory, name).map_err(told)?;
     builder.begin_zone(zone.origin.as_ref(), zone.serial, zone.version).map_err(told)?;
     let mut version = Version { source, zone };
-    builder.restate(zone.origin.as_ref(), owners.iter().cloned(), &mut version)?;
+    builder.restate(zone.origin.as_ref(), owners, &mut version)?;
     builder.end_zone().map_err(told)?;
     builder.finish().map_err(told)
 }
@@ -116,13 +116,18 @@ impl ChangedZone for Version<'_> {
     type Error = CompileError;
 
     fn rrsets_of(&mut self, owners: &[NameRef<'_>]) -> Result<Vec<Vec<Rrset>>, CompileError> {
-        let mut found: HashMap<Name, Vec<Rrset>> = HashMap::new();
+        let mut found = vec![Vec::new(); owners.len()];
+        let mut names = owners.iter().zip(&mut found).peekable();
         let mut take = |rrset: RrsetRef<'_>| {
-            found.entry(rrset.owner.to_name()).or_default().push(rrset.to_rrset());
+            // They come name by name in the order of the names.
+            while names.next_if(|(owner, _)| **owner != rrset.owner).is_some() {}
+            if let Some((_, rrsets)) = names.peek_mut() {
+                rrsets.push(rrset.to_rrset());
+            }
         };
         let read = self.source.rrsets_of(self.zone, owners, &mut take);
         read.map_err(|error| store_error(&self.zone.origin, error))?;
-        Ok(owners.iter().map(|owner| found.remove(&owner.to_name()).unwrap_or_default()).collect())
+        Ok(found)
     }
 
     fn has_names_below(&mut self, owner: NameRef<'_>) -> Result<bool, CompileError> {

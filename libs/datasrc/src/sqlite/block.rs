@@ -177,7 +177,11 @@ fn split(octets: &[u8]) -> Option<(RawRow<'_>, &[u8])> {
 
 /// Blocks of one base for those who look at one place behind the other: the block that was read last is at hand.
 #[derive(Default, Debug)]
-pub(super) struct Neighbours(Option<Stored>);
+pub(super) struct Neighbours {
+    last: Option<Stored>,
+    /// A place behind which there is none.
+    end: Option<(Vec<u8>, i32)>,
+}
 
 impl Neighbours {
     /// As [`Stored::behind`].
@@ -193,9 +197,15 @@ impl Neighbours {
             first.is_some_and(|first| first <= (key, rrtype))
                 && (block.key.as_slice(), i32::from(block.rrtype)) > (key, rrtype)
         };
-        if !self.0.as_ref().is_some_and(is_it) {
-            self.0 = Stored::behind(connection, base, key, rrtype)?;
+        if self.end.as_ref().is_some_and(|(end, last)| (end.as_slice(), *last) <= (key, rrtype)) {
+            return Ok(None);
         }
-        Ok(self.0.as_ref())
+        if !self.last.as_ref().is_some_and(is_it) {
+            self.last = Stored::behind(connection, base, key, rrtype)?;
+            if self.last.is_none() {
+                self.end = Some((key.to_vec(), rrtype));
+            }
+        }
+        Ok(self.last.as_ref())
     }
 }

@@ -93,8 +93,16 @@ impl<'a> Change<'a> {
         };
         let mut entry = ZoneEntry { version, serial, committed_usec: now_usec(), ..before.clone() };
         let mut recorder = StepRecorder::new(&step);
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
         for replacement in self.rrsets.values().filter(|replacement| replacement.is_change()) {
-            replacement.write(transaction, place, version)?;
+            if replacement.make_room(transaction, place, version)?
+                && let Some(new) = replacement.after()
+            {
+                insert.execute((place.base, new.key, new.rrtype, version, new.owner, new.ttl, new.rdatas))?;
+            }
             replacement.count(&mut entry);
             recorder.differ(replacement.before(), replacement.after());
             if recorder.is_full() && !recorder.is_too_much() {
@@ -232,24 +240,16 @@ impl Replacement {
         entry.rrsets = (entry.rrsets + u64::from(self.has)).saturating_sub(u64::from(self.had));
     }
 
-    /// Changes the rows.
-    fn write(&self, transaction: &Transaction<'_>, place: Place, version: u64) -> rusqlite::Result<()> {
-        if let (Some(_), Some(after), true) = (self.before(), self.after(), place.is_overwritten)
+    /// Takes what was before out of the way; false when what comes after is in its place already.
+    fn make_room(&self, transaction: &Transaction<'_>, place: Place, version: u64) -> rusqlite::Result<bool> {
+        let Some(before) = self.before() else { return Ok(true) };
+        if let (Some(after), true) = (self.after(), place.is_overwritten)
             && overwrite(transaction, place.base, &after)?
         {
-            return Ok(());
+            return Ok(false);
         }
-        if let Some(before) = self.before() {
-            end(transaction, place, &before, version)?;
-        }
-        let Some(new) = self.after() else { return Ok(()) };
-        transaction
-            .prepare_cached(
-                "INSERT INTO rrsets (base, sort_key, type, born, owner, ttl, rdatas)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((place.base, new.key, new.rrtype, version, new.owner, new.ttl, new.rdatas))?;
-        Ok(())
+        end(transaction, place, &before, version)?;
+        Ok(true)
     }
 }
 

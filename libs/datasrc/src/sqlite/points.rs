@@ -1,6 +1,6 @@
 //! Reads the RRsets of single names of a version. Names in canonical order share the blocks they are in.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::block::Neighbours;
 use super::rows::{Row, Rows};
@@ -11,6 +11,8 @@ pub(super) struct Points<'c> {
     base: u64,
     version: u64,
     blocks: Neighbours,
+    /// Finds rows beside the blocks.
+    find: CachedStatement<'c>,
     /// Rows of one name that stand beside the blocks, and whether the version has them.
     beside: Rows,
     seen: Vec<bool>,
@@ -18,15 +20,20 @@ pub(super) struct Points<'c> {
 
 impl<'c> Points<'c> {
     /// Of this version, whose rows are those of a base.
-    pub(super) fn new(connection: &'c Connection, base: u64, version: u64) -> Self {
-        Self {
+    pub(super) fn new(connection: &'c Connection, base: u64, version: u64) -> rusqlite::Result<Self> {
+        let find = connection.prepare_cached(
+            "SELECT type, owner, ttl, rdatas, born <= ?3 AND (died IS NULL OR died > ?3) AS seen FROM rrsets
+             WHERE base = ?1 AND sort_key = ?2 AND (seen OR born = 0) ORDER BY type, born",
+        )?;
+        Ok(Self {
             connection,
             base,
             version,
             blocks: Neighbours::default(),
+            find,
             beside: Rows::default(),
             seen: Vec::new(),
-        }
+        })
     }
 
     /// Adds the RRsets at a sort key to `rows`, types by number.
@@ -55,11 +62,7 @@ impl<'c> Points<'c> {
     fn read_beside(&mut self, key: &[u8]) -> rusqlite::Result<()> {
         self.beside.clear();
         self.seen.clear();
-        let mut statement = self.connection.prepare_cached(
-            "SELECT type, owner, ttl, rdatas, born <= ?3 AND (died IS NULL OR died > ?3) AS seen FROM rrsets
-             WHERE base = ?1 AND sort_key = ?2 AND (seen OR born = 0) ORDER BY type, born",
-        )?;
-        let mut found = statement.query((self.base, key, self.version))?;
+        let mut found = self.find.query((self.base, key, self.version))?;
         while let Some(row) = found.next()? {
             self.beside.push(Row {
                 key,

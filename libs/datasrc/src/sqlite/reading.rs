@@ -109,7 +109,7 @@ pub(super) fn rrsets_of(
 ) -> Result<(), Error> {
     let found = store.read_at_once(|connection| {
         let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
-        let (mut points, mut rows) = (Points::new(connection, base, entry.version), Rows::default());
+        let (mut points, mut rows) = (Points::new(connection, base, entry.version)?, Rows::default());
         for owner in owners {
             points.read(&key_below(entry, *owner), &mut rows)?;
         }

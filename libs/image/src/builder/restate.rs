@@ -1,6 +1,7 @@
 //! Which nodes a layer must hold, given the names whose records changed.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use tenon_wire::{Name, NameRef};
 use tenon_zone::Rrset;
@@ -38,16 +39,17 @@ impl ImageBuilder {
     pub fn restate<Z: ChangedZone>(
         &mut self,
         origin: NameRef<'_>,
-        owners: impl IntoIterator<Item = Name>,
+        owners: &BTreeSet<Name>,
         zone: &mut Z,
     ) -> Result<(), Z::Error> {
-        let affected: Vec<(Name, bool)> = affected(origin, owners).into_iter().collect();
+        let affected = affected(origin, owners);
         for together in affected.chunks(READ_TOGETHER) {
-            let names: Vec<NameRef<'_>> = together.iter().map(|(name, _)| name.as_ref()).collect();
+            let names: Vec<NameRef<'_>> = together.iter().map(|(name, _)| Name::as_ref(name)).collect();
             for ((name, has_changed), rrsets) in together.iter().zip(zone.rrsets_of(&names)?) {
                 if rrsets.is_empty() {
-                    let exists = zone.has_names_below(name.as_ref())?;
-                    self.remove(name.as_ref(), exists)?;
+                    let name = Name::as_ref(name);
+                    let exists = zone.has_names_below(name)?;
+                    self.remove(name, exists)?;
                 } else if *has_changed {
                     rrsets.iter().try_for_each(|rrset| self.add(rrset.as_ref()))?;
                 }
@@ -58,16 +60,49 @@ impl ImageBuilder {
 }
 
 /// The names themselves (true) and those between them and the zone's name (false), in canonical order.
-fn affected(origin: NameRef<'_>, owners: impl IntoIterator<Item = Name>) -> BTreeMap<Name, bool> {
-    let mut affected = BTreeMap::new();
+fn affected<'n>(origin: NameRef<'_>, owners: &'n BTreeSet<Name>) -> Vec<(Cow<'n, Name>, bool)> {
+    let (mut above, mut last_parent) = (BTreeSet::new(), None);
     for owner in owners {
-        let depth = owner.as_ref().label_count().saturating_sub(origin.label_count());
-        for up in 1..depth {
-            if let Some(above) = owner.as_ref().skip_labels(up) {
-                affected.entry(above.to_name()).or_insert(false);
-            }
+        let parent = owner.as_ref().parent();
+        // Neighbours share what is above them.
+        if parent == last_parent {
+            continue;
         }
-        affected.insert(owner, true);
+        last_parent = parent;
+        let depth = owner.as_ref().label_count().saturating_sub(origin.label_count());
+        let names = (1..depth).filter_map(|up| owner.as_ref().skip_labels(up)).map(NameRef::to_name);
+        above.extend(names.filter(|name| !owners.contains(name)));
     }
+    let above = above.into_iter().map(|name| (Cow::Owned(name), false));
+    let mut affected: Vec<_> = owners.iter().map(|name| (Cow::Borrowed(name), true)).chain(above).collect();
+    // Two orders, one behind the other, are merged at the cost of reading them.
+    affected.sort_by(|(a, _), (b, _)| a.cmp(b));
     affected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_above_are_among_those_affected_in_order() {
+        let names =
+            ["example.", "z.example.", "a.b.c.example.", "x.c.example.", "d.b.c.example.", "c.example."];
+        let owners: BTreeSet<Name> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let origin: Name = "example.".parse().unwrap();
+        let found: Vec<String> = affected(origin.as_ref(), &owners)
+            .iter()
+            .map(|(name, is_own)| format!("{name}{}", if *is_own { "" } else { " above" }))
+            .collect();
+        let wanted = [
+            "example.",
+            "c.example.",
+            "b.c.example. above",
+            "a.b.c.example.",
+            "d.b.c.example.",
+            "x.c.example.",
+            "z.example.",
+        ];
+        assert_eq!(found, wanted);
+    }
 }
