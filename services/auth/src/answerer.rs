@@ -220,6 +220,7 @@ impl Answerer {
         verdict
     }
 
+    #[inline]
     fn count_for_zone(&self, table: &ZoneTable, answer: &[u8]) {
         let facts = self.scratch.facts();
         if let Some(counters) = facts.zone.and_then(|place| table.of(place, self.worker)) {

@@ -4,24 +4,27 @@
 //! and top-k elements in data streams", 2005): who is not in a full table takes the place of who has the least, and that
 //! count with it, as an error. So no count is too small, and whoever has more than a hundredth of all messages is in it.
 
+mod table;
+
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Entries of a worker's table, and of what is told.
-const ENTRIES: usize = 100;
+use table::{ENTRIES, Table};
 
 /// Of so many messages that come behind the first one of a batch, one counts for all.
-const SAMPLE: u32 = 16;
+const SAMPLE: u32 = 64;
 
-/// Bits of an address that name a network, of the 128 that an IPv4 address has when mapped.
-const IPV4_BITS: u32 = 96 + 24;
+/// Bits of an address that name a network.
+const IPV4_BITS: u32 = 24;
 const IPV6_BITS: u32 = 56;
+/// Is set in the number of a network of IPv4.
+const IPV4: u64 = 1 << 63;
 
 /// What is known of one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    network: u128,
+    network: u64,
     /// Messages, at most.
     pub messages: u64,
     /// So many of them may have been others'.
@@ -29,7 +32,8 @@ pub struct Entry {
 }
 
 /// Which messages are counted: the first one of a batch, so that who asks little is counted as it is, and of those behind it
-/// each sixteenth for sixteen, since looking through the table for each of them costs a tenth of an answer.
+/// each sixty-fourth for so many: to look through the table for each of them costs a tenth of an answer. Who asks most of 10,000
+/// queries a second has dozens of them counted in each.
 #[derive(Debug, Default)]
 pub(crate) struct Sampling {
     begun: bool,
@@ -38,17 +42,19 @@ pub(crate) struct Sampling {
 
 /// One worker's table. The worker alone counts; the lock is for who reads now and then.
 #[derive(Debug, Default)]
-pub struct TopClients(Mutex<Vec<Entry>>);
+pub struct TopClients(Mutex<Table>);
 
 impl Entry {
     /// The network in its usual form, such as `192.0.2.0/24` or `2001:db8::/56`.
     #[must_use]
     pub fn network(&self) -> String {
-        let address = Ipv6Addr::from_bits(self.network);
-        match address.to_ipv4_mapped() {
-            Some(address) => format!("{address}/{}", IPV4_BITS - 96),
-            None => format!("{address}/{IPV6_BITS}"),
+        if self.network & IPV4 != 0 {
+            // What is left of 32 bits.
+            let address = Ipv4Addr::from_bits((self.network as u32) << (32 - IPV4_BITS));
+            return format!("{address}/{IPV4_BITS}");
         }
+        let address = Ipv6Addr::from_bits(u128::from(self.network) << (128 - IPV6_BITS));
+        format!("{address}/{IPV6_BITS}")
     }
 }
 
@@ -71,32 +77,32 @@ impl Sampling {
 impl TopClients {
     /// Counts a message for so many.
     pub(crate) fn count(&self, client: IpAddr, messages: u64) {
-        let network = network(client);
-        let entries = &mut *self.entries();
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.network == network) {
-            entry.messages = entry.messages.saturating_add(messages);
-        } else if entries.len() < ENTRIES {
-            entries.push(Entry { network, messages, error: 0 });
-        } else if let Some(least) = entries.iter_mut().min_by_key(|entry| entry.messages) {
-            let error = least.messages;
-            *least = Entry { network, messages: error.saturating_add(messages), error };
-        }
+        self.table().count(network(client), messages);
     }
 
     /// Begins anew.
     pub(crate) fn clear(&self) {
-        self.entries().clear();
+        self.table().clear();
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn entries(&self) -> Vec<Entry> {
+        let entry = |(network, counted): (u64, table::Counted)| Entry {
+            network,
+            messages: counted.messages,
+            error: counted.error,
+        };
+        self.table().entries().map(entry).collect()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Those who asked most over all workers, the one with most messages first.
 pub fn top<'a>(workers: impl Iterator<Item = &'a TopClients>) -> Vec<Entry> {
-    let tables: Vec<Vec<Entry>> = workers.map(|worker| worker.entries().clone()).collect();
-    let networks: BTreeSet<u128> = tables.iter().flatten().map(|entry| entry.network).collect();
+    let tables: Vec<Vec<Entry>> = workers.map(TopClients::entries).collect();
+    let networks: BTreeSet<u64> = tables.iter().flatten().map(|entry| entry.network).collect();
     let sum = |network| {
         let mut sum = Entry { network, messages: 0, error: 0 };
         for table in &tables {
@@ -120,12 +126,13 @@ fn unseen(table: &[Entry]) -> (u64, u64) {
     least.map_or((0, 0), |least| (least, least))
 }
 
-fn network(client: IpAddr) -> u128 {
-    let (address, bits) = match client.to_canonical() {
-        IpAddr::V4(address) => (address.to_ipv6_mapped(), IPV4_BITS),
-        IpAddr::V6(address) => (address, IPV6_BITS),
-    };
-    address.to_bits() & (u128::MAX << (128 - bits))
+/// The number of a client's network.
+fn network(client: IpAddr) -> u64 {
+    match client.to_canonical() {
+        IpAddr::V4(address) => IPV4 | u64::from(address.to_bits() >> (32 - IPV4_BITS)),
+        // 56 bits are left.
+        IpAddr::V6(address) => (address.to_bits() >> (128 - IPV6_BITS)) as u64,
+    }
 }
 
 #[cfg(test)]
@@ -154,15 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_a_batch_counts_and_each_sixteenth_of_the_rest() {
+    fn the_first_of_a_batch_counts_and_each_sixty_fourth_of_the_rest() {
         let mut sampling = Sampling::default();
         let mut batch = |messages: u32| {
             sampling.batch_begins();
             (0..messages).filter_map(|_| sampling.next()).sum::<u64>()
         };
         assert_eq!([batch(1), batch(1), batch(1)], [1; 3]);
-        // 15 behind the first, then one more: as many count as there were.
-        assert_eq!([batch(16), batch(2), batch(33)], [1, 17, 33]);
+        // 63 behind the first, then one more: as many count as there were.
+        assert_eq!([batch(64), batch(2), batch(129)], [1, 65, 129]);
     }
 
     #[test]
