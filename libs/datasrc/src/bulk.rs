@@ -12,7 +12,7 @@ mod rrsets;
 use std::ops::ControlFlow;
 
 pub use in_order::{InOrder, OutOfOrder};
-pub use records::{Chunk, Collector, RECORD_OVERHEAD, SortedRecords, StoredRecord};
+pub use records::{Chunk, Collector, RECORD_OVERHEAD, Records, SortedRecords, StoredRecord};
 pub use rrsets::{Mended, Rrsets};
 
 use crate::{DataSource, Error, ZoneEntry, ZoneWriter};

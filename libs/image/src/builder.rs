@@ -21,13 +21,15 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::file::{ImageMap, OpenError};
 use crate::format::{HEADER, Header, ImageKind, LINE, Section, ZoneEntry};
 use crate::manifest::ImageFile;
+use crate::part::PartView;
+use crate::verify::verify_part;
 pub use restate::ChangedZone;
 use zone::ZoneBuilder;
 
 /// Ending of files that are not finished; what a killed builder leaves behind ends in it.
 pub const UNFINISHED: &str = ".new";
 
-/// Octets of a file from which on it is synced by a thread of its own.
+/// Octets of a file, or of a zone in it, from which on it is verified by a thread of its own.
 const WORTH_A_THREAD: u64 = 8 << 20;
 
 const FINISHED: BuildError = BuildError::Sequence("the image is finished");
@@ -113,6 +115,8 @@ pub struct ImageBuilder {
     names: Vec<u8>,
     entries: Vec<ZoneEntry>,
     zone: Option<ZoneBuilder>,
+    /// What the zones so far hold was followed before it was written.
+    is_followed: bool,
 }
 
 impl ImageBuilder {
@@ -153,6 +157,7 @@ impl ImageBuilder {
             names: Vec::new(),
             entries: Vec::new(),
             zone: None,
+            is_followed: true,
         })
     }
 
@@ -207,19 +212,47 @@ impl ImageBuilder {
     pub fn end_zone(&mut self) -> Result<ZoneSummary, BuildError> {
         let zone = self.zone.take().ok_or(BuildError::Sequence("no zone is open"))?;
         let (mut entry, origin, pieces) = zone.finish()?;
-        let start = self.position.next_multiple_of(LINE as u64);
-        self.append(&[0; LINE][..(start - self.position) as usize])?;
-        let mut sum = Xxh3::new();
-        for piece in &pieces {
-            sum.update(piece);
-            self.append(piece)?;
-        }
-        entry.region = Section { offset: start, length: self.position - start, checksum: sum.digest() };
+        entry.region = self.write_region(&pieces, &entry, origin.as_ref().label_count())?;
         entry.name_offset = self.names.len() as u32;
         entry.name_length = origin.octets().len() as u32;
         self.names.extend_from_slice(origin.octets());
         self.entries.push(entry);
         Ok(ZoneSummary { records: entry.records, nodes: entry.nodes, octets: entry.region.length })
+    }
+
+    /// Writes the pieces of a zone one behind the other. Where they are large, what they hold is followed meanwhile; that they are
+    /// in the file as they were is seen at the end.
+    fn write_region(
+        &mut self,
+        pieces: &[Vec<u8>; 4],
+        entry: &ZoneEntry,
+        labels: usize,
+    ) -> Result<Section, BuildError> {
+        let octets: usize = pieces.iter().map(Vec::len).sum();
+        if (octets as u64) < WORTH_A_THREAD {
+            self.is_followed = false;
+            return self.append_pieces(pieces);
+        }
+        let (kind, name) = (self.kind, self.name.clone());
+        std::thread::scope(|scope| {
+            let following =
+                scope.spawn(move || verify_part(&PartView::of_pieces(pieces, entry, labels)?, entry, kind));
+            let region = self.append_pieces(pieces)?;
+            let followed = following.join().map_err(|_| BuildError::Sequence("verifying broke down"))?;
+            followed.map_err(|fault| BuildError::Verification { name, reason: fault.to_string() })?;
+            Ok(region)
+        })
+    }
+
+    fn append_pieces(&mut self, pieces: &[Vec<u8>; 4]) -> Result<Section, BuildError> {
+        let offset = self.position.next_multiple_of(LINE as u64);
+        self.append(&[0; LINE][..(offset - self.position) as usize])?;
+        let mut sum = Xxh3::new();
+        for piece in pieces {
+            sum.update(piece);
+            self.append(piece)?;
+        }
+        Ok(Section { offset, length: self.position - offset, checksum: sum.digest() })
     }
 
     /// Writes what is left, verifies every octet, syncs and renames the file to its name.
@@ -274,7 +307,9 @@ impl ImageBuilder {
         let opened = ImageMap::open(&self.directory, &format!("{}{UNFINISHED}", self.name));
         let image = opened.map_err(|error: OpenError| error.to_string())?;
         image.verify_bodies(&mut || ())?;
-        image.verify_structure()?;
+        if !self.is_followed {
+            image.verify_structure()?;
+        }
         Ok(image.file().clone())
     }
 

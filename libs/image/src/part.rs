@@ -38,6 +38,16 @@ impl<'a> PartView<'a> {
         })
     }
 
+    /// Of a region that is still in its pieces: table, nodes, order, hashed.
+    pub(crate) fn of_pieces(
+        [table, nodes, order, hashed]: &'a [Vec<u8>; 4],
+        entry: &ZoneEntry,
+        labels: usize,
+    ) -> Result<Self, Fault> {
+        let order = SortedKeys::new(order, 0, entry.order_count)?;
+        Ok(Self { table, nodes, order, hashed: SortedKeys::new(hashed, 0, entry.hashed_count)?, labels })
+    }
+
     #[inline]
     pub(crate) fn node(&self, reference: NodeRef) -> Result<Node<'a>, Fault> {
         Node::at(self.nodes, reference)

@@ -18,8 +18,8 @@ use tenon_bus::{JobState, ZoneEvent};
 use tenon_datasrc::DataSource;
 use tenon_service::jobs::{FinishedJob, Jobs, OpenJob};
 use tenon_service::{Component, CounterDefinition, CurrentBus, Refusal};
-use tenon_wire::Name;
-use tokio::sync::{Semaphore, mpsc};
+use tenon_wire::{Name, NameRef};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tracing::{info, warn};
 
 pub use settings::LoaderSettings;
@@ -161,8 +161,16 @@ impl LoadService {
             return Some((job, ZoneResult::new(order.zone.to_string(), Outcome::Interrupted)));
         }
         let (path, told) = (self.store.clone(), Arc::clone(&job));
-        let work = tokio::task::spawn_blocking(move || load(&path, told, order));
-        let result = work.await.ok()?;
+        let coming = Arc::new(Notify::new());
+        let (zone, seen) = (order.zone.to_string(), Arc::clone(&coming));
+        let mut work = tokio::task::spawn_blocking(move || load(&path, told, order, &seen));
+        let result = tokio::select! {
+            result = &mut work => result.ok()?,
+            () = coming.notified() => {
+                self.tell(&ZoneEvent::Coming { zone }).await;
+                work.await.ok()?
+            }
+        };
         match (result.outcome, result.serial) {
             (Outcome::Loaded, Some(serial)) => {
                 count(&self.statistics.zones_loaded);
@@ -257,7 +265,8 @@ impl Drop for GiveUp<'_> {
     }
 }
 
-fn load(path: &Path, job: Arc<OpenJob>, order: Order) -> ZoneResult {
+/// Does it; `seen` is told once when a part of a large zone can be seen.
+fn load(path: &Path, job: Arc<OpenJob>, order: Order, seen: &Notify) -> ZoneResult {
     let Order { zone, file, check, force, expect } = order;
     let source = match (!check).then(|| store::open(path, false)).transpose() {
         Ok(source) => source,
@@ -270,8 +279,10 @@ fn load(path: &Path, job: Arc<OpenJob>, order: Order) -> ZoneResult {
     let stop = Stop::default();
     job.enter("reading", "octets", 0);
     let progress = Progress::watched(Arc::new(Watched { job, stop: stop.clone() }));
+    let coming = |_: NameRef<'_>| seen.notify_one();
+    let source_ref = source.as_ref();
     let loader =
-        Loader { source: source.as_ref(), force, progress: &progress, stop: &stop, expect, coming: &|_| () };
+        Loader { source: source_ref, force, progress: &progress, stop: &stop, expect, coming: &coming };
     let result = loader.load_open(&zone, file);
     if let (Outcome::Loaded, Some(source)) = (result.outcome, &source) {
         // Tidying, which anybody can do later.

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use crate::store::{Checked, Store, StoreError};
 
 /// Chunks that wait to be written; the primary waits when there are more.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 /// Records that are written when it is told that a zone is coming.
 const TOLD_AT: u64 = 50_000;
 

@@ -284,10 +284,11 @@ impl SortedRecords {
     }
 
     /// All records in order.
-    pub fn iter(&self) -> impl Iterator<Item = StoredRecord<'_>> {
-        let mut merge = Merge { runs: &self.runs, next: vec![0; self.runs.len()], current: 0, upto: None };
+    #[must_use]
+    pub fn iter(&self) -> Records<'_> {
+        let mut merge = Records { runs: &self.runs, next: vec![0; self.runs.len()], current: 0, upto: None };
         merge.choose();
-        std::iter::from_fn(move || merge.next())
+        merge
     }
 
     /// The first record of that owner, and of that type if there is one.
@@ -314,7 +315,8 @@ impl SortedRecords {
 
 /// A walk over all runs. Records that come from a server or out of a file that was written by one are in order already: then
 /// one run follows the other, and each record is compared with one other at most.
-struct Merge<'a> {
+#[derive(Debug)]
+pub struct Records<'a> {
     runs: &'a [Run],
     /// The next one of each run.
     next: Vec<usize>,
@@ -324,22 +326,10 @@ struct Merge<'a> {
     upto: Option<(&'a Run, Place)>,
 }
 
-impl<'a> Merge<'a> {
+impl<'a> Records<'a> {
     fn head(&self, number: usize) -> Option<(&'a Run, Place)> {
         let run = self.runs.get(number)?;
         run.index.get(*self.next.get(number)?).map(|place| (run, *place))
-    }
-
-    fn next(&mut self) -> Option<StoredRecord<'a>> {
-        let is_least = |(run, place): (&Run, Place)| {
-            self.upto.is_none_or(|(other, least)| comes_before(run, place, other, least))
-        };
-        if !self.head(self.current).is_some_and(is_least) {
-            self.choose();
-        }
-        let (run, place) = self.head(self.current)?;
-        *self.next.get_mut(self.current)? += 1;
-        run.record(place)
     }
 
     /// Finds the run to go on with, and how far.
@@ -361,6 +351,22 @@ impl<'a> Merge<'a> {
             }
         }
         (self.current, self.upto) = (least.map_or(0, |(number, ..)| number), second);
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = StoredRecord<'a>;
+
+    fn next(&mut self) -> Option<StoredRecord<'a>> {
+        let is_least = |(run, place): (&Run, Place)| {
+            self.upto.is_none_or(|(other, least)| comes_before(run, place, other, least))
+        };
+        if !self.head(self.current).is_some_and(is_least) {
+            self.choose();
+        }
+        let (run, place) = self.head(self.current)?;
+        *self.next.get_mut(self.current)? += 1;
+        run.record(place)
     }
 }
 

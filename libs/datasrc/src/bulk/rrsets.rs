@@ -6,7 +6,7 @@ use tenon_wire::rdata::canonical_cmp;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
 
-use super::records::{SortedRecords, StoredRecord};
+use super::records::{Records, SortedRecords, StoredRecord};
 
 /// What was mended when records became an RRset, and where.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub struct Mended<'a> {
 
 /// RRsets one after the other, in the order that the store wants.
 pub struct Rrsets<'a> {
-    records: Peekable<Box<dyn Iterator<Item = StoredRecord<'a>> + 'a>>,
+    records: Peekable<Records<'a>>,
     packed: Vec<u8>,
     /// RRsets so far.
     pub rrsets: u64,
@@ -33,8 +33,7 @@ impl<'a> Rrsets<'a> {
     /// From the first one on.
     #[must_use]
     pub fn new(records: &'a SortedRecords) -> Self {
-        let records: Box<dyn Iterator<Item = StoredRecord<'a>> + 'a> = Box::new(records.iter());
-        Self { records: records.peekable(), packed: Vec::new(), rrsets: 0, count: 0 }
+        Self { records: records.iter().peekable(), packed: Vec::new(), rrsets: 0, count: 0 }
     }
 
     /// The next RRset; its records are valid until the next call.

@@ -12,11 +12,64 @@ use super::rows::Row;
 /// A block is closed when it holds so much: what reading one RRset costs.
 const FULL: usize = 16 << 10;
 const HEAD: usize = 14;
+/// Text that is no name.
+const NO_NAME: &str = "\\";
 
-/// RRsets on their way into the database.
+/// So much is written at once.
+const FULL_BLOCKS: usize = 1 << 20;
+
+/// RRsets on their way into the database, block by block. Their room is used again.
+#[derive(Default, Debug)]
+pub(super) struct Blocks {
+    blocks: Vec<Block>,
+    /// So many of them hold something.
+    used: usize,
+    octets: usize,
+}
+
+/// Neighbouring RRsets, and the place of the last one.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Block {
     octets: Vec<u8>,
+    key: Vec<u8>,
+    rrtype: u16,
+}
+
+impl Blocks {
+    /// Takes one more RRset; the one with the highest place comes last.
+    pub(super) fn push(&mut self, row: &Row<'_>) {
+        if self.all().last().is_none_or(Block::is_full) {
+            if self.used == self.blocks.len() {
+                self.blocks.push(Block::default());
+            }
+            self.used += 1;
+        }
+        let Some(block) = self.used.checked_sub(1).and_then(|last| self.blocks.get_mut(last)) else { return };
+        let before = block.octets.len();
+        block.push(row);
+        self.octets += block.octets.len() - before;
+    }
+
+    /// All that hold something.
+    pub(super) fn all(&self) -> &[Block] {
+        self.blocks.get(..self.used).unwrap_or_default()
+    }
+
+    /// Octets in them.
+    pub(super) const fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Whether it is time to write them.
+    pub(super) const fn is_full(&self) -> bool {
+        self.octets >= FULL_BLOCKS
+    }
+
+    /// Forgets what was written.
+    pub(super) fn clear(&mut self) {
+        self.blocks.iter_mut().take(self.used).for_each(|block| block.octets.clear());
+        (self.used, self.octets) = (0, 0);
+    }
 }
 
 impl Block {
@@ -32,6 +85,9 @@ impl Block {
         octets.extend_from_slice(row.key);
         octets.extend_from_slice(row.owner.as_bytes());
         octets.extend_from_slice(row.rdatas);
+        self.key.clear();
+        self.key.extend_from_slice(row.key);
+        self.rrtype = row.rrtype;
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -46,17 +102,11 @@ impl Block {
         &self.octets
     }
 
-    /// Writes it; `last` is the place of the last RRset in it.
-    pub(super) fn insert(
-        &mut self,
-        transaction: &Transaction<'_>,
-        base: u64,
-        last: (&[u8], u16),
-    ) -> rusqlite::Result<()> {
+    /// Writes it.
+    pub(super) fn insert(&self, transaction: &Transaction<'_>, base: u64) -> rusqlite::Result<()> {
         transaction
             .prepare_cached("INSERT INTO blocks (base, sort_key, type, rrsets) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((base, last.0, last.1, &self.octets))?;
-        self.octets.clear();
+            .execute((base, &self.key, self.rrtype, &self.octets))?;
         Ok(())
     }
 }
@@ -95,6 +145,23 @@ impl Stored {
             }
             found => Ok(found),
         }
+    }
+
+    /// Whether all of it lies behind a place.
+    pub(super) fn is_behind(&self, key: &[u8], rrtype: i32) -> bool {
+        self.raw_rows().next().is_some_and(|row| (row.key, i32::from(row.rrtype)) > (key, rrtype))
+    }
+
+    /// The RRset at an offset; none behind the last. One whose owner is no text has an owner that is no name.
+    pub(super) fn row_at(&self, at: usize) -> Option<Row<'_>> {
+        let (RawRow { key, rrtype, owner, ttl, rdatas }, _) = split(self.octets.get(at..)?)?;
+        Some(Row { key, rrtype, owner: std::str::from_utf8(owner).unwrap_or(NO_NAME), ttl, rdatas })
+    }
+
+    /// The offset behind the RRset at an offset; none behind the last.
+    pub(super) fn behind_row_at(&self, at: usize) -> Option<usize> {
+        let (_, rest) = split(self.octets.get(at..)?)?;
+        (!rest.is_empty()).then(|| self.octets.len() - rest.len())
     }
 
     /// The RRsets in it, in their order; damage would end them.

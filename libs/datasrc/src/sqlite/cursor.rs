@@ -5,6 +5,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::block::Stored;
 use super::rows::{Row, Rows};
 
+/// Blocks that are read at once.
+const MOST_BLOCKS: usize = 64;
 /// Rows beside blocks that are read at once.
 const MOST_BESIDE: usize = 8192;
 /// The same, where few are wanted.
@@ -14,6 +16,11 @@ const SHORT: usize = 64;
 #[derive(Debug)]
 pub(super) struct Cursor {
     version: u64,
+    /// The first part of the page: blocks that nothing stands beside, as they were read.
+    blocks: Vec<Stored>,
+    /// Which of them, and where in it.
+    block: (usize, usize),
+    /// The rest of the page.
     page: Rows,
     at: usize,
     last: bool,
@@ -40,6 +47,8 @@ impl Cursor {
     pub(super) fn new(version: u64) -> Self {
         Self {
             version,
+            blocks: Vec::new(),
+            block: (0, 0),
             page: Rows::default(),
             at: 0,
             last: false,
@@ -66,17 +75,33 @@ impl Cursor {
 
     /// The row under the cursor; none means that a page must be fetched or that the version is at its end.
     pub(super) fn row(&self) -> Option<Row<'_>> {
-        self.page.get(self.at)
+        match self.blocks.get(self.block.0) {
+            Some(block) => block.row_at(self.block.1),
+            None => self.page.get(self.at),
+        }
     }
 
     /// Moves to the next row.
     pub(super) fn step(&mut self) {
-        self.at += 1;
+        let Some(block) = self.blocks.get(self.block.0) else {
+            self.at += 1;
+            return;
+        };
+        let (number, at) = self.block;
+        self.block = block.behind_row_at(at).map_or((number + 1, 0), |at| (number, at));
     }
 
     /// True when there is no row under the cursor but there may be more.
     pub(super) fn wants_page(&self) -> bool {
-        !self.last && self.at >= self.page.len()
+        !self.last && self.at >= self.page.len() && self.block.0 >= self.blocks.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.page.len() == 0
+    }
+
+    fn is_full(&self) -> bool {
+        self.blocks.len() >= MOST_BLOCKS || self.page.is_full()
     }
 
     /// True when no page follows the one that is there.
@@ -89,22 +114,41 @@ impl Cursor {
         let Some(base) = base_of(connection, self.version)? else { return Ok(Fetched::Gone) };
         let is_coming = self.follows && is_being_written(connection, self.version)?;
         self.page.clear();
-        self.at = 0;
-        while !self.last && (self.page.len() == 0 || !(self.is_short || self.page.is_full())) {
-            self.read_on(connection, base)?;
+        self.blocks.clear();
+        (self.at, self.block) = (0, (0, 0));
+        while !self.last && (self.is_empty() || !(self.is_short || self.is_full())) {
+            self.read_on(connection, base, is_coming)?;
         }
         // The end of what was written is not that of the version.
         self.last &= !is_coming;
-        Ok(if is_coming && self.page.len() == 0 { Fetched::Later } else { Fetched::Page })
+        Ok(if is_coming && self.is_empty() { Fetched::Later } else { Fetched::Page })
     }
 
-    /// Reads one block, if there are any, and what has taken the place of RRsets in it or came between.
-    fn read_on(&mut self, connection: &Connection, base: u64) -> rusqlite::Result<()> {
+    /// Reads one block, if there are any, and what has taken the place of RRsets in it or came between, which nothing does as
+    /// long as the version `is_coming`.
+    fn read_on(&mut self, connection: &Connection, base: u64, is_coming: bool) -> rusqlite::Result<()> {
         let (key, rrtype) = &self.behind;
         let block = Stored::behind(connection, base, key, *rrtype)?;
+        if is_coming {
+            match block {
+                Some(block) => self.take_block(block),
+                None => self.last = true,
+            }
+            return Ok(());
+        }
         let end = block.as_ref().map(|block| (block.key.as_slice(), block.rrtype));
         let most = if self.is_short { SHORT } else { MOST_BESIDE };
         let beside = Beside::read(connection, (base, self.version), &self.behind, end, most)?;
+        let block = match block {
+            Some(block)
+                if beside.rows.len() == 0 && self.page.len() == 0 && block.is_behind(key, *rrtype) =>
+            {
+                self.take_block(block);
+                return Ok(());
+            }
+            block => block,
+        };
+        let end = block.as_ref().map(|block| (block.key.as_slice(), block.rrtype));
         let upto = match (&beside.upto, end) {
             (Some(upto), _) => Some(upto.clone()),
             (None, Some((key, rrtype))) => Some((key.to_vec(), rrtype)),
@@ -120,6 +164,12 @@ impl Cursor {
             None => self.last = true,
         }
         Ok(())
+    }
+
+    fn take_block(&mut self, block: Stored) {
+        self.behind.0.clone_from(&block.key);
+        self.behind.1 = block.rrtype.into();
+        self.blocks.push(block);
     }
 }
 

@@ -84,15 +84,6 @@ impl Rows {
         self.get(self.len().checked_sub(1)?)
     }
 
-    /// Takes the last row away again.
-    pub(super) fn pop(&mut self) {
-        self.ends.pop();
-        let (key, owner, rdatas) = self.ends.last().map_or((0, 0, 0), |end| (end.key, end.owner, end.rdatas));
-        self.keys.truncate(key);
-        self.owners.truncate(owner);
-        self.rdatas.truncate(rdatas);
-    }
-
     pub(super) fn push(&mut self, row: Row<'_>) {
         self.keys.extend_from_slice(row.key);
         self.owners.push_str(row.owner);
@@ -154,7 +145,8 @@ impl Apex {
         Self { origin: origin.to_name(), labels: origin.label_count() }
     }
 
-    fn append_relative(&self, owner: NameRef<'_>, text: &mut String) {
+    /// Appends an owner of the zone as it is stored.
+    pub(super) fn append_relative(&self, owner: NameRef<'_>, text: &mut String) {
         match owner.label_count().saturating_sub(self.labels) {
             0 => text.push('@'),
             below => owner.append_labels(below, text),

@@ -9,12 +9,12 @@ use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::RrsetRef;
 
-use super::block::Block;
+use super::block::{Block, Blocks};
 use super::clearing;
 use super::cursor::Cursor;
 use super::difference::Difference;
 use super::lock_file::LockFile;
-use super::rows::{Apex, Rows};
+use super::rows::{Apex, Row, Rows};
 use super::step::{Outcome, Step};
 use super::store::{Durability, Store, WriteError};
 use super::{JournalLimits, fault, reading};
@@ -34,12 +34,17 @@ pub(super) struct Writer<'a> {
     apex: Apex,
     /// Tells others that the rows of this version are not a leftover.
     alive: LockFile,
-    /// What was put and is not in the database yet.
+    /// What was put and is not in the database yet, as long as nothing is.
     pending: Rows,
     /// The version in the database, once there is one.
     begun: Option<Begun>,
-    /// Place of the last row that left `pending`.
+    /// What was put since and is not in the database yet.
+    blocks: Blocks,
+    /// Place of the last RRset that was put.
     last: Option<(Vec<u8>, u16)>,
+    /// Key and owner of the one that is being put.
+    key: Vec<u8>,
+    owner: String,
     serial: Option<u32>,
     rrsets: u64,
     records: u64,
@@ -68,7 +73,10 @@ impl<'a> Writer<'a> {
             apex: Apex::new(origin),
             pending: Rows::default(),
             begun: None,
+            blocks: Blocks::default(),
             last: None,
+            key: Vec::new(),
+            owner: String::new(),
             serial: None,
             rrsets: 0,
             records: 0,
@@ -77,19 +85,21 @@ impl<'a> Writer<'a> {
 
     /// Writes all that is pending as blocks, in as many transactions as it takes to keep each one short.
     fn flush(&mut self) -> Result<(), Error> {
+        for row in (0..self.pending.len()).filter_map(|at| self.pending.get(at)) {
+            self.blocks.push(&row);
+        }
+        self.pending.clear();
         let mut written = 0;
-        while written < self.pending.len() {
+        while let Some(left @ [_, ..]) = self.blocks.all().get(written..) {
             let (begun, now_written) = self.store.write(Durability::Later, |transaction| {
                 let begun = self.begun_in(transaction)?;
-                let upto = insert_blocks(transaction, begun.version, &self.pending, written)?;
-                Ok((begun, upto))
+                Ok((begun, insert_blocks(transaction, begun.version, left)?))
             })?;
             self.begun = Some(begun);
-            written = now_written;
+            written += now_written;
         }
-        self.last = self.pending.last().map(|row| (row.key.to_vec(), row.rrtype)).or(self.last.take());
-        let octets = self.pending.octets();
-        self.pending.clear();
+        let octets = self.blocks.octets();
+        self.blocks.clear();
         self.store.wrote(octets)
     }
 
@@ -220,31 +230,38 @@ impl ZoneWriter for Writer<'_> {
         if !rrset.rdatas.is_well_formed() {
             return Err(Error::BadRrset { owner: owner.to_name(), rrtype });
         }
-        self.pending.push_rrset(rrset, &self.apex);
-        let before = match self.pending.len().checked_sub(2) {
-            Some(index) => self.pending.get(index).map(|row| (row.key, row.rrtype)),
-            None => self.last.as_ref().map(|(key, rrtype)| (key.as_slice(), *rrtype)),
-        };
-        if self.pending.last().map(|row| (row.key, row.rrtype)) <= before {
-            self.pending.pop();
+        self.key.clear();
+        sort_key::append(owner, self.apex.labels, &mut self.key);
+        let (last_key, last_type) = self.last.get_or_insert_default();
+        let is_first = self.rrsets == 0;
+        if !is_first && (&*self.key, rrtype.0) <= (&**last_key, *last_type) {
             return Err(Error::OutOfOrder { owner: owner.to_name(), rrtype });
         }
+        self.owner.clear();
+        self.apex.append_relative(owner, &mut self.owner);
+        let (ttl, rdatas) = (rrset.ttl, rrset.rdatas.packed());
+        let row = Row { key: &self.key, rrtype: rrtype.0, owner: &self.owner, ttl, rdatas };
+        match self.begun {
+            Some(_) => self.blocks.push(&row),
+            None => self.pending.push(row),
+        }
+        std::mem::swap(last_key, &mut self.key);
+        *last_type = rrtype.0;
         if rrtype == RrType::SOA && owner == self.apex.origin.as_ref() {
             self.serial = rrset.rdatas.iter().next().and_then(soa_serial);
         }
         self.rrsets += 1;
         self.records += rrset.rdatas.iter().count() as u64;
-        if self.pending.is_full() { self.flush() } else { Ok(()) }
+        if self.pending.is_full() || self.blocks.is_full() { self.flush() } else { Ok(()) }
     }
 
     fn read_back(&mut self, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) -> Result<(), Error> {
-        let origin = &self.apex.origin;
         if let Some(begun) = self.begun {
+            self.flush()?;
             let mut cursor = Cursor::new(begun.version);
-            if reading::walk(self.store, origin, &mut cursor, visit)?.is_break() {
-                return Ok(());
-            }
+            return reading::walk(self.store, &self.apex.origin, &mut cursor, visit).map(drop);
         }
+        let origin = &self.apex.origin;
         for row in (0..self.pending.len()).filter_map(|at| self.pending.get(at)) {
             let shown = row.with_rrset(origin.as_ref(), &mut *visit);
             if shown.ok_or_else(|| reading::no_name(self.store, origin, row.owner))?.is_break() {
@@ -303,27 +320,17 @@ pub(super) fn zone_file_name(origin: NameRef<'_>) -> String {
     format!("{hash:016x}")
 }
 
-/// Inserts RRsets from `from` on as blocks until all are in or the turn is over; gives the index of the first that is not in.
-fn insert_blocks(
-    transaction: &Transaction<'_>,
-    version: u64,
-    rows: &Rows,
-    from: usize,
-) -> Result<usize, WriteError> {
-    let started = Instant::now();
-    let mut block = Block::default();
-    let mut at = from;
-    while let Some(row) = rows.get(at) {
-        block.push(&row);
-        at += 1;
-        if block.is_full() || at == rows.len() {
-            block.insert(transaction, version, row.place())?;
-            if started.elapsed() > BATCH_TIME {
-                break;
-            }
+/// Inserts blocks until all are in or the turn is over; gives how many are in.
+fn insert_blocks(transaction: &Transaction<'_>, version: u64, blocks: &[Block]) -> Result<usize, WriteError> {
+    let (started, mut inserted) = (Instant::now(), 0);
+    for block in blocks {
+        block.insert(transaction, version)?;
+        inserted += 1;
+        if started.elapsed() > BATCH_TIME {
+            break;
         }
     }
-    Ok(at)
+    Ok(inserted)
 }
 
 /// Inserts the RRsets of a small version, a row for each: that is changed most easily.

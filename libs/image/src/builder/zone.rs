@@ -335,7 +335,7 @@ impl ZoneBuilder {
     }
 
     /// The entry, the name, and the pieces of the region one after the other.
-    pub(super) fn finish(mut self) -> Result<(ZoneEntry, Name, Vec<Vec<u8>>), BuildError> {
+    pub(super) fn finish(mut self) -> Result<(ZoneEntry, Name, [Vec<u8>; 4]), BuildError> {
         self.flush()?;
         if self.image == ImageKind::Base && self.path.is_empty() {
             return Err(BuildError::Sequence("a zone without any record"));
@@ -365,7 +365,7 @@ impl ZoneBuilder {
         entry.order_count = self.order.len() as u64;
         entry.hashed_offset = entry.order_offset + order.len() as u64;
         entry.hashed_count = owners.len() as u64;
-        Ok((entry, self.origin, vec![table, self.nodes, order, hashed]))
+        Ok((entry, self.origin, [table, self.nodes, order, hashed]))
     }
 }
 

@@ -105,6 +105,21 @@ async fn what_is_sent_is_loaded_if_it_is_good_and_replaces_what_it_is_to_replace
 }
 
 #[tokio::test]
+async fn of_a_large_zone_it_is_told_when_a_part_can_be_seen() {
+    let bench = Bench::start().await;
+    let mut events = bench.bus.zone_events().await.unwrap();
+    let hosts = (0..100_000).map(|number| format!("h{number} A 192.0.2.1\n"));
+    let text: String = [ZONE.to_owned()].into_iter().chain(hosts).collect();
+    let status = bench.load("Example.com", &text, Expect::Absent).await;
+    assert_eq!(told(&status).1, "loaded", "{status:?}");
+    let zone = "example.com.".to_owned();
+    let changed = ZoneEvent::Changed { zone: zone.clone(), serial: 7, cause: "load".into() };
+    for event in [ZoneEvent::Coming { zone }, changed] {
+        assert_eq!(tokio::time::timeout(PATIENCE, events.next()).await.unwrap(), Some(event));
+    }
+}
+
+#[tokio::test]
 async fn of_many_at_once_for_one_new_zone_one_comes_in() {
     let bench = Bench::start().await;
     bench.place.write("sent", ZONE);

@@ -1,4 +1,4 @@
-//! Reads a version by a thread of its own, a few batches ahead of who takes its RRsets.
+//! Reads a version by a thread of its own, a few batches ahead of who takes its RRsets; and one that is being written.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -41,41 +41,9 @@ struct Head {
 /// # Errors
 /// As [`DataSource::read`].
 pub(super) fn read(source: &dyn DataSource, zone: &ZoneEntry, visit: Visit<'_>) -> Result<(), Error> {
-    beside(|push| source.read(zone, push), visit)
-}
-
-/// As [`DataSource::follow`]; gives up when nothing comes for [`PATIENCE`].
-///
-/// # Errors
-/// As [`DataSource::follow`].
-pub(super) fn follow(
-    source: &dyn DataSource,
-    coming: &Coming,
-    visit: Visit<'_>,
-) -> Result<Option<ZoneEntry>, Error> {
-    let follow = |push: Visit<'_>| {
-        let waited = Cell::new(Duration::ZERO);
-        let mut wait = || {
-            std::thread::sleep(STEP);
-            waited.set(waited.get() + STEP);
-            if waited.get() < PATIENCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        source.follow(coming, &mut wait, &mut |rrset| {
-            waited.set(Duration::ZERO);
-            push(rrset)
-        })
-    };
-    beside(follow, visit)
-}
-
-/// Has `read` show RRsets by a thread of its own, and shows them here.
-fn beside<T: Send>(
-    read: impl FnOnce(Visit<'_>) -> Result<T, Error> + Send,
-    visit: Visit<'_>,
-) -> Result<T, Error> {
     let (sender, receiver) = sync_channel(AHEAD);
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || send(read, &sender));
+        let reading = scope.spawn(move || send(source, zone, &sender));
         take(receiver, visit);
         match reading.join() {
             Ok(read) => read,
@@ -84,9 +52,31 @@ fn beside<T: Send>(
     })
 }
 
-fn send<T>(read: impl FnOnce(Visit<'_>) -> Result<T, Error>, sender: &SyncSender<Batch>) -> Result<T, Error> {
+/// As [`DataSource::follow`], by this thread: who writes a version needs longer than this, and processors as well. Gives up when
+/// nothing comes for [`PATIENCE`].
+///
+/// # Errors
+/// As [`DataSource::follow`].
+pub(super) fn follow(
+    source: &dyn DataSource,
+    coming: &Coming,
+    visit: Visit<'_>,
+) -> Result<Option<ZoneEntry>, Error> {
+    let waited = Cell::new(Duration::ZERO);
+    let mut wait = || {
+        std::thread::sleep(STEP);
+        waited.set(waited.get() + STEP);
+        if waited.get() < PATIENCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    source.follow(coming, &mut wait, &mut |rrset| {
+        waited.set(Duration::ZERO);
+        visit(rrset)
+    })
+}
+
+fn send(source: &dyn DataSource, zone: &ZoneEntry, sender: &SyncSender<Batch>) -> Result<(), Error> {
     let mut batch = Batch::default();
-    let outcome = read(&mut |rrset| {
+    source.read(zone, &mut |rrset| {
         batch.push(rrset);
         // Nobody takes any more: it was broken off.
         if batch.octets.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
@@ -96,7 +86,7 @@ fn send<T>(read: impl FnOnce(Visit<'_>) -> Result<T, Error>, sender: &SyncSender
     })?;
     // As above.
     let _ = sender.send(batch);
-    Ok(outcome)
+    Ok(())
 }
 
 fn take(receiver: Receiver<Batch>, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) {
