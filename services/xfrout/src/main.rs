@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     };
     let committed = committed::read::<XfroutSettings>(&options.common.config_dir);
     let expiries = Arc::new(ExpiryFile::new(&options.expiries));
-    let stores = Stores { primary: options.primary, secondary: options.secondary, expiries };
+    let stores = Stores::new(options.primary, options.secondary, expiries);
     let (xfrout, ended) = {
         let keys = Keys::open(&options.common.keys_dir, XfroutSettings::COMPONENT);
         Xfrout::new(&options.images, stores, &options.state, keys, committed.settings.clone())

@@ -81,10 +81,9 @@ impl Taker {
     ) -> Option<CondensedDifference> {
         let TransferKind::Ixfr { serial } = transfer.kind else { return None };
         let statistics = &self.statistics;
-        let source = self.stores.open(transfer.is_secondary);
-        let found = source.and_then(|source| {
+        let found = self.stores.read(transfer.is_secondary, |source| {
             let zone = transfer.zone.as_ref();
-            CondensedDifference::read(&source, zone, serial, transfer.serial, most_octets)
+            CondensedDifference::read(source, zone, serial, transfer.serial, most_octets)
         });
         let whole = match found {
             Ok(Condensing::Whole(difference)) if difference.count() <= transfer.records => {

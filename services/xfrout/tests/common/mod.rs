@@ -62,11 +62,7 @@ pub(crate) fn compile(directory: &Path, file: &str, origin: &str, serial: u32, t
 /// The stores of a scratch directory.
 pub(crate) fn stores(directory: &Path) -> Stores {
     let expiries = std::sync::Arc::new(tenon_image::ExpiryFile::new(&directory.join("EXPIRIES")));
-    Stores {
-        primary: directory.join("primary.sqlite"),
-        secondary: directory.join("secondary.sqlite"),
-        expiries,
-    }
+    Stores::new(directory.join("primary.sqlite"), directory.join("secondary.sqlite"), expiries)
 }
 
 /// Stores a version of a zone and publishes its image; `SERIAL` in the text stands for its serial.
@@ -78,7 +74,7 @@ pub(crate) fn commit(directory: &Path, origin: &str, serial: u32, text: &str) {
 
 /// Stores a version of a zone.
 pub(crate) fn store(directory: &Path, origin: &str, text: &str) {
-    let source = SqliteSource::open(&stores(directory).primary, Access::Create).unwrap();
+    let source = SqliteSource::open(&directory.join("primary.sqlite"), Access::Create).unwrap();
     let mut writer = source.begin(origin.parse::<Name>().unwrap().as_ref()).unwrap();
     for group in records(origin, text).chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
         let packed = packed(group);
