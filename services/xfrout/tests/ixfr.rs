@@ -199,7 +199,7 @@ async fn a_large_difference_fills_many_messages_and_a_broken_store_is_told() {
     let records = answers(&found);
     assert_eq!(applied(&zone(1, "a.test.", &text(0..1000)), &records), zone(2, "a.test.", &text(150..1150)));
     assert!(octets < records.len() * 26, "{octets} octets for {} records", records.len());
-    std::fs::remove_file(common::stores(house.directory.path()).primary).unwrap();
+    std::fs::remove_file(house.directory.path().join("primary.sqlite")).unwrap();
     assert!(!is_difference(&answers(&house.ask("a.test.", 1).await)));
     assert_eq!(house.counters()["ixfr_whole_failed"], 1);
 }
