@@ -41,6 +41,27 @@ pub fn write<'s>(
     Ok(if look(rrsets.count).is_break() { None } else { Some(writer) })
 }
 
+/// Makes several small zones the current versions, visible at once but not waiting for the disk; see
+/// [`DataSource::begin_together`]. What became of each, in their order.
+pub fn write_together(source: &dyn DataSource, zones: &[&SortedRecords]) -> Vec<Result<ZoneEntry, Error>> {
+    let mut together = source.begin_together();
+    let mut add = |records: &&SortedRecords| {
+        together.add(records.origin(), &mut |writer| {
+            let mut rrsets = Rrsets::new(records);
+            while let Some((rrset, _)) = rrsets.next_rrset() {
+                writer.put(rrset)?;
+            }
+            Ok(())
+        })
+    };
+    let added: Vec<Result<(), Error>> = zones.iter().map(&mut add).collect();
+    let mut committed = together.commit_unsynced().into_iter();
+    added
+        .into_iter()
+        .filter_map(|added| added.map_or_else(|error| Some(Err(error)), |()| committed.next()))
+        .collect()
+}
+
 /// Whether the stored version is the same zone, record for record; not known to be when `look` breaks off.
 ///
 /// # Errors

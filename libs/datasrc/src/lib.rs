@@ -21,4 +21,4 @@ pub use condensed::{ChangedRecord, CondensedDifference, Condensing};
 pub use edit::{Difference, Edit, EditCheck, Node, RecordSet};
 pub use error::Error;
 pub use journal::{JournalCoverage, JournalEvent};
-pub use source::{Coming, DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter};
+pub use source::{Coming, DataSource, Lease, ZoneChange, ZoneEntry, ZoneWriter, ZonesWriter};

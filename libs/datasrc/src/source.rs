@@ -118,6 +118,9 @@ pub trait DataSource: Send + Sync {
     /// [`Error::ZoneBusy`] while another writer is at work on the same zone; any [`Error`] of writing.
     fn begin(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneWriter + '_>, Error>;
 
+    /// Begins new versions of several small zones, which become current together.
+    fn begin_together(&self) -> Box<dyn ZonesWriter + '_>;
+
     /// Begins a change of the current version of a zone: what is not named stays as it is.
     ///
     /// # Errors
@@ -212,6 +215,23 @@ pub trait ZoneChange {
     /// # Errors
     /// As [`Self::commit`].
     fn commit_unsynced(self: Box<Self>) -> Result<ZoneEntry, Error>;
+}
+
+/// Versions of several zones being written. Dropping it abandons them all and leaves nothing behind.
+pub trait ZonesWriter {
+    /// Adds a zone, whose RRsets `fill` puts.
+    ///
+    /// # Errors
+    /// Those of [`DataSource::begin`] and of `fill`; the zone is not among the others then.
+    fn add(
+        &mut self,
+        origin: NameRef<'_>,
+        fill: &mut dyn FnMut(&mut dyn ZoneWriter) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Makes each the current version of its zone, in as few transactions as is good; as
+    /// [`ZoneWriter::commit_unsynced`]. What became of each, in the order of adding.
+    fn commit_unsynced(self: Box<Self>) -> Vec<Result<ZoneEntry, Error>>;
 }
 
 /// A version being written. Dropping it abandons the version and leaves nothing behind.

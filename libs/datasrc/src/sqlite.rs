@@ -41,6 +41,7 @@ mod step;
 mod store;
 #[cfg(test)]
 mod tests;
+mod together;
 mod turnstile;
 mod writer;
 
@@ -53,10 +54,11 @@ use tenon_wire::{Name, NameRef};
 use tenon_zone::RrsetRef;
 
 use self::store::{Durability, Store};
+use self::together::Together;
 use self::writer::Writer;
 use crate::{
     Coming, DataSource, Error, JournalCoverage, JournalEvent, Lease, ZoneChange, ZoneEntry, ZoneWriter,
-    sort_key,
+    ZonesWriter, sort_key,
 };
 
 /// What the opener of a store will do with it.
@@ -175,6 +177,10 @@ impl DataSource for SqliteSource {
 
     fn begin(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneWriter + '_>, Error> {
         Ok(Box::new(Writer::begin(&self.store, self.limits, origin)?))
+    }
+
+    fn begin_together(&self) -> Box<dyn ZonesWriter + '_> {
+        Box::new(Together::begin(&self.store, self.limits))
     }
 
     fn change(&self, origin: NameRef<'_>) -> Result<Box<dyn ZoneChange + '_>, Error> {

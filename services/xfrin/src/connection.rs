@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 /// How often a connection on which nothing happens is looked at whether to give it up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Room for what comes in one read: several messages, and one of the longest for sure.
+/// Room for one message of the longest: enough for a small zone.
+const FIRST_ROOM: usize = 2 + u16::MAX as usize;
+/// Room for what comes in one read once much comes: several messages.
 const ROOM: usize = 256 << 10;
 
 /// Why no message came, or none could be sent.
@@ -60,7 +62,7 @@ pub struct Connection<'c> {
 impl<'c> Connection<'c> {
     /// A connection over a stream with [timeouts](prepare).
     pub fn new(stream: Box<dyn Link>, patience: Patience, is_cancelled: &'c dyn Fn() -> bool) -> Self {
-        let buffer = vec![0; ROOM];
+        let buffer = vec![0; FIRST_ROOM];
         Self { stream, patience, began: Instant::now(), is_cancelled, buffer, filled: 0..0 }
     }
 
@@ -96,7 +98,7 @@ impl<'c> Connection<'c> {
 
     fn read_more(&mut self, waiting: Instant) -> Result<(), ConnectionError> {
         // A whole message of any length must find room behind what is there.
-        if self.buffer.len() - self.filled.start < 2 + usize::from(u16::MAX) {
+        if self.buffer.len() - self.filled.start < FIRST_ROOM {
             self.buffer.copy_within(self.filled.clone(), 0);
             self.filled = 0..self.filled.len();
         }
@@ -114,6 +116,9 @@ impl<'c> Connection<'c> {
                 Ok(0) => return Err(ConnectionError::Closed),
                 Ok(length) => {
                     self.filled.end += length;
+                    if self.filled.end == self.buffer.len() {
+                        self.buffer.resize(ROOM, 0);
+                    }
                     return Ok(());
                 }
                 Err(error) if is_nothing_yet(&error) => {}

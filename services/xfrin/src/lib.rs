@@ -27,6 +27,7 @@
 //! were waiting for it already ([`silence`]).
 
 pub mod connection;
+pub mod gathering;
 pub mod incoming;
 pub mod messages;
 pub mod pool;

@@ -11,8 +11,8 @@ use tenon_datasrc::{DataSource, Edit, Error, ZoneEntry};
 use tenon_wire::rdata::Soa;
 use tenon_wire::{Name, NameRef, RrType};
 use tenon_zone::{Problem, Severity, ZoneChecker};
-use tokio::task::JoinError;
 
+use crate::gathering::Gathering;
 use crate::incoming::Difference;
 use crate::pool::{Pool, Pooled};
 use crate::shared_sync::SharedSync;
@@ -83,6 +83,7 @@ pub struct Store {
     path: PathBuf,
     sync: Arc<SharedSync>,
     pool: Arc<Pool>,
+    gathering: Arc<Gathering>,
 }
 
 /// A stored zone.
@@ -97,7 +98,7 @@ pub struct StoredZone {
 impl Store {
     /// The store at this path, which is made when it is first used.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), sync: Arc::default(), pool: Arc::default() }
+        Self { path: path.to_owned(), sync: Arc::default(), pool: Arc::default(), gathering: Arc::default() }
     }
 
     /// Opens the store, made if it is not there yet, or takes it as somebody else left it open.
@@ -196,6 +197,45 @@ impl Store {
         })
     }
 
+    /// Checks a small zone as a whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Zone`].
+    pub fn check(&self, records: &SortedRecords) -> Result<Checked, StoreError> {
+        check(records, &AtomicBool::new(false), &|| false).passed()
+    }
+
+    /// Makes a small zone that was checked the current version, together with others that come meanwhile, and returns when
+    /// it is on the disk. Whatever fails leaves the version before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_small(&self, records: SortedRecords) -> Result<ZoneEntry, Error> {
+        let (store, writer) = (self.clone(), self.clone());
+        let entry = self.gathering.wait(records, move |writing| {
+            drop(tokio::task::spawn_blocking(move || writing.run(|zones| writer.put_together(zones))));
+        });
+        let gone = |_| Err(store.broke_off(&"nobody wrote it"));
+        let entry = entry.await.unwrap_or_else(gone)?;
+        self.synced().await?;
+        Ok(entry)
+    }
+
+    fn put_together(&self, zones: &[&SortedRecords]) -> Vec<Result<ZoneEntry, Error>> {
+        match self.open() {
+            Ok(source) => bulk::write_together(&*source, zones),
+            // Each is told why for itself.
+            Err(_) => zones.iter().flat_map(|zone| self.put_alone(zone)).collect(),
+        }
+    }
+
+    fn put_alone(&self, zone: &SortedRecords) -> Vec<Result<ZoneEntry, Error>> {
+        match self.open() {
+            Ok(source) => bulk::write_together(&*source, &[zone]),
+            Err(error) => vec![Err(error)],
+        }
+    }
+
     /// Tries a difference on the stored version, checks what it touches, and makes the outcome the current version.
     /// Whatever fails leaves the version before. It may not be on the disk before [`Self::synced`].
     ///
@@ -258,7 +298,7 @@ impl Store {
     }
 
     /// What work on a thread that ended without an outcome comes to.
-    pub fn broke_off(&self, error: &JoinError) -> Error {
+    pub fn broke_off(&self, error: &dyn std::fmt::Display) -> Error {
         let reason = format!("the work broke off, which is a mistake in this program: {error}");
         Error::Engine { path: self.path.clone(), reason }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tenon_datasrc::ZoneEntry;
+use tenon_datasrc::bulk::SortedRecords;
 use tenon_service::jobs::OpenJob;
 use tenon_tsig::{AnswerCheck, Key, TsigError};
 use tenon_wire::message::Rcode;
@@ -25,6 +26,8 @@ use crate::storing::{Goal, Storing};
 use crate::tls::{self, TlsError};
 use crate::way::Proof;
 
+/// Records up to which a zone is stored together with others that came just then.
+const SMALL: usize = 1000;
 /// Messages between two notes of how much came.
 const NOTE_EVERY: u64 = 64;
 
@@ -73,6 +76,35 @@ pub struct Stored {
     pub times: [Duration; 2],
 }
 
+/// A small zone that came as a whole, was checked and is to be stored.
+#[derive(Debug)]
+pub struct Small {
+    /// Its records.
+    pub records: SortedRecords,
+    /// What is known of it besides.
+    pub arrival: Arrival,
+}
+
+/// How a whole zone came.
+#[derive(Debug)]
+pub struct Arrival {
+    soa: Soa,
+    received: Received,
+    checked: Checked,
+    expires_in: Option<u32>,
+    receiving: Duration,
+    began: Instant,
+}
+
+impl Arrival {
+    /// The version as it is stored now.
+    pub fn stored(self, entry: ZoneEntry) -> Stored {
+        let Self { soa, received, checked, expires_in, receiving, began } = self;
+        let times = [receiving, began.elapsed()];
+        Stored { entry, soa, received, checked, expires_in, is_difference: false, times }
+    }
+}
+
 /// What a transfer came to.
 #[derive(Debug)]
 pub enum Brought {
@@ -80,6 +112,15 @@ pub enum Brought {
     Stored(Box<Stored>),
     /// The primary has nothing newer than this.
     Current(Version),
+}
+
+/// How a transfer ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With this.
+    Brought(Brought),
+    /// With a zone that is to be stored together with others.
+    Small(Box<Small>),
 }
 
 /// Why nothing was brought in from a primary.
@@ -135,7 +176,7 @@ impl Transfer {
     ///
     /// # Errors
     /// See [`TransferError`]; the version before stays, and nothing of the new one.
-    pub fn run(&self, stream: std::net::TcpStream) -> Result<Brought, TransferError> {
+    pub fn run(&self, stream: std::net::TcpStream) -> Result<Ended, TransferError> {
         let _running = Going::begin(&self.statistics.axfr_running);
         let began = Instant::now();
         let mut storing = None;
@@ -143,13 +184,19 @@ impl Transfer {
         let receiving = began.elapsed();
         let is_cancelled = || self.job.is_cancelled();
         let (entry, soa, checked, is_difference) = match came {
-            Came::Current(soa) => return Ok(Brought::Current(Version { soa, expires_in })),
+            Came::Current(soa) => return Ok(Ended::Brought(Brought::Current(Version { soa, expires_in }))),
             Came::Zone(zone) => {
                 self.must_be_newer(zone.soa.serial)?;
                 count_if(&self.statistics.ixfr_answered_whole, self.for_changes);
                 self.job.enter("storing", "records", received.records - received.ignored);
                 let (entry, checked) = match storing {
                     Some(storing) => storing.finish(zone.records)?,
+                    None if zone.records.count() <= SMALL => {
+                        let checked = self.store.check(&zone.records)?;
+                        let soa = zone.soa;
+                        let arrival = Arrival { soa, received, checked, expires_in, receiving, began };
+                        return Ok(Ended::Small(Box::new(Small { records: zone.records, arrival })));
+                    }
                     None => {
                         self.store.put(&zone.records, &|written| self.job.set_done(written), &is_cancelled)?
                     }
@@ -164,7 +211,7 @@ impl Transfer {
         };
         let times = [receiving, began.elapsed()];
         let stored = Stored { entry, soa, received, checked, expires_in, is_difference, times };
-        Ok(Brought::Stored(Box::new(stored)))
+        Ok(Ended::Brought(Brought::Stored(Box::new(stored))))
     }
 
     fn must_be_newer(&self, serial: u32) -> Result<(), TransferError> {

@@ -7,7 +7,7 @@ use tenon_zone::{RdataList, RrsetRef};
 use crate::sort_key;
 
 /// How much a buffer holds before it is written or shown: bounds memory and the length of a transaction.
-const FULL_OCTETS: usize = 1 << 20;
+pub(super) const FULL_OCTETS: usize = 1 << 20;
 const FULL_ROWS: usize = 8192;
 
 /// Rows one behind the other in few allocations.

@@ -64,6 +64,13 @@ struct Before {
     rrsets: u64,
 }
 
+/// What one needs to commit in one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    serial: u32,
+    before: Option<Before>,
+}
+
 impl<'a> Writer<'a> {
     pub(super) fn begin(store: &'a Store, limits: JournalLimits, origin: NameRef<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -148,14 +155,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn commit_as(&mut self, durability: Durability) -> Result<ZoneEntry, Error> {
-        let Some(serial) = self.serial else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
-        let before = self.before()?;
-        let is_small = self.begun.is_none() && before.is_none_or(|before| before.rrsets <= SMALL_RRSETS);
-        let entry = if is_small {
-            self.commit_at_once(serial, before, durability)?
+    /// Octets that were put and are not in the database yet.
+    pub(super) fn pending_octets(&self) -> usize {
+        self.pending.octets()
+    }
+
+    pub(super) fn commit_as(&mut self, durability: Durability) -> Result<ZoneEntry, Error> {
+        let ready = self.ready()?;
+        let entry = if self.is_small(&ready) {
+            self.store.write(durability, |transaction| self.commit_in(transaction, &ready))?
         } else {
-            self.commit_in_batches(serial, before, durability)?
+            self.commit_in_batches(ready, durability)?
         };
         self.begun = None;
         // The version is there whatever becomes of the log now.
@@ -163,37 +173,45 @@ impl<'a> Writer<'a> {
         Ok(entry)
     }
 
-    /// Everything in one transaction: what a small zone costs is one sync.
-    fn commit_at_once(
-        &self,
-        serial: u32,
-        before: Option<Before>,
-        durability: Durability,
-    ) -> Result<ZoneEntry, Error> {
-        self.store.write(durability, |transaction| {
-            let begun = self.begun_in(transaction)?;
-            insert(transaction, begun.version, &self.pending)?;
-            let step = before.map(|before| self.step(begun, serial, before));
-            let outcome = match &step {
-                Some(step) => Difference::new(step).run_in(transaction)?,
-                None => Outcome::Same,
-            };
-            let entry = self.entry(begun, serial);
-            flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
-            if let Some(step) = &step {
-                outcome.settle(transaction, step, self.limits)?;
-                clearing::clear_at_once(self.store, transaction, step.version_before)?;
-            }
-            Ok(entry)
-        })
+    fn ready(&self) -> Result<Ready, Error> {
+        let Some(serial) = self.serial else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
+        Ok(Ready { serial, before: self.before()? })
     }
 
-    fn commit_in_batches(
-        &mut self,
-        serial: u32,
-        before: Option<Before>,
-        durability: Durability,
-    ) -> Result<ZoneEntry, Error> {
+    fn is_small(&self, ready: &Ready) -> bool {
+        self.begun.is_none() && ready.before.is_none_or(|before| before.rrsets <= SMALL_RRSETS)
+    }
+
+    /// What [`Self::commit_in`] needs; none for a zone that is too large for it.
+    pub(super) fn ready_at_once(&self) -> Result<Option<Ready>, Error> {
+        self.ready().map(|ready| self.is_small(&ready).then_some(ready))
+    }
+
+    /// Everything in one transaction: what a small zone costs is one sync.
+    pub(super) fn commit_in(
+        &self,
+        transaction: &Transaction<'_>,
+        ready: &Ready,
+    ) -> Result<ZoneEntry, WriteError> {
+        let Ready { serial, before } = *ready;
+        let begun = self.begun_in(transaction)?;
+        insert(transaction, begun.version, &self.pending)?;
+        let step = before.map(|before| self.step(begun, serial, before));
+        let outcome = match &step {
+            Some(step) => Difference::new(step).run_in(transaction)?,
+            None => Outcome::Same,
+        };
+        let entry = self.entry(begun, serial);
+        flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
+        if let Some(step) = &step {
+            outcome.settle(transaction, step, self.limits)?;
+            clearing::clear_at_once(self.store, transaction, step.version_before)?;
+        }
+        Ok(entry)
+    }
+
+    fn commit_in_batches(&mut self, ready: Ready, durability: Durability) -> Result<ZoneEntry, Error> {
+        let Ready { serial, before } = ready;
         self.flush()?;
         let Some(begun) = self.begun else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
         let step = before.map(|before| self.step(begun, serial, before));

@@ -18,7 +18,7 @@ use crate::serial::{self, Version};
 use crate::settings::RequestIxfr;
 use crate::statistics::{Going, by_family, count, set};
 use crate::store::{StoreError, StoredZone};
-use crate::transfer::{Brought, Stored, Transfer, TransferError};
+use crate::transfer::{Brought, Ended, Small, Stored, Transfer, TransferError};
 use crate::way::Upstream;
 
 /// How a transfer is asked for.
@@ -312,20 +312,29 @@ impl Xfrin {
             settings,
             statistics: Arc::clone(&self.statistics),
         };
-        let brought = self.on_thread(transfer, stream).await?;
+        let ended = self.on_thread(transfer, stream).await?;
         // The next ones need not wait for the disk.
         drop(places);
-        if matches!(brought, Brought::Stored(_)) {
-            self.store.synced().await.map_err(StoreError::Store)?;
+        match ended {
+            Ended::Small(small) => {
+                let Small { records, arrival } = *small;
+                let entry = self.store.put_small(records).await.map_err(StoreError::Store)?;
+                Ok(Brought::Stored(Box::new(arrival.stored(entry))))
+            }
+            Ended::Brought(brought) => {
+                if matches!(brought, Brought::Stored(_)) {
+                    self.store.synced().await.map_err(StoreError::Store)?;
+                }
+                Ok(brought)
+            }
         }
-        Ok(brought)
     }
 
     async fn on_thread(
         &self,
         transfer: Transfer,
         stream: std::net::TcpStream,
-    ) -> Result<Brought, TransferError> {
+    ) -> Result<Ended, TransferError> {
         let (sender, mut receiver) = oneshot::channel();
         let (zone, coming) =
             (transfer.zone.as_ref().to_lowercase().to_string(), Arc::clone(&transfer.coming));
@@ -337,7 +346,9 @@ impl Xfrin {
             drop(going_on);
             let _ = sender.send(outcome);
         };
-        std::thread::Builder::new().name("transfer".into()).spawn(work).map_err(TransferError::Thread)?;
+        // Of the runtime's blocking threads, which stay for a while: with many small zones making one for each cost a sixth of
+        // a transfer.
+        drop(tokio::task::spawn_blocking(work));
         tokio::select! {
             outcome = &mut receiver => return outcome.unwrap_or(Err(TransferError::BrokeOff)),
             () = coming.notified() => self.tell(&ZoneEvent::Coming { zone }).await,
