@@ -23,8 +23,8 @@
 //! # Turns
 //! Jobs wait for a place among the questions (`soa_queries`) and among the transfers (`transfers_per_primary`,
 //! `transfers_in`), in the order of asking. A zone has one job at most. Waiting costs no thread; a transfer has one of its
-//! own, and that of a large zone a second one for storing. A primary that is found silent is passed over by the jobs that
-//! were waiting for it already ([`silence`]).
+//! own, and that of a large zone a second one for storing. Small zones wait to be stored together ([`gathering`]). A primary
+//! that is found silent is passed over by the jobs that were waiting for it already ([`silence`]).
 
 pub mod connection;
 pub mod gathering;
