@@ -34,6 +34,7 @@ pub mod directory;
 pub mod export;
 pub mod findings;
 pub mod load;
+pub mod loading;
 pub mod outcome;
 pub mod print;
 pub mod progress;

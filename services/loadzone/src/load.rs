@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tenon_datasrc::bulk::{Collector, SortedRecords, StoredRecord};
+use tenon_datasrc::bulk::{self, Collector, SortedRecords, StoredRecord};
 use tenon_datasrc::master::{self, Item, Limits, Summary};
 use tenon_datasrc::sqlite::SqliteSource;
 use tenon_datasrc::{DataSource, Error, ZoneEntry, ZoneWriter};
@@ -15,6 +15,7 @@ use tenon_wire::{Name, NameRef};
 
 use crate::check::{check, serial};
 use crate::findings::{Finding, Findings, Severity};
+use crate::loading::{Loading, Stored};
 use crate::outcome::{Outcome, ZoneResult};
 use crate::progress::Progress;
 use crate::signals::Stop;
@@ -25,6 +26,8 @@ use crate::zone_list::Job;
 const WORTH_A_THREAD: usize = 20_000;
 /// Records from which on it is told that a zone is coming, once a quarter of as many are written.
 const LARGE: u64 = 100_000;
+/// Records up to which a zone can be stored together with others.
+const SMALL: usize = 1000;
 /// Records between two looks at progress and signals.
 const LOOK_EVERY: usize = 8192;
 
@@ -78,13 +81,29 @@ impl Expect {
 /// Shows records and problems of a text to a visitor.
 type Reading<'r> = dyn FnMut(&mut dyn FnMut(Item<'_>) -> ControlFlow<()>) -> Summary + 'r;
 
-/// How the storing of one zone ended.
-enum Stored {
-    Committed(ZoneEntry),
-    Unchanged(ZoneEntry),
-    GivenUp,
-    /// The version to be replaced is not there.
-    Missed(String),
+/// What became of a zone that may be stored together with others.
+#[derive(Debug)]
+pub enum First {
+    /// It is done.
+    Done(Box<ZoneResult>),
+    /// It is small and good, and is to be stored ([`Loader::store_together`]).
+    Small(Box<Small>),
+}
+
+impl First {
+    fn to_be_stored(&self) -> Option<&SortedRecords> {
+        match self {
+            Self::Small(zone) => Some(&zone.records),
+            Self::Done(_) => None,
+        }
+    }
+}
+
+/// A small zone that was found good.
+#[derive(Debug)]
+pub struct Small {
+    records: SortedRecords,
+    loading: Loading,
 }
 
 impl Loader<'_> {
@@ -109,21 +128,57 @@ impl Loader<'_> {
     }
 
     fn load_from(&self, zone: &Name, size: u64, reading: &mut Reading<'_>) -> ZoneResult {
+        let mut loading = Loading::begin(zone.as_ref());
+        if let Some(records) = self.read(zone.as_ref(), size, reading, &mut loading) {
+            self.check_and_store(&records, &mut loading);
+        }
+        loading.end(self.stop)
+    }
+
+    /// As [`Self::load`], but does not store a small zone yet.
+    #[must_use]
+    pub fn load_first(&self, job: &Job) -> First {
+        let size = fs::metadata(&job.file).map_or(0, |metadata| metadata.len());
+        let mut loading = Loading::begin(job.zone.as_ref());
+        let reading: &mut Reading<'_> =
+            &mut |visit| master::read_file(&job.file, job.zone.as_ref(), &Limits::default(), visit);
+        if let Some(records) = self.read(job.zone.as_ref(), size, reading, &mut loading) {
+            match (self.source, loading.result.serial) {
+                (Some(source), Some(serial)) if records.count() <= SMALL => {
+                    let began = Instant::now();
+                    let judged = match self.judge(source, &records, serial, &mut loading.findings) {
+                        Ok(None) if !self.is_good(&records, &mut loading.findings) => Ok(Stored::GivenUp),
+                        Ok(None) => return First::Small(Box::new(Small { records, loading })),
+                        Ok(Some(settled)) => Ok(settled),
+                        Err(error) => Err(error),
+                    };
+                    loading.settle(judged, began);
+                }
+                _ => self.check_and_store(&records, &mut loading),
+            }
+        }
+        First::Done(Box::new(loading.end(self.stop)))
+    }
+
+    /// Stores those that are to be stored, in as few transactions as is good, and visible at once but not waiting for the disk.
+    /// What became of each, in their order.
+    #[must_use]
+    pub fn store_together(&self, zones: Vec<First>) -> Vec<ZoneResult> {
         let began = Instant::now();
-        let mut result = ZoneResult::new(zone.as_ref().to_lowercase().to_string(), Outcome::Refused);
-        let mut findings = Findings::default();
-        if let Some(records) = self.read(zone.as_ref(), size, reading, &mut findings) {
-            result.serial = serial(&records);
-            result.records = records.count() as u64;
-            self.check_and_store(&records, &mut result, &mut findings);
-        }
-        if self.stop.signal().is_some() && result.version.is_none() {
-            result.outcome = Outcome::Interrupted;
-        }
-        (result.errors, result.warnings) = (findings.errors, findings.warnings);
-        result.findings = findings.into_sorted();
-        result.seconds = began.elapsed().as_secs_f64();
-        result
+        let records: Vec<&SortedRecords> = zones.iter().filter_map(First::to_be_stored).collect();
+        let mut outcomes =
+            self.source.map(|source| bulk::write_together(source, &records)).unwrap_or_default().into_iter();
+        let end = |first| match first {
+            First::Done(result) => *result,
+            First::Small(zone) => {
+                let mut loading = zone.loading;
+                if let Some(outcome) = outcomes.next() {
+                    loading.settle(outcome.map(Stored::Committed), began);
+                }
+                loading.end(self.stop)
+            }
+        };
+        zones.into_iter().map(end).collect()
     }
 
     /// Reads the file into sorted records; none when it has errors or a signal came.
@@ -132,8 +187,9 @@ impl Loader<'_> {
         origin: NameRef<'_>,
         size: u64,
         reading: &mut Reading<'_>,
-        findings: &mut Findings,
+        loading: &mut Loading,
     ) -> Option<SortedRecords> {
+        let findings = &mut loading.findings;
         let mut phase = self.progress.phase(format!("{origin} reading"), "octets", size);
         let mut collector = Collector::new(origin);
         let mut since = 0;
@@ -167,47 +223,27 @@ impl Loader<'_> {
         if sorted.is_none() {
             findings.add(Finding::general(Severity::Error, "not enough memory to sort the zone".to_owned()));
         }
+        if let Some(records) = &sorted {
+            loading.result.serial = serial(records);
+            loading.result.records = records.count() as u64;
+        }
         sorted
     }
 
-    fn check_and_store(&self, records: &SortedRecords, result: &mut ZoneResult, findings: &mut Findings) {
-        let (Some(source), Some(new)) = (self.source, result.serial) else {
+    fn check_and_store(&self, records: &SortedRecords, loading: &mut Loading) {
+        let (Some(source), Some(new)) = (self.source, loading.result.serial) else {
             // Without an SOA record there is nothing to store; the check says so.
             let checked = check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some());
-            (result.rrsets, result.records) = (checked.rrsets, checked.records);
-            findings.merge(checked.findings);
-            if findings.errors == 0 {
-                result.outcome = Outcome::Checked;
+            (loading.result.rrsets, loading.result.records) = (checked.rrsets, checked.records);
+            loading.findings.merge(checked.findings);
+            if loading.findings.errors == 0 {
+                loading.result.outcome = Outcome::Checked;
             }
             return;
         };
         let began = Instant::now();
-        let stored = self.store(source, records, new, findings);
-        result.commit_ms = Some((began.elapsed().as_secs_f64() * 1e6).round() / 1e3);
-        let entry = match stored {
-            Ok(Stored::Committed(entry)) => {
-                result.outcome = Outcome::Loaded;
-                entry
-            }
-            Ok(Stored::Unchanged(entry)) => {
-                result.outcome = Outcome::Unchanged;
-                entry
-            }
-            Ok(Stored::GivenUp) => return,
-            Ok(Stored::Missed(reason)) => {
-                result.outcome = Outcome::Conflict;
-                findings.add(Finding::general(Severity::Error, reason));
-                return;
-            }
-            Err(error) => {
-                let is_busy = matches!(error, Error::ZoneBusy { .. });
-                result.outcome = if is_busy { Outcome::Busy } else { Outcome::Failed };
-                findings.add(Finding::general(Severity::Error, store::explain(&error)));
-                return;
-            }
-        };
-        result.version = Some(entry.version);
-        (result.records, result.rrsets) = (entry.records, entry.rrsets);
+        let stored = self.store(source, records, new, &mut loading.findings);
+        loading.settle(stored, began);
     }
 
     fn store(
@@ -217,36 +253,51 @@ impl Loader<'_> {
         serial: u32,
         findings: &mut Findings,
     ) -> Result<Stored, Error> {
+        if let Some(settled) = self.judge(source, records, serial, findings)? {
+            return Ok(settled);
+        }
+        if records.count() >= WORTH_A_THREAD {
+            return self.check_beside_storing(source, records, findings);
+        }
+        if !self.is_good(records, findings) {
+            return Ok(Stored::GivenUp);
+        }
+        let writer = store::write(source, records, &mut |_| (), &|| self.stop.signal().is_some())?;
+        writer.map_or(Ok(Stored::GivenUp), |writer| self.commit(source, records, writer))
+    }
+
+    /// Compares with what is stored; none when the zone is to be stored.
+    fn judge(
+        &self,
+        source: &SqliteSource,
+        records: &SortedRecords,
+        serial: u32,
+        findings: &mut Findings,
+    ) -> Result<Option<Stored>, Error> {
         let current = source.zone(records.origin())?;
         if let Some(reason) = self.expect.missed(records.origin(), current.as_ref()) {
-            return Ok(Stored::Missed(reason));
+            return Ok(Some(Stored::Missed(reason)));
         }
         if let Some(current) = current.as_ref().filter(|_| !self.force) {
             if current.serial == serial
                 && store::is_same(source, current, records, &|| self.stop.signal().is_some())?
             {
-                return Ok(Stored::Unchanged(current.clone()));
+                return Ok(Some(Stored::Unchanged(current.clone())));
             }
             if self.stop.signal().is_some() {
-                return Ok(Stored::GivenUp);
+                return Ok(Some(Stored::GivenUp));
             }
             if let Some(finding) = judge_serial(records.origin(), current.serial, serial) {
                 findings.add(finding);
             }
         }
-        if findings.errors > 0 {
-            return Ok(Stored::GivenUp);
-        }
-        if records.count() < WORTH_A_THREAD {
-            findings
-                .merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()).findings);
-            if findings.errors > 0 {
-                return Ok(Stored::GivenUp);
-            }
-            let writer = store::write(source, records, &mut |_| (), &|| self.stop.signal().is_some())?;
-            return writer.map_or(Ok(Stored::GivenUp), |writer| self.commit(source, records, writer));
-        }
-        self.check_beside_storing(source, records, findings)
+        Ok((findings.errors > 0).then_some(Stored::GivenUp))
+    }
+
+    /// Whether the zone as a whole has no errors.
+    fn is_good(&self, records: &SortedRecords, findings: &mut Findings) -> bool {
+        findings.merge(check(records, &AtomicBool::new(false), &|| self.stop.signal().is_some()).findings);
+        findings.errors == 0
     }
 
     /// Checks the zone in one thread while another writes it; only a zone found good becomes current.

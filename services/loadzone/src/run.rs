@@ -14,7 +14,7 @@ use tenon_wire::{Name, NameRef};
 use crate::announce::Announcer;
 use crate::command_line::Arguments;
 use crate::findings::{Finding, Findings, Severity};
-use crate::load::{Expect, Loader};
+use crate::load::{Expect, First, Loader};
 use crate::outcome::{Exit, Outcome, ZoneResult};
 use crate::print;
 use crate::progress::Progress;
@@ -25,6 +25,8 @@ use crate::{directory, export};
 
 /// With more zones than this, good ones are not told one by one.
 const FEW: usize = 20;
+/// Of many small zones, so many are stored together.
+const TOGETHER: usize = 64;
 /// Of many zones, so many are committed before the disk is waited for, and only then told.
 const BATCH: usize = 256;
 /// The same as time: what was committed is told after that.
@@ -150,24 +152,29 @@ fn load_all(
     let (force, expect) = (arguments.force, Expect::Anything);
     let loader = Loader { source, force, progress: each, stop, expect, coming: &coming };
     let mut results = Vec::with_capacity(jobs.len());
-    let (mut untold, mut last_told) = (Vec::new(), Instant::now());
+    let (mut untold, mut gathered, mut last_told) = (Vec::new(), Vec::new(), Instant::now());
     for job in jobs {
         if stop.signal().is_some() {
             break;
         }
-        let result = loader.load(job);
+        let first = if many { loader.load_first(job) } else { First::Done(Box::new(loader.load(job))) };
+        gathered.push(first);
+        let is_late = last_told.elapsed() >= BATCH_TIME;
+        if gathered.len() >= TOGETHER || is_late {
+            untold.append(&mut loader.store_together(std::mem::take(&mut gathered)));
+        }
         // What ails the store ails it for the next zone too.
-        let broken = result.outcome == Outcome::Failed;
-        untold.push(result);
-        if untold.len() >= BATCH || last_told.elapsed() >= BATCH_TIME {
+        let broken = untold.iter().any(|result: &ZoneResult| result.outcome == Outcome::Failed);
+        if untold.len() >= BATCH || is_late {
             settle(source.filter(|_| many), &mut untold, &mut teller.borrow_mut(), &mut results);
             last_told = Instant::now();
         }
-        phase.set((results.len() + untold.len()) as u64);
+        phase.set((results.len() + untold.len() + gathered.len()) as u64);
         if broken {
             break;
         }
     }
+    untold.append(&mut loader.store_together(gathered));
     settle(source.filter(|_| many), &mut untold, &mut teller.borrow_mut(), &mut results);
     results
 }
