@@ -44,7 +44,7 @@ need_for_building() {
 }
 
 need_for_booting() {
-    need_packages unshare=util-linux ip=iproute2 dbus-daemon=dbus /lib/systemd/systemd=systemd busctl=systemd dig=bind9-dnsutils hostname=hostname setpriv=util-linux
+    need_packages unshare=util-linux ip=iproute2 dbus-daemon=dbus /lib/systemd/systemd=systemd busctl=systemd dig=bind9-dnsutils hostname=hostname setpriv=util-linux /usr/lib/polkit-1/polkitd=polkitd
 }
 
 # Boots a machine in the host's network and waits for its systemd; it ends with the calling script. Sets `machine`, a

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::geteuid;
 use tenon_bus::server::Error;
+use tenon_wire::NameRef;
 use tracing::warn;
 use zbus::Connection;
 use zbus::fdo::ConnectionCredentials;
@@ -37,6 +38,8 @@ pub enum Action {
     ConfigCommit,
     /// Load, change or remove zones.
     ZoneEdit,
+    /// Have zones brought from their primaries, or told to their secondaries.
+    ZoneTransfer,
     /// Have a service do something now.
     ServiceControl,
     /// Add, replace or remove TSIG keys.
@@ -49,9 +52,42 @@ impl Action {
         match self {
             Self::ConfigCommit => "org.tenon.config.commit",
             Self::ZoneEdit => "org.tenon.zone.edit",
+            Self::ZoneTransfer => "org.tenon.zone.transfer",
             Self::ServiceControl => "org.tenon.service.control",
             Self::KeyEdit => "org.tenon.keys",
         }
+    }
+
+    /// The same done to one zone.
+    pub fn of(self, zone: NameRef<'_>) -> Verb<'static> {
+        let zone = zone.to_lowercase().to_string();
+        // As people write it in polkit's rules.
+        let zone = zone.strip_suffix('.').filter(|zone| !zone.is_empty()).unwrap_or(&zone);
+        Verb { action: self, zone: Some(zone.to_owned()), services: &[] }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verb<'a> {
+    action: Action,
+    /// The one zone that it is done to: polkit's rules see it as `action.lookup("zone")`.
+    zone: Option<String>,
+    /// Users of services that need it for their work.
+    services: &'a [&'a str],
+}
+
+impl<'a> Verb<'a> {
+    /// Services running as these users need it for their work, and may.
+    #[must_use]
+    pub fn or_by(self, services: &'a [&'a str]) -> Self {
+        Self { services, ..self }
+    }
+}
+
+impl From<Action> for Verb<'_> {
+    fn from(action: Action) -> Self {
+        Self { action, zone: None, services: &[] }
     }
 }
 
@@ -74,26 +110,18 @@ pub async fn caller(connection: &Connection, header: &Header<'_>) -> Result<Call
 pub async fn authorise(
     connection: &Connection,
     header: &Header<'_>,
-    action: Action,
+    verb: impl Into<Verb<'_>>,
 ) -> Result<Caller, Error> {
-    authorise_or(connection, header, action, &[]).await
-}
-
-/// As [`authorise`], for a verb that services running as these users need for their work.
-pub async fn authorise_or(
-    connection: &Connection,
-    header: &Header<'_>,
-    action: Action,
-    services: &[&str],
-) -> Result<Caller, Error> {
+    let verb = verb.into();
+    let action = verb.action;
     let credentials = senders::credentials(connection, header).await?;
     let users = Users::of_this_host();
     let caller = known(&credentials, &users)?;
-    let mut services = services.iter().chain([&DOOR_USER]);
+    let mut services = verb.services.iter().chain([&DOOR_USER]);
     if caller.uid == 0 || services.any(|service| users.uid(service) == Some(caller.uid)) {
         return Ok(caller);
     }
-    let allowed = match ask_polkit(connection, header, action).await {
+    let allowed = match ask_polkit(connection, header, &verb).await {
         Some(answer) => answer,
         None => in_group(&credentials, caller.uid, &users),
     };
@@ -140,7 +168,7 @@ fn in_group(credentials: &ConnectionCredentials, uid: u32, users: &Users) -> boo
 }
 
 /// polkit's answer; `None` when there is no polkit that answers.
-async fn ask_polkit(connection: &Connection, header: &Header<'_>, action: Action) -> Option<bool> {
+async fn ask_polkit(connection: &Connection, header: &Header<'_>, verb: &Verb<'_>) -> Option<bool> {
     let bus = tenon_bus::server::bus(connection.clone());
     if !bus.is_present(POLKIT).await.ok()? && !bus.is_activatable(POLKIT).await.ok()? {
         return None;
@@ -152,8 +180,8 @@ async fn ask_polkit(connection: &Connection, header: &Header<'_>, action: Action
         CheckAuthorizationFlags::empty()
     };
     let authority = AuthorityProxy::new(connection).await.ok()?;
-    let details = [].into();
-    let question = authority.check_authorization(&subject, action.id(), &details, flags, "");
+    let details = verb.zone.iter().map(|zone| ("zone", zone.as_str())).collect();
+    let question = authority.check_authorization(&subject, verb.action.id(), &details, flags, "");
     match tokio::time::timeout(POLKIT_LIMIT, question).await {
         Ok(Ok(result)) => Some(result.is_authorized),
         Ok(Err(error)) => {

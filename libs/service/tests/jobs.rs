@@ -18,7 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A connection that serves jobs under the worker's name.
 async fn serve(daemon: &PrivateBus, jobs: &Jobs) -> zbus::Connection {
     let address: &'static str = daemon.address().leak();
-    let builder = jobs::bus::register(jobs, &[], Builder::address(address));
+    let builder = jobs::bus::register(
+        jobs,
+        tenon_service::authorise::Action::ServiceControl,
+        Builder::address(address),
+    );
     builder.name(NAME).build().await.unwrap()
 }
 

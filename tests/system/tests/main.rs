@@ -18,6 +18,7 @@ mod listen;
 mod readers;
 mod registry;
 mod restarts;
+mod rights;
 mod scale;
 mod secondaries;
 mod settings;

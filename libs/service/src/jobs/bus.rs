@@ -14,7 +14,7 @@ use zbus::{Connection, Variant, interface};
 
 use super::{FinishedJob, JobStatus, Jobs};
 use crate::CurrentBus;
-use crate::authorise::{Action, authorise_or};
+use crate::authorise::{Verb, authorise};
 
 /// Most jobs of one page.
 const PAGE: usize = 1000;
@@ -23,14 +23,13 @@ const ABSENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to find a service that is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Adds the object to a connection. `services` are the users of services that may cancel jobs, beside those who may have a
-/// service do something.
+/// Adds the object to a connection. Who may use `cancel` may cancel jobs.
 pub fn register(
     jobs: &Jobs,
-    services: &'static [&'static str],
+    cancel: impl Into<Verb<'static>>,
     builder: Builder<'static>,
 ) -> Builder<'static> {
-    builder.serve_at(JOBS_PATH, JobsFace { jobs: jobs.clone(), services })
+    builder.serve_at(JOBS_PATH, JobsFace { jobs: jobs.clone(), cancel: cancel.into() })
 }
 
 /// Tells of jobs that ended, for ever. Without a bus they are not told: who waits for one asks.
@@ -69,7 +68,7 @@ pub async fn wait(bus: &CurrentBus, name: &str, job: u64) -> Result<JobStatus, B
 
 struct JobsFace {
     jobs: Jobs,
-    services: &'static [&'static str],
+    cancel: Verb<'static>,
 }
 
 #[interface(name = "org.tenon.Jobs1", introspection_docs = false)]
@@ -95,7 +94,7 @@ impl JobsFace {
         #[zbus(header)] header: Header<'_>,
         job: u64,
     ) -> Result<(), Error> {
-        authorise_or(connection, &header, Action::ServiceControl, self.services).await?;
+        authorise(connection, &header, self.cancel.clone()).await?;
         if self.jobs.cancel(job) { Ok(()) } else { Err(no_such_job(job)) }
     }
 

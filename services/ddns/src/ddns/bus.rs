@@ -49,8 +49,8 @@ impl DdnsFace {
         edits: Vec<(String, String)>,
         expected_serial: i64,
     ) -> Result<(u32, Vec<String>), Error> {
-        let caller = authorise(connection, &header, Action::ZoneEdit).await?;
         let name = zone_name(&zone)?;
+        let caller = authorise(connection, &header, Action::ZoneEdit.of(name.as_ref())).await?;
         let Applied { serial, differences, added, removed, .. } =
             self.ddns.edit(&name, &edits, expected(expected_serial)?, false).await.map_err(error)?;
         info!(

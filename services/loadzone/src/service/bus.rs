@@ -22,7 +22,7 @@ pub fn register(service: &Arc<LoadService>, builder: Builder<'static>) -> Builde
     let builder = builder
         .serve_at(LOADER_PATH, LoaderFace { service: Arc::clone(service) })
         .serve_at(ZONES_PATH, ZonesFace);
-    jobs::bus::register(&service.jobs, &[], builder)
+    jobs::bus::register(&service.jobs, Action::ZoneEdit, builder)
 }
 
 struct LoaderFace {
@@ -41,8 +41,9 @@ impl LoaderFace {
         force: bool,
         expect: String,
     ) -> Result<u64, Error> {
-        authorise(connection, &header, Action::ZoneEdit).await?;
-        let (zone, expect, file) = (name(&zone)?, expected(&expect)?, sent(file)?);
+        let zone = name(&zone)?;
+        authorise(connection, &header, Action::ZoneEdit.of(zone.as_ref())).await?;
+        let (expect, file) = (expected(&expect)?, sent(file)?);
         self.service.order(Order { zone, file, check: false, force, expect }).map_err(refused)
     }
 
@@ -54,8 +55,9 @@ impl LoaderFace {
         zone: String,
         file: OwnedFd,
     ) -> Result<u64, Error> {
-        authorise(connection, &header, Action::ZoneEdit).await?;
-        let (zone, file) = (name(&zone)?, sent(file)?);
+        let zone = name(&zone)?;
+        authorise(connection, &header, Action::ZoneEdit.of(zone.as_ref())).await?;
+        let file = sent(file)?;
         let order = Order { zone, file, check: true, force: false, expect: Expect::Anything };
         self.service.order(order).map_err(refused)
     }
@@ -68,8 +70,9 @@ impl LoaderFace {
         zone: String,
         expect: String,
     ) -> Result<bool, Error> {
-        authorise(connection, &header, Action::ZoneEdit).await?;
-        self.service.remove(name(&zone)?, expected(&expect)?).await.map_err(refused)
+        let zone = name(&zone)?;
+        authorise(connection, &header, Action::ZoneEdit.of(zone.as_ref())).await?;
+        self.service.remove(zone, expected(&expect)?).await.map_err(refused)
     }
 }
 

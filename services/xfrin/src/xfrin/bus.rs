@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tenon_bus::names::{XFRIN_PATH, ZONES_PATH};
 use tenon_bus::server::Error;
-use tenon_service::authorise::{Action, authorise_or};
+use tenon_service::authorise::{Action, Verb, authorise};
 use tenon_service::{ZonesFace, jobs};
 use tenon_wire::{Name, NameError};
 use zbus::connection::Builder;
@@ -29,7 +29,7 @@ const SERVICES: &[&str] = &["tenon-zonemgr"];
 pub fn register(xfrin: &Arc<Xfrin>, builder: Builder<'static>) -> Builder<'static> {
     let builder =
         builder.serve_at(XFRIN_PATH, XfrinFace { xfrin: Arc::clone(xfrin) }).serve_at(ZONES_PATH, ZonesFace);
-    jobs::bus::register(&xfrin.jobs, SERVICES, builder)
+    jobs::bus::register(&xfrin.jobs, Verb::from(Action::ZoneTransfer).or_by(SERVICES), builder)
 }
 
 struct XfrinFace {
@@ -40,8 +40,14 @@ struct XfrinFace {
 type Primary = (String, u16, HashMap<String, String>);
 
 impl XfrinFace {
-    fn begin(&self, zone: &str, primaries: Vec<Primary>, force: bool) -> Result<u64, Error> {
-        let order = order(zone, &primaries, force).map_err(Error::InvalidValue)?;
+    async fn begin(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+        order: Result<Order, String>,
+    ) -> Result<u64, Error> {
+        let order = order.map_err(Error::InvalidValue)?;
+        authorise(connection, header, edits(&order.zone)).await?;
         self.xfrin.order(order).map_err(|error: OrderError| Error::Busy(error.to_string()))
     }
 }
@@ -70,10 +76,9 @@ impl XfrinFace {
         primaries: Vec<(String, u16)>,
         force: bool,
     ) -> Result<u64, Error> {
-        authorise_or(connection, &header, Action::ZoneEdit, SERVICES).await?;
-        let primaries =
+        let primaries: Vec<Primary> =
             primaries.into_iter().map(|(address, port)| (address, port, HashMap::new())).collect();
-        self.begin(&zone, primaries, force)
+        self.begin(connection, &header, order(&zone, &primaries, force)).await
     }
 
     #[zbus(out_args("job"))]
@@ -85,8 +90,7 @@ impl XfrinFace {
         primaries: Vec<Primary>,
         force: bool,
     ) -> Result<u64, Error> {
-        authorise_or(connection, &header, Action::ZoneEdit, SERVICES).await?;
-        self.begin(&zone, primaries, force)
+        self.begin(connection, &header, order(&zone, &primaries, force)).await
     }
 
     #[zbus(out_args("zones"))]
@@ -136,10 +140,15 @@ impl XfrinFace {
         #[zbus(header)] header: Header<'_>,
         zone: String,
     ) -> Result<bool, Error> {
-        authorise_or(connection, &header, Action::ZoneEdit, SERVICES).await?;
         let zone = name(&zone).map_err(Error::InvalidValue)?;
+        authorise(connection, &header, edits(&zone)).await?;
         self.xfrin.remove(&zone).await.map_err(failed)
     }
+}
+
+/// Who says where a zone comes from changes what is in it.
+fn edits(zone: &Name) -> Verb<'static> {
+    Action::ZoneEdit.of(zone.as_ref()).or_by(SERVICES)
 }
 
 /// What was asked for, or what is wrong with it.

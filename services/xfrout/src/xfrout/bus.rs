@@ -70,9 +70,9 @@ impl XfroutFace {
         #[zbus(header)] header: Header<'_>,
         zone: String,
     ) -> Result<u32, Error> {
-        authorise(connection, &header, Action::ServiceControl).await?;
         let name = Name::from_str(&zone)
             .map_err(|error| Error::NoSuchZone(format!("{zone:?} is no zone's name: {error}")))?;
+        authorise(connection, &header, Action::ZoneTransfer.of(name.as_ref())).await?;
         match self.xfrout.notifier.notify(&name) {
             Ok(targets) => Ok(u32::try_from(targets).unwrap_or(u32::MAX)),
             Err(error @ NotifyError::NoSuchZone(_)) => Err(Error::NoSuchZone(error.to_string())),

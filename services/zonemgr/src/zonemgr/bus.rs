@@ -124,8 +124,8 @@ impl ZonemgrFace {
         connection: &Connection,
         header: &Header<'_>,
     ) -> Result<u64, Error> {
-        authorise(connection, header, Action::ServiceControl).await?;
         let zone = name(zone)?;
+        authorise(connection, header, Action::ZoneTransfer.of(zone.as_ref())).await?;
         self.zonemgr.ask(&zone, force).await.map_err(|error| match error {
             AskError::NoSuchZone(_) => Error::NoSuchZone(error.to_string()),
             AskError::Busy(_) => Error::Busy(error.to_string()),
