@@ -191,9 +191,7 @@ impl Jobs1 {
         if self.bus.is_relayed() {
             return self.watch(job).await;
         }
-        let rule = rule().arg(1, status.subject).build()?;
-        let mut events =
-            JobEvents { feed: Feed::start(self.bus.direct()?, vec![rule.into_owned()], read).await? };
+        let mut events = self.endings().await?;
         loop {
             let status = self.get(job).await?;
             if status.state.is_end() {
@@ -235,7 +233,8 @@ impl Bus {
     }
 }
 
-/// Without the sender: dbus-broker was seen to deliver no signal to a rule that names the sender's well-known name.
+/// Without the sender and the subject: dbus-broker was seen to deliver no signal to a rule that names the sender's well-known
+/// name, nor to one for the second argument where the first is a number.
 fn rule() -> zbus::match_rule::Builder<'static> {
     MatchRule::builder()
         .msg_type(zbus::message::Type::Signal)
