@@ -73,6 +73,8 @@ struct State {
     seen: Option<Identity>,
     /// Image files that the idle pass found damaged, and how. They are not used again.
     known_bad: BTreeMap<String, String>,
+    /// It was told that there is no manifest yet, as before the first zone: nothing is wrong with that.
+    is_bare: bool,
     /// What is wrong with the manifest itself.
     manifest_fault: Option<String>,
     /// Zones that are not served from their current images, one sentence each.
@@ -176,7 +178,7 @@ impl Zones {
         state.retired.retain(|published| Arc::strong_count(published) > 1);
         self.follow_expiries(state);
         let now = Identity::of(&self.directory.join(tenon_image::manifest::MANIFEST));
-        if now == state.seen && !(now.is_none() && state.manifest_fault.is_none()) {
+        if now == state.seen && (now.is_some() || state.is_bare || state.manifest_fault.is_some()) {
             return false;
         }
         match Manifest::read(&self.directory) {
@@ -315,13 +317,13 @@ impl Zones {
                 "it is gone; what was answered before goes on being answered".into(),
             );
         }
-        if state.manifest_fault.is_none() {
+        if !state.is_bare {
             let directory = self.directory.display();
             warn!(
                 message_id = messages::NO_MANIFEST,
                 "no manifest in {directory}: every query is answered REFUSED until a zone is compiled"
             );
-            state.manifest_fault = Some(format!("there is no manifest in {directory} yet"));
+            state.is_bare = true;
         }
         false
     }

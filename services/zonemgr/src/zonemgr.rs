@@ -101,13 +101,13 @@ impl Zonemgr {
             }
         };
         let is_committed = is_committed(config, committed);
-        if !is_committed {
+        let missing = zones.start(&committed.settings, is_committed, clock.now());
+        if !is_committed && missing > 0 {
             let reason = "the settings in force are not the committed ones: zones that are missing in them are \
                           neither refreshed nor removed";
             warn!(message_id = messages::NOTHING_REMOVED, "{reason}");
             troubles.settings = Some(reason.to_owned());
         }
-        zones.start(&committed.settings, is_committed, clock.now());
         Arc::new(Self {
             clock,
             zones: Mutex::new(zones),

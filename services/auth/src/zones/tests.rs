@@ -35,7 +35,7 @@ fn only_another_manifest_is_taken_up() {
     let directory = tempfile::tempdir().unwrap();
     let zones = open(directory.path());
     assert!(!zones.reconcile());
-    assert_eq!(zones.faults().len(), 1, "there is no manifest");
+    assert!(zones.faults().is_empty(), "there is no zone yet");
     publish(directory.path(), 1, "example.", [192, 0, 2, 1]);
     assert!(zones.reconcile());
     assert!(!zones.reconcile());

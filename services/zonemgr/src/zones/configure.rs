@@ -61,9 +61,9 @@ impl Zones {
     }
 
     /// The settings as they are found at start. `is_committed`: they are those that were committed, so that a zone which
-    /// is not among them is not wanted; otherwise a zone that is missing is only left alone.
-    pub fn start(&mut self, settings: &ZonemgrSettings, is_committed: bool, now: u64) {
-        self.configure(settings, is_committed, now);
+    /// is not among them is not wanted; otherwise a zone that is missing is only left alone. Gives how many are missing.
+    pub fn start(&mut self, settings: &ZonemgrSettings, is_committed: bool, now: u64) -> usize {
+        let (_, missing) = self.configure(settings, is_committed, now);
         // Zones without data are waited for; how many are transferred at once is bounded anyway.
         let is_overdue = |zone: &Zone| zone.stored.is_some() && zone.next <= now;
         let overdue: Vec<Name> =
@@ -81,6 +81,7 @@ impl Zones {
         let names: Vec<Name> = self.zones.keys().cloned().collect();
         names.iter().for_each(|name| self.place(name));
         self.expire(now);
+        missing
     }
 
     /// Takes up settings. Gives how many zones came and went.

@@ -381,7 +381,7 @@ fn only_committed_settings_remove_zones() {
     let rows = bench.rows();
     let mut zones = Zones::new(Dice::seeded(7), Arc::default());
     zones.restore(rows.clone(), START);
-    zones.start(&ZonemgrSettings::default(), false, START);
+    assert_eq!(zones.start(&ZonemgrSettings::default(), false, START), 2);
     assert!(zones.leaving().is_empty() && zones.is_empty() && zones.take_rows().is_empty());
 
     let look = bench.take().unwrap();
