@@ -145,7 +145,7 @@ impl Auth1 {
     /// The networks that most messages came from, the one with most first; for who may control services. Nothing unless
     /// `auth/top_clients` is set.
     pub async fn top_clients(&self) -> Result<Vec<TopClient>, BusError> {
-        let clients: Vec<(String, u64, u64)> = self.peer.call("TopClients", &()).await?;
+        let clients: Vec<(String, u64, u64)> = self.peer.change("TopClients", &()).await?;
         let row = |(network, messages, error)| TopClient { network, messages, error };
         Ok(clients.into_iter().map(row).collect())
     }
@@ -163,7 +163,7 @@ impl Auth1 {
 
     /// Has the instance look at the manifest now; returns the manifest generation in use afterwards.
     pub async fn reconcile(&self) -> Result<u64, BusError> {
-        self.peer.call("Reconcile", &()).await
+        self.peer.change("Reconcile", &()).await
     }
 }
 

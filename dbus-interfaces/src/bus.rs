@@ -11,6 +11,7 @@ use zbus::{Connection, MatchRule, MessageStream};
 
 use crate::BusError;
 use crate::peer::{AutoStart, Peer};
+use crate::prompt::Prompt;
 use crate::relayed::{Relay, RelayedCall, RelayedReply};
 
 /// How long connecting to the bus may take.
@@ -22,6 +23,7 @@ pub(crate) const SIGNALS_HELD: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Bus {
     pub(crate) line: Line,
+    pub(crate) prompt: Option<Arc<dyn Prompt>>,
 }
 
 /// How calls get to the bus.
@@ -46,7 +48,7 @@ impl Bus {
 
     async fn connect(builder: zbus::connection::Builder<'_>) -> Result<Self, BusError> {
         match tokio::time::timeout(CONNECT_LIMIT, builder.build()).await {
-            Ok(Ok(connection)) => Ok(Self { line: Line::Direct(connection) }),
+            Ok(Ok(connection)) => Ok(Self::over(Line::Direct(connection))),
             Ok(Err(zbus::Error::InputOutput(error))) => Err(BusError::NotReachable(error.to_string())),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(BusError::NotReachable(format!("no answer within {} s", CONNECT_LIMIT.as_secs()))),
@@ -55,7 +57,17 @@ impl Bus {
 
     /// The bus that a relay makes calls on. Signals do not come that way.
     pub fn relayed(relay: Arc<dyn Relay>) -> Self {
-        Self { line: Line::Relayed(relay) }
+        Self::over(Line::Relayed(relay))
+    }
+
+    pub(crate) const fn over(line: Line) -> Self {
+        Self { line, prompt: None }
+    }
+
+    /// The same, for a program whose user can be asked for a password.
+    #[must_use]
+    pub fn with_prompt(self, prompt: Arc<dyn Prompt>) -> Self {
+        Self { prompt: Some(prompt), ..self }
     }
 
     /// Whether calls go by a relay.
@@ -120,7 +132,7 @@ impl Bus {
 
     /// Has the bus read its policy again; for root.
     pub async fn reload_policy(&self) -> Result<(), BusError> {
-        self.driver().call("ReloadConfig", &()).await
+        self.driver().change("ReloadConfig", &()).await
     }
 
     /// Follows owners of all bus names from now on. Ask [`Bus::list_present`] after this call for those already there.

@@ -172,12 +172,12 @@ impl Cfgmgr1 {
 
     /// Sets an option in the caller's candidate. Fails with [`BusError::NoSuchOption`] or [`BusError::InvalidValue`].
     pub async fn set(&self, path: &str, value: &Value) -> Result<(), BusError> {
-        self.peer.call_within(EDIT_LIMIT, "Set", &(path, value.to_string())).await
+        self.peer.change_within(EDIT_LIMIT, "Set", &(path, value.to_string())).await
     }
 
     /// Takes an option back to its default in the caller's candidate; of a list element: removes it.
     pub async fn unset(&self, path: &str) -> Result<(), BusError> {
-        self.peer.call_within(EDIT_LIMIT, "Unset", &(path,)).await
+        self.peer.change_within(EDIT_LIMIT, "Unset", &(path,)).await
     }
 
     /// What the caller's candidate would change.
@@ -192,27 +192,27 @@ impl Cfgmgr1 {
 
     /// Forgets the caller's candidate.
     pub async fn revert(&self) -> Result<(), BusError> {
-        self.peer.call_within(EDIT_LIMIT, "Revert", &()).await
+        self.peer.change_within(EDIT_LIMIT, "Revert", &()).await
     }
 
     /// Checks, stores and applies the caller's candidate. Fails with [`BusError::Rejected`], [`BusError::Conflict`] or
     /// [`BusError::ApplyFailed`]; after each of them the settings in force are those before.
     pub async fn commit(&self, comment: &str) -> Result<CommitOutcome, BusError> {
-        let done = self.peer.call_within(COMMIT_LIMIT, "Commit", &(comment,)).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "Commit", &(comment,)).await?;
         Ok(self.with_verdicts("", done).await)
     }
 
     /// The same, to be confirmed within `seconds` (1 to 86,400) or else taken back.
     pub async fn commit_to_confirm(&self, comment: &str, seconds: u32) -> Result<CommitOutcome, BusError> {
         let arguments = (comment, seconds);
-        let done = self.peer.call_within(COMMIT_LIMIT, "CommitToConfirm", &arguments).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "CommitToConfirm", &arguments).await?;
         Ok(self.with_verdicts("", done).await)
     }
 
     /// Keeps what waits for confirmation; gives its generation. Fails with [`BusError::NothingToConfirm`]. `author` as of
     /// [`Cfgmgr1::commit_edits`].
     pub async fn confirm(&self, author: &str) -> Result<u64, BusError> {
-        self.peer.call_within(EDIT_LIMIT, "Confirm", &(author,)).await
+        self.peer.change_within(EDIT_LIMIT, "Confirm", &(author,)).await
     }
 
     /// Commits edits that were made on generation `base` (0: the present one), all or none, without a candidate.
@@ -227,7 +227,7 @@ impl Cfgmgr1 {
     ) -> Result<CommitOutcome, BusError> {
         let edits: Vec<(String, String)> = edits.iter().map(Edit::texts).collect();
         let arguments = (author, base, edits, comment, seconds);
-        let done = self.peer.call_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "CommitEdits", &arguments).await?;
         Ok(self.with_verdicts(author, done).await)
     }
 
@@ -256,7 +256,7 @@ impl Cfgmgr1 {
         seconds: u32,
     ) -> Result<CommitOutcome, BusError> {
         let arguments = (author, to, comment, seconds);
-        let done = self.peer.call_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "Rollback", &arguments).await?;
         Ok(self.with_verdicts(author, done).await)
     }
 
@@ -291,14 +291,14 @@ impl Cfgmgr1 {
         secret: &str,
     ) -> Result<CommitOutcome, BusError> {
         let arguments = (name, algorithm, secret);
-        let done = self.peer.call_within(COMMIT_LIMIT, "PutKey", &arguments).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "PutKey", &arguments).await?;
         Ok(self.with_verdicts("", done).await)
     }
 
     /// Commits a generation without a key, and has its secret forgotten. Fails with [`BusError::Rejected`] while settings
     /// name the key.
     pub async fn remove_key(&self, name: &str) -> Result<CommitOutcome, BusError> {
-        let done = self.peer.call_within(COMMIT_LIMIT, "RemoveKey", &(name,)).await?;
+        let done = self.peer.change_within(COMMIT_LIMIT, "RemoveKey", &(name,)).await?;
         Ok(self.with_verdicts("", done).await)
     }
 

@@ -74,7 +74,7 @@ impl Ddns1 {
         edits: &[RecordEdit],
         expected_serial: Option<u32>,
     ) -> Result<ZoneDifference, BusError> {
-        self.ask("Change", zone, edits, expected_serial).await
+        self.peer.change("Change", &asked(zone, edits, expected_serial)).await.map(difference)
     }
 
     /// What [`Ddns1::change`] would do. Fails as that does.
@@ -84,7 +84,7 @@ impl Ddns1 {
         edits: &[RecordEdit],
         expected_serial: Option<u32>,
     ) -> Result<ZoneDifference, BusError> {
-        self.ask("Preview", zone, edits, expected_serial).await
+        self.peer.call("Preview", &asked(zone, edits, expected_serial)).await.map(difference)
     }
 
     /// The zone's serial and the records of one of its names, of one type or (`""`) of all. Fails with
@@ -105,18 +105,16 @@ impl Ddns1 {
         };
         Ok((serial, rows.into_iter().map(record).collect()))
     }
+}
 
-    async fn ask(
-        &self,
-        verb: &'static str,
-        zone: &str,
-        edits: &[RecordEdit],
-        expected_serial: Option<u32>,
-    ) -> Result<ZoneDifference, BusError> {
-        let edits: Vec<(&str, &str)> =
-            edits.iter().map(|edit| (edit.action.as_str(), edit.text.as_str())).collect();
-        let serial = expected_serial.map_or(-1, i64::from);
-        let (serial, differences) = self.peer.call(verb, &(zone, edits, serial)).await?;
-        Ok(ZoneDifference { serial, differences })
-    }
+/// Zone, edits and the serial that it must have, as on the bus.
+type Asked<'a> = (&'a str, Vec<(&'a str, &'a str)>, i64);
+
+fn asked<'a>(zone: &'a str, edits: &'a [RecordEdit], expected_serial: Option<u32>) -> Asked<'a> {
+    let edits = edits.iter().map(|edit| (edit.action.as_str(), edit.text.as_str())).collect();
+    (zone, edits, expected_serial.map_or(-1, i64::from))
+}
+
+fn difference((serial, differences): (u32, Vec<String>)) -> ZoneDifference {
+    ZoneDifference { serial, differences }
 }

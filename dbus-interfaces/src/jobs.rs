@@ -169,7 +169,7 @@ impl Jobs1 {
 
     /// Has a job given up; returns at once. Fails with [`BusError::NoSuchJob`].
     pub async fn cancel(&self, job: u64) -> Result<(), BusError> {
-        self.peer.call("Cancel", &(job,)).await
+        self.peer.change("Cancel", &(job,)).await
     }
 
     /// The ends of all jobs from now on, of other services too: numbers alone do not tell them apart. Not over a relay, where

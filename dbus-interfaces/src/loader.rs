@@ -48,17 +48,17 @@ impl Loader1 {
     /// [`BusError::InvalidValue`] and [`BusError::Busy`].
     pub async fn load(&self, zone: &str, file: &File, force: bool, expect: Expect) -> Result<u64, BusError> {
         let body = (zone, zbus::Fd::from(file.as_fd()), force, expect.text());
-        self.peer.call_within(LIMIT, "Load", &body).await
+        self.peer.change_within(LIMIT, "Load", &body).await
     }
 
     /// Begins a job that reads and checks a zone and stores nothing; gives its number. Fails as [`Self::load`] does.
     pub async fn check(&self, zone: &str, file: &File) -> Result<u64, BusError> {
-        self.peer.call_within(LIMIT, "Check", &(zone, zbus::Fd::from(file.as_fd()))).await
+        self.peer.change_within(LIMIT, "Check", &(zone, zbus::Fd::from(file.as_fd()))).await
     }
 
     /// Removes a zone from the store; false when it is not there. Fails with [`BusError::Conflict`].
     pub async fn remove(&self, zone: &str, expect: Expect) -> Result<bool, BusError> {
-        self.peer.call_within(LIMIT, "Remove", &(zone, expect.text())).await
+        self.peer.change_within(LIMIT, "Remove", &(zone, expect.text())).await
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Error {
 
 /// A [`Bus`] over a connection that a daemon serves objects on. The connection must be to a message bus.
 pub fn bus(connection: zbus::Connection) -> Bus {
-    Bus { line: Line::Direct(connection) }
+    Bus::over(Line::Direct(connection))
 }
 
 /// The connection below a [`Bus`]; fails for one that is reached by a relay only.

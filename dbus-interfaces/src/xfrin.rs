@@ -95,7 +95,7 @@ impl Xfrin1 {
     pub async fn refresh(&self, zone: &str, primaries: &[SocketAddr], force: bool) -> Result<u64, BusError> {
         let primaries: Vec<(String, u16)> =
             primaries.iter().map(|primary| (primary.ip().to_string(), primary.port())).collect();
-        self.peer.call("Refresh", &(zone, primaries, force)).await
+        self.peer.change("Refresh", &(zone, primaries, force)).await
     }
 
     /// As [`Self::refresh`], for primaries with options: address and port, and what `RefreshFrom` says of options.
@@ -109,7 +109,7 @@ impl Xfrin1 {
             (address.ip().to_string(), address.port(), options.clone())
         };
         let primaries: Vec<(String, u16, HashMap<String, String>)> = primaries.iter().map(primary).collect();
-        self.peer.call("RefreshFrom", &(zone, primaries, force)).await
+        self.peer.change("RefreshFrom", &(zone, primaries, force)).await
     }
 
     /// Zones after `after` ("" for the first page) in canonical order, at most `limit` (0: what the service gives).
@@ -135,6 +135,6 @@ impl Xfrin1 {
 
     /// Removes a zone from the store, and gives up what is being done to it; false when it was not there.
     pub async fn remove(&self, zone: &str) -> Result<bool, BusError> {
-        self.peer.call_within(REMOVE_LIMIT, "Remove", &(zone,)).await
+        self.peer.change_within(REMOVE_LIMIT, "Remove", &(zone,)).await
     }
 }

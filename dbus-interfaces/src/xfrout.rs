@@ -72,6 +72,6 @@ impl Xfrout1 {
 
     /// Tells the zone's name servers its serial now; gives how many are told. Fails with [`BusError::NoSuchZone`].
     pub async fn notify(&self, zone: &str) -> Result<u32, BusError> {
-        self.peer.call("Notify", &(zone,)).await
+        self.peer.change("Notify", &(zone,)).await
     }
 }

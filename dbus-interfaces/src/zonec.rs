@@ -111,6 +111,6 @@ impl Zonec1 {
 
     /// Has the compiler look at the stores now; returns at once.
     pub async fn reconcile(&self) -> Result<(), BusError> {
-        self.peer.call("Reconcile", &()).await
+        self.peer.change("Reconcile", &()).await
     }
 }

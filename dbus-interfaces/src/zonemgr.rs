@@ -138,11 +138,11 @@ impl Zonemgr1 {
 
     /// Has a primary looked at now; gives the number of tenon-xfrin's job.
     pub async fn refresh(&self, zone: &str) -> Result<u64, BusError> {
-        self.peer.call("Refresh", &(zone,)).await
+        self.peer.change("Refresh", &(zone,)).await
     }
 
     /// Has the zone transferred now, whatever its serial; gives the number of tenon-xfrin's job.
     pub async fn retransfer(&self, zone: &str) -> Result<u64, BusError> {
-        self.peer.call("Retransfer", &(zone,)).await
+        self.peer.change("Retransfer", &(zone,)).await
     }
 }

@@ -19,6 +19,7 @@ mod log;
 mod module;
 mod output;
 mod pages;
+mod prompter;
 mod readers;
 mod record;
 mod remote;

@@ -1,12 +1,14 @@
 //! What commands share: where to write, and the bus once it was needed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use tenon_bus::{Bus, BusError, names};
+use tenon_bus::{Bus, BusError, Prompt, names};
 
 use crate::config::place::Place;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::prompter::Prompter;
 use crate::remote::Remote;
 
 /// One run of bindctl.
@@ -24,12 +26,22 @@ pub(crate) struct Session {
     /// They come from a file that a command named.
     pub(crate) is_in_file: bool,
     bus: Option<Bus>,
+    prompter: Arc<dyn Prompt>,
 }
 
 impl Session {
     pub(crate) fn new(output: Output, state: PathBuf, remote: Option<Remote>) -> Self {
         let bus = remote.as_ref().map(Remote::bus);
-        Self { output, state, remote, place: Place::default(), is_shell: false, is_in_file: false, bus }
+        Self {
+            output,
+            state,
+            remote,
+            place: Place::default(),
+            is_shell: false,
+            is_in_file: false,
+            bus,
+            prompter: Arc::new(Prompter::default()),
+        }
     }
 
     /// Refuses what can be done on the machine itself only, and says why.
@@ -53,7 +65,7 @@ impl Session {
         match &self.bus {
             Some(bus) if !bus.is_closed() => Ok(bus.clone()),
             _ => {
-                let bus = Bus::system().await?;
+                let bus = Bus::system().await?.with_prompt(Arc::clone(&self.prompter));
                 self.bus = Some(bus.clone());
                 Ok(bus)
             }

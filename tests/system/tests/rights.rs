@@ -81,6 +81,37 @@ fn polkit_says_who_may_and_its_rules_see_the_zone() {
     expect(&machine, "op", KEY, None);
 }
 
+/// On a terminal whose user types `password` as soon as one is asked for: what is shown there, and the exit status.
+fn on_a_terminal(machine: &Machine, user: &str, command: &str, password: &str) -> String {
+    machine.text(&format!(
+        "rm -f /tmp/typed /tmp/shown; mkfifo /tmp/typed; \
+         script -qefc 'setpriv --reuid {user} --regid {user} --init-groups {command}' /tmp/shown \
+         < /tmp/typed > /dev/null 2>&1 & exec 3> /tmp/typed; \
+         until grep -qs Password: /tmp/shown || ! kill -0 $! 2>/dev/null; do sleep 0.02; done; trap \"\" PIPE; echo {password} >&3; \
+         wait $!; status=$?; cat /tmp/shown; echo status $status"
+    ))
+}
+
+#[test]
+fn whoever_is_at_a_terminal_is_asked_for_a_password() {
+    let machine = Machine::start();
+    machine.must("useradd -m bob && echo root:open-sesame | chpasswd");
+    machine.write(
+        "/etc/polkit-1/rules.d/10-test.rules",
+        "polkit.addAdminRule(function(action, subject) { return [\"unix-user:root\"]; });\n",
+    );
+    load(&machine, "example.com", &zones::example(1));
+    let shown = on_a_terminal(&machine, "bob", NOTIFY, "open-sesame");
+    assert!(shown.contains("org.tenon.zone.transfer") && shown.ends_with("status 0\n"), "{shown}");
+    let shown = on_a_terminal(&machine, "bob", &record("example.com", "a"), "wrong");
+    assert!(shown.contains("org.tenon.zone.edit") && shown.ends_with("status 1\n"), "{shown}");
+    assert_eq!(machine.dig("@127.0.0.1 a.example.com A").status, "NXDOMAIN");
+    // Who only looks is not asked.
+    let shown = on_a_terminal(&machine, "bob", "bindctl zone list", "none");
+    assert!(!shown.contains("AUTHENTICATING") && shown.ends_with("status 0\n"), "{shown}");
+    machine.wait("! pgrep -x pkttyagent");
+}
+
 #[test]
 fn two_users_who_edit_the_same_option_are_in_conflict_and_others_are_not() {
     let machine = Machine::start();
