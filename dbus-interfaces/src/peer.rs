@@ -172,12 +172,12 @@ impl Peer {
         R: for<'d> DynamicDeserialize<'d>,
     {
         let flags = match (self.start, purpose) {
-            (AutoStart::No, Purpose::Look) => MethodFlags::NO_AUTO_START.into(),
+            (AutoStart::No, Purpose::Look) => MethodFlags::NO_AUTO_START,
             (AutoStart::No, Purpose::Change) => {
                 MethodFlags::NO_AUTO_START | MethodFlags::ALLOW_INTERACTIVE_AUTH
             }
             // Who only looks is not asked, whatever this says.
-            (AutoStart::Yes, _) => MethodFlags::ALLOW_INTERACTIVE_AUTH.into(),
+            (AutoStart::Yes, _) => MethodFlags::ALLOW_INTERACTIVE_AUTH,
         };
         let proxy: Proxy<'_> = zbus::proxy::Builder::new(connection)
             .destination(self.name.as_str())
