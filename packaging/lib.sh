@@ -47,6 +47,15 @@ need_for_booting() {
     need_packages unshare=util-linux ip=iproute2 dbus-daemon=dbus /lib/systemd/systemd=systemd busctl=systemd dig=bind9-dnsutils hostname=hostname setpriv=util-linux /usr/lib/polkit-1/polkitd=polkitd
 }
 
+# Sockets that share a port share the questions, too: must_be_free PORT ...
+must_be_free() {
+    local port found
+    for port in "$@"; do
+        found=$(ss --no-header --listening --udp --tcp --numeric --processes "sport = :$port")
+        [ -z "$found" ] || { printf 'Port %s is taken; end who listens there first:\n%s\n' "$port" "$found" >&2; exit 1; }
+    done
+}
+
 # Boots a machine in the host's network and waits for its systemd; it ends with the calling script. Sets `machine`, a
 # scratch directory whose file `pid` names its PID 1. `inside COMMAND` runs something in it.
 boot_machine() {

@@ -18,16 +18,13 @@ use tenon_bus::{
     names,
 };
 use tenon_image::Manifest;
-use tenon_private_bus::{PrivateBus, differences};
+use tenon_private_bus::PrivateBus;
 
 const NAME: &str = "org.tenon.Auth1.Instance7";
 
-async fn present(bus: &Bus) {
-    let began = std::time::Instant::now();
-    while !bus.is_present(NAME).await.unwrap() {
-        assert!(began.elapsed() < PATIENCE, "not on the bus");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+async fn present(daemon: &PrivateBus) -> Bus {
+    daemon.wait_for(NAME, true).await;
+    Bus::at(&daemon.address()).await.unwrap()
 }
 
 async fn state_when(auth: &Auth1, what: &str, holds: impl Fn(&AuthState) -> bool) -> AuthState {
@@ -47,29 +44,9 @@ async fn the_interface_is_the_one_of_the_contract() {
     let daemon = PrivateBus::start().unwrap();
     let house = House::on_bus(&daemon, 2);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
-    let live = introspect(&bus).await;
-    for interface in ["Auth1", "Config1", "Stats1"] {
-        let file = format!("{}/../../dbus-interfaces/org.tenon.{interface}.xml", env!("CARGO_MANIFEST_DIR"));
-        let contract = std::fs::read_to_string(file).unwrap();
-        assert_eq!(differences(&contract, &live), Vec::<String>::new());
-    }
-}
-
-async fn introspect(bus: &Bus) -> String {
-    let reply = tenon_bus::server::connection(bus)
-        .unwrap()
-        .call_method(
-            Some(NAME),
-            names::AUTH_PATH,
-            Some("org.freedesktop.DBus.Introspectable"),
-            "Introspect",
-            &(),
-        )
-        .await
-        .unwrap();
-    reply.body().deserialize().unwrap()
+    daemon.wait_for(NAME, true).await;
+    let interfaces = ["Auth1", "Config1", "Stats1"];
+    assert_eq!(daemon.differences(NAME, names::AUTH_PATH, &interfaces).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -83,8 +60,7 @@ async fn zones_and_sockets_are_shown() {
     });
     Manifest { generation: 9, zones: zones.into() }.write(&images).unwrap();
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let auth = Auth1::new(&bus, NAME);
     let state = auth.state().await.unwrap();
     assert_eq!((state.instance, state.manifest_generation, state.zone_count), (7, 9, 3));
@@ -108,8 +84,7 @@ async fn hints_calls_and_a_new_bus_are_followed() {
     let mut daemon = PrivateBus::start().unwrap();
     let house = House::on_bus(&daemon, 1);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
     assert_eq!(Auth1::new(&bus, NAME).reconcile().await.unwrap(), 1);
     assert_eq!(ask(&client(), house.address, "www.example.").address, [192, 0, 2, 1]);
@@ -120,8 +95,7 @@ async fn hints_calls_and_a_new_bus_are_followed() {
 
     daemon.restart().unwrap();
     assert_eq!(ask(&client(), house.address, "www.example.").address, [192, 0, 2, 2]);
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     publish(&house.images(), 3, "example.", [192, 0, 2, 3]);
     state_when(&Auth1::new(&bus, NAME), "it goes on", |state| state.manifest_generation == 3).await;
 }
@@ -136,8 +110,7 @@ async fn faults_are_told() {
     std::fs::remove_file(images.join(&new.name)).unwrap();
     Manifest { generation: 2, zones: vec![zone("example.", 2, new, Some((1, old)))] }.write(&images).unwrap();
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let auth = Auth1::new(&bus, NAME);
     let state = auth.state().await.unwrap();
     assert!(matches!(state.faults.as_slice(), [fault] if fault.contains("example.")), "{:?}", state.faults);
@@ -154,8 +127,7 @@ async fn settings_change_while_running_and_queries_are_counted() {
     let house = House::on_bus(&daemon, 2);
     publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let config = Config1::new(&bus, NAME);
     let checked = config.check(&json!({"tcp_clients": 0}), PATIENCE).await;
     assert!(matches!(checked, Err(BusError::Rejected(reason)) if reason.contains("auth/tcp_clients")));
@@ -207,8 +179,7 @@ async fn each_zone_is_counted_when_that_is_asked_for() {
     };
     publish(1, &["a.example.", "B.example.", "c.example."]);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let (auth, config) = (Auth1::new(&bus, NAME), Config1::new(&bus, NAME));
     let client = client();
     ask(&client, house.address, "www.a.example.");
@@ -261,8 +232,7 @@ async fn who_asks_most_is_noted_when_that_is_set() {
     let house = House::on_bus(&daemon, 2);
     publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let (auth, config) = (Auth1::new(&bus, NAME), Config1::new(&bus, NAME));
     let client = client();
     ask(&client, house.address, "www.example.");
@@ -294,8 +264,7 @@ async fn timeouts_of_connections_change_while_they_are_open() {
     let house = House::on_bus(&daemon, 1);
     publish(&house.images(), 1, "example.", [192, 0, 2, 1]);
     let _server = house.start_ready();
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    present(&bus).await;
+    let bus = present(&daemon).await;
     let config = Config1::new(&bus, NAME);
     // Until the end of the test nothing would happen by itself: all of them are 30 seconds.
     let open = || {

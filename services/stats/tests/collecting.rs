@@ -6,12 +6,12 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Bench, PATIENCE, free_address};
+use common::{Bench, PATIENCE};
 use rustix::process::Signal;
 use serde_json::json;
 use tenon_bus::names::{COLLECTOR, COLLECTOR_PATH, auth};
 use tenon_bus::{BusError, Collected, CollectedZones, Collector1, Config1, CounterKind, Stats1};
-use tenon_private_bus::differences;
+use tenon_private_bus::KeptAddress;
 
 fn queries(collected: &Collected) -> Option<(usize, u64)> {
     let component = collected.components.iter().find(|component| component.component == "auth")?;
@@ -46,11 +46,11 @@ async fn instances_are_added_up_the_silent_named_and_the_dead_dropped() {
     assert_eq!(queries(&collector.show("auth", "").await.unwrap()), Some((3, 142)));
 
     drop((second, third));
-    bench.wait_for(&auth(2), false).await;
-    bench.wait_for(&auth(3), false).await;
+    bench.daemon.wait_for(&auth(2), false).await;
+    bench.daemon.wait_for(&auth(3), false).await;
     assert_eq!(queries(&collector.show("auth", "").await.unwrap()), Some((1, 30)));
     drop(first);
-    bench.wait_for(&auth(1), false).await;
+    bench.daemon.wait_for(&auth(1), false).await;
     let gone = collector.show("auth", "").await.unwrap_err();
     assert_eq!(gone, BusError::NoSuchComponent("auth is not on the bus; there are stats".into()));
 }
@@ -114,7 +114,8 @@ async fn an_address_that_is_taken_is_refused_and_the_old_one_kept() {
     assert_eq!(config.state().await.unwrap().generation, 1);
     assert!(bench.curl("/", &[]).ends_with("\n200"));
 
-    let free = free_address();
+    let kept = KeptAddress::new().unwrap();
+    let free = kept.get();
     config.apply(2, &at(free.port()), PATIENCE).await.unwrap();
     let old = std::mem::replace(&mut bench.address, free);
     assert!(bench.curl("/", &[]).ends_with("\n200"));
@@ -190,20 +191,6 @@ async fn answer_times_are_added_up_on_the_bus_and_in_json() {
 #[tokio::test]
 async fn introspection_is_what_the_file_promises() {
     let bench = Bench::start().await;
-    let live: String = tenon_bus::server::connection(&bench.bus)
-        .unwrap()
-        .call_method(
-            Some(COLLECTOR),
-            COLLECTOR_PATH,
-            Some("org.freedesktop.DBus.Introspectable"),
-            "Introspect",
-            &(),
-        )
-        .await
-        .unwrap()
-        .body()
-        .deserialize()
-        .unwrap();
-    let contract = include_str!("../../../dbus-interfaces/org.tenon.Collector1.xml");
-    assert_eq!(differences(contract, &live), Vec::<String>::new());
+    let found = bench.daemon.differences(COLLECTOR, COLLECTOR_PATH, &["Collector1"]).await;
+    assert_eq!(found, [""; 0]);
 }

@@ -6,15 +6,16 @@ mod common;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Bench, text};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 use tenon_bus::JobState;
+use tenon_private_bus::{Process, own_address};
 
 /// How long a peer may take to load its zones.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 /// A name server of the distribution with zones; killed when dropped.
 struct Peer {
     kind: &'static str,
-    process: Child,
+    process: Process,
     address: SocketAddr,
     _directory: tempfile::TempDir,
 }
@@ -40,7 +41,7 @@ impl Peer {
             return None;
         };
         let directory = tempfile::tempdir().unwrap();
-        let address = free();
+        let address = own_address();
         let files: Vec<(String, PathBuf)> = zones.iter().map(|zone| file(directory.path(), zone)).collect();
         let config = directory.path().join("config");
         fs::write(&config, configuration(kind, directory.path(), address, &files)).unwrap();
@@ -51,8 +52,7 @@ impl Peer {
             _ => command.arg("-f").arg("-n").arg("1").arg("-c").arg(&config),
         };
         let log = fs::File::create(directory.path().join("log")).unwrap();
-        let command = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let process = command.spawn().unwrap();
+        let process = Process::start(command.stdout(log.try_clone().unwrap()).stderr(log));
         let mut peer = Self { kind, process, address, _directory: directory };
         peer.wait_for(&zones.last().unwrap().0);
         Some(peer)
@@ -63,7 +63,7 @@ impl Peer {
         while !self.dig(&format!("{zone} SOA +norecurse")).contains("ANSWER: 1") {
             let log = || fs::read_to_string(self._directory.path().join("log")).unwrap_or_default();
             assert!(began.elapsed() < START_PATIENCE, "{} does not answer: {}", self.kind, log());
-            if let Some(status) = self.process.try_wait().unwrap() {
+            if let Some(status) = self.process.ended() {
                 panic!("{} ended ({status}): {}", self.kind, log());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -71,9 +71,9 @@ impl Peer {
     }
 
     fn dig(&self, arguments: &str) -> String {
-        let port = self.address.port().to_string();
+        let (at, port) = (format!("@{}", self.address.ip()), self.address.port().to_string());
         let mut dig = Command::new("dig");
-        dig.args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5"]).args(arguments.split(' '));
+        dig.args([&at, "-p", &port, "+tries=1", "+time=5"]).args(arguments.split(' '));
         String::from_utf8_lossy(&dig.output().unwrap().stdout).into_owned()
     }
 
@@ -99,7 +99,7 @@ impl Peer {
         // Some look at the time of change, in seconds.
         let later = std::time::SystemTime::now() + Duration::from_secs(u64::from(serial) * 2);
         fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
-        let reload = || kill_process(Pid::from_child(&self.process), Signal::HUP).unwrap();
+        let reload = || self.process.send(Signal::HUP);
         reload();
         let mut asked = 0;
         while !self.dig(&format!("{} SOA +short +norecurse", zone.0)).contains(&format!(" {serial} ")) {
@@ -113,23 +113,6 @@ impl Peer {
     }
 }
 
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn free() -> SocketAddr {
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        if UdpSocket::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
 fn file(directory: &Path, (zone, text): &Zone) -> (String, PathBuf) {
     let path = directory.join(format!("{zone}zone"));
     fs::write(&path, text).unwrap();
@@ -137,23 +120,23 @@ fn file(directory: &Path, (zone, text): &Zone) -> (String, PathBuf) {
 }
 
 fn configuration(kind: &str, directory: &Path, address: SocketAddr, zones: &[(String, PathBuf)]) -> String {
-    let (port, directory) = (address.port(), directory.display());
+    let (ip, port, directory) = (address.ip(), address.port(), directory.display());
     let mut text = match kind {
         "knotd" => format!(
-            "server:\n  listen: 127.0.0.1@{port}\n  rundir: {directory}\n  tcp-io-timeout: 60000\n\
+            "server:\n  listen: {ip}@{port}\n  rundir: {directory}\n  tcp-io-timeout: 60000\n\
              database:\n  storage: {directory}\n\
              acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
              template:\n  - id: default\n    acl: all\n    journal-content: changes\n    \
              zonefile-load: difference\n    zonefile-sync: -1\nzone:\n"
         ),
         "nsd" => format!(
-            "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  server-count: 1\n  pidfile: \"\"\n  \
+            "server:\n  ip-address: {ip}@{port}\n  username: \"\"\n  server-count: 1\n  pidfile: \"\"\n  \
              database: \"\"\n  zonesdir: \"{directory}\"\n  xfrdir: \"{directory}\"\n  \
              zonelistfile: \"{directory}/zone.list\"\n  xfrdfile: \"{directory}/xfrd.state\"\n\
              remote-control:\n  control-enable: no\n"
         ),
         _ => format!(
-            "options {{ directory \"{directory}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
+            "options {{ directory \"{directory}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }}; \
              pid-file none; session-keyfile \"{directory}/session.key\"; recursion no; allow-transfer {{ any; }}; \
              notify no; transfers-out 100; tcp-clients 500; ixfr-from-differences yes; }};\ncontrols {{ }};\n"
         ),

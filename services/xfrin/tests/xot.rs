@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, Support
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tenon_bus::{JobState, JobStatus};
+use tenon_private_bus::{KeptAddress, Process};
 use tenon_wire::RrType;
 
 const ZONE: &str = "example.";
@@ -213,7 +214,8 @@ async fn from_bind_over_tls() {
         return println!("named is not installed: skipped");
     };
     let pki = Pki::new();
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let kept = KeptAddress::new().unwrap();
+    let (address, port) = (kept.get(), kept.get().port());
     let zone = "example. 300 SOA ns.example. h.example. 7 3600 600 86400 300\n\
                 example. 300 NS ns.example.\nns.example. 300 A 192.0.2.1\n";
     fs::write(pki.path("zone"), zone).unwrap();
@@ -228,11 +230,10 @@ async fn from_bind_over_tls() {
     fs::write(pki.path("named.conf"), config).unwrap();
     let log = fs::File::create(pki.path("log")).unwrap();
     let mut command = Command::new(named);
-    command.args(["-f", "-n", "1", "-c"]).arg(pki.path("named.conf")).stdin(Stdio::null());
-    let process = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    let _ended_with_us = common::Process(process);
+    command.args(["-f", "-n", "1", "-c"]).arg(pki.path("named.conf"));
+    let _ended_with_us = Process::start(command.stdout(log.try_clone().unwrap()).stderr(log));
     let bench = pki.bench(json!({})).await;
-    let (address, began) = (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Instant::now());
+    let began = Instant::now();
     loop {
         let status = refresh(&bench, address, &[("tls_name", "primary.test")]).await;
         if status.state == JobState::Done {

@@ -9,23 +9,20 @@
 
 mod common;
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Place, files};
 use tenon_bus::names::{ZONEC, ZONEC_PATH, ZONES_PATH};
-use tenon_bus::{Bus, BusError, OwnerChange, ZoneEvent, ZoneEvents, Zonec1};
-use tenon_private_bus::{PrivateBus, differences};
+use tenon_bus::{Bus, BusError, ZoneEvent, ZoneEvents, Zonec1};
+use tenon_private_bus::{PrivateBus, Process};
 
 /// Nothing here takes long; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program at work; killed when dropped.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(place: &Place, address: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_tenon-zonec"))
+fn start(place: &Place, address: &str) -> Process {
+    Process::start(
+        Command::new(env!("CARGO_BIN_EXE_tenon-zonec"))
             .arg("--images")
             .arg(place.images())
             .arg("--primary")
@@ -37,25 +34,8 @@ impl Daemon {
             .arg("--config-dir")
             .arg(place.directory.path().join("config"))
             .env("DBUS_SYSTEM_BUS_ADDRESS", address)
-            .env("TENON_LOG", "warn")
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+            .env("TENON_LOG", "warn"),
+    )
 }
 
 /// Looks again and again until it is so.
@@ -68,15 +48,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 async fn on_bus(daemon: &PrivateBus) -> Bus {
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    let mut changes = bus.owner_changes().await.unwrap();
-    if !bus.is_present(ZONEC).await.unwrap() {
-        let appeared = async {
-            while changes.next().await != Some(OwnerChange::Name { name: ZONEC.into(), present: true }) {}
-        };
-        tokio::time::timeout(PATIENCE, appeared).await.expect("the daemon is not on the bus");
-    }
-    bus
+    daemon.wait_for(ZONEC, true).await;
+    Bus::at(&daemon.address()).await.unwrap()
 }
 
 async fn wait_for(events: &mut ZoneEvents, wanted: impl Fn(&ZoneEvent) -> bool) -> ZoneEvent {
@@ -95,7 +68,7 @@ async fn wait_for(events: &mut ZoneEvents, wanted: impl Fn(&ZoneEvent) -> bool) 
 async fn a_signal_is_enough_and_the_face_tells_what_is_stored() {
     let daemon = PrivateBus::start().unwrap();
     let place = Place::new();
-    let _running = Daemon::start(&place, &daemon.address());
+    let _running = start(&place, &daemon.address());
     let bus = on_bus(&daemon).await;
     let mut events = bus.zone_events().await.unwrap();
     for zone in ["c.example.", "a.example.", "b.example."] {
@@ -132,25 +105,11 @@ async fn a_signal_is_enough_and_the_face_tells_what_is_stored() {
 async fn introspection_is_what_the_files_promise() {
     let daemon = PrivateBus::start().unwrap();
     let place = Place::new();
-    let _running = Daemon::start(&place, &daemon.address());
-    let bus = on_bus(&daemon).await;
-    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dbus-interfaces/");
-    for (path, interfaces) in
-        [(ZONEC_PATH, &["Zonec1", "Config1", "Stats1"][..]), (ZONES_PATH, &["Zones1"][..])]
-    {
-        let live: String = tenon_bus::server::connection(&bus)
-            .unwrap()
-            .call_method(Some(ZONEC), path, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
-            .await
-            .unwrap()
-            .body()
-            .deserialize()
-            .unwrap();
-        for interface in interfaces {
-            let contract = std::fs::read_to_string(format!("{files}org.tenon.{interface}.xml")).unwrap();
-            assert_eq!(differences(&contract, &live), [""; 0]);
-        }
-    }
+    let _running = start(&place, &daemon.address());
+    daemon.wait_for(ZONEC, true).await;
+    let own = daemon.differences(ZONEC, ZONEC_PATH, &["Zonec1", "Config1", "Stats1"]).await;
+    let zones = daemon.differences(ZONEC, ZONES_PATH, &["Zones1"]).await;
+    assert_eq!([own, zones].concat(), [""; 0]);
 }
 
 #[tokio::test]
@@ -158,7 +117,7 @@ async fn it_works_without_a_bus_and_is_found_when_it_comes() {
     let mut daemon = PrivateBus::start().unwrap();
     let place = Place::new();
     daemon.stop().unwrap();
-    let _running = Daemon::start(&place, &daemon.address());
+    let _running = start(&place, &daemon.address());
     place.store("a.example.", 1, 3);
     wait_until("compiled", || place.manifest().zones.len() == 1);
     daemon.restart().unwrap();
@@ -171,13 +130,13 @@ fn killed_while_compiling_it_takes_up_its_work_again() {
     let place = Place::new();
     let nowhere = "unix:path=/nonexistent";
     place.store("large.example.", 1, 1000);
-    let running = Daemon::start(&place, nowhere);
+    let mut running = start(&place, nowhere);
     wait_until("compiled", || place.manifest().zones.len() == 1);
     place.store("large.example.", 2, 250_000);
     wait_until("compiling", || place.files().iter().any(|file| file.ends_with(".new")));
     running.kill();
     assert_eq!(place.served()["large.example."], 1, "served throughout");
-    let _running = Daemon::start(&place, nowhere);
+    let _running = start(&place, nowhere);
     wait_until("compiled", || place.manifest().zones[0].serial == 2);
     assert_eq!(place.served()["large.example."], 2);
     wait_until("nothing left over", || {

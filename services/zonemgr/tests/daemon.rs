@@ -9,68 +9,40 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tenon_bus::names::{ZONEMGR, ZONEMGR_PATH, ZONES_PATH};
-use tenon_bus::{Bus, BusError, Config1, OwnerChange, ZoneEvent, Zonemgr1};
+use tenon_bus::{Bus, BusError, Config1, ZoneEvent, Zonemgr1};
 use tenon_handover::{Door, Kind, Request, Transport};
 use tenon_image::Cause;
-use tenon_private_bus::{PrivateBus, differences};
+use tenon_private_bus::{PrivateBus, Process};
 
 /// Nothing here takes long; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program at work with a door; killed when dropped.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(bus: &PrivateBus) -> Self {
-        let place = |name: &str| bus.directory().join(name);
-        std::fs::create_dir_all(place("state")).unwrap();
-        let _ = std::fs::remove_file(place("door"));
-        let door = UnixListener::bind(place("door")).unwrap();
-        // The shell puts its own number where sd_listen_fds(3) wants it, and the socket where it is looked for.
-        let child = Command::new("/bin/sh")
-            .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&0 </dev/null", "sh"])
-            .arg(env!("CARGO_BIN_EXE_tenon-zonemgr"))
+/// The program at work with a door.
+fn start(bus: &PrivateBus) -> Process {
+    let place = |name: &str| bus.directory().join(name);
+    std::fs::create_dir_all(place("state")).unwrap();
+    let _ = std::fs::remove_file(place("door"));
+    let door = UnixListener::bind(place("door")).unwrap();
+    Process::start_at(
+        &door,
+        Command::new(env!("CARGO_BIN_EXE_tenon-zonemgr"))
             .arg("--state")
             .arg(place("state"))
             .arg("--config-dir")
             .arg(place("config"))
             .env("DBUS_SYSTEM_BUS_ADDRESS", bus.address())
-            .env("TENON_LOG", "error")
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(door)))
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+            .env("TENON_LOG", "error"),
+    )
 }
 
 async fn on_bus(daemon: &PrivateBus) -> Bus {
-    let bus = Bus::at(&daemon.address()).await.unwrap();
-    let mut changes = bus.owner_changes().await.unwrap();
-    if !bus.is_present(ZONEMGR).await.unwrap() {
-        let appeared = async {
-            while changes.next().await != Some(OwnerChange::Name { name: ZONEMGR.into(), present: true }) {}
-        };
-        tokio::time::timeout(PATIENCE, appeared).await.expect("the daemon is not on the bus");
-    }
-    bus
+    daemon.wait_for(ZONEMGR, true).await;
+    Bus::at(&daemon.address()).await.unwrap()
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -118,31 +90,17 @@ fn notify(door: &Path, zone: &[u8], peer: &str) {
 #[tokio::test]
 async fn introspection_is_what_the_files_promise() {
     let daemon = PrivateBus::start().unwrap();
-    let _running = Daemon::start(&daemon);
-    let bus = on_bus(&daemon).await;
-    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dbus-interfaces/");
-    for (path, interfaces) in
-        [(ZONEMGR_PATH, &["Zonemgr1", "Config1", "Stats1"][..]), (ZONES_PATH, &["Zones1"][..])]
-    {
-        let live: String = tenon_bus::server::connection(&bus)
-            .unwrap()
-            .call_method(Some(ZONEMGR), path, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &())
-            .await
-            .unwrap()
-            .body()
-            .deserialize()
-            .unwrap();
-        for interface in interfaces {
-            let contract = std::fs::read_to_string(format!("{files}org.tenon.{interface}.xml")).unwrap();
-            assert_eq!(differences(&contract, &live), [""; 0]);
-        }
-    }
+    let _running = start(&daemon);
+    daemon.wait_for(ZONEMGR, true).await;
+    let own = daemon.differences(ZONEMGR, ZONEMGR_PATH, &["Zonemgr1", "Config1", "Stats1"]).await;
+    let zones = daemon.differences(ZONEMGR, ZONES_PATH, &["Zones1"]).await;
+    assert_eq!([own, zones].concat(), [""; 0]);
 }
 
 #[tokio::test]
 async fn zones_come_and_go_by_the_settings_and_outlive_a_kill() {
     let daemon = PrivateBus::start().unwrap();
-    let running = Daemon::start(&daemon);
+    let mut running = start(&daemon);
     let bus = on_bus(&daemon).await;
     let zonemgr = Zonemgr1::new(&bus);
     assert!(zonemgr.list_zones("", 0).await.unwrap().is_empty());
@@ -169,7 +127,7 @@ async fn zones_come_and_go_by_the_settings_and_outlive_a_kill() {
     wait_until("listed", || unavailable(&daemon).len() == 2);
 
     running.kill();
-    let _running = Daemon::start(&daemon);
+    let _running = start(&daemon);
     let bus = on_bus(&daemon).await;
     let again = Zonemgr1::new(&bus).get_zone("a.example.").await.unwrap();
     assert_eq!((again.state.as_str(), again.primaries.len()), ("unloaded", 1));
@@ -182,7 +140,7 @@ async fn zones_come_and_go_by_the_settings_and_outlive_a_kill() {
 #[tokio::test]
 async fn a_notify_through_the_door_is_told_and_strangers_are_not_heard() {
     let daemon = PrivateBus::start().unwrap();
-    let _running = Daemon::start(&daemon);
+    let _running = start(&daemon);
     let bus = on_bus(&daemon).await;
     commit(&daemon, &bus, 1, &["a.example"]).await;
     let mut events = bus.zone_events().await.unwrap();
@@ -211,7 +169,7 @@ async fn a_notify_through_the_door_is_told_and_strangers_are_not_heard() {
 #[tokio::test]
 async fn broken_settings_keep_what_is_known() {
     let daemon = PrivateBus::start().unwrap();
-    let running = Daemon::start(&daemon);
+    let mut running = start(&daemon);
     let bus = on_bus(&daemon).await;
     commit(&daemon, &bus, 1, &["a.example"]).await;
     wait_until("written down", || {
@@ -222,7 +180,7 @@ async fn broken_settings_keep_what_is_known() {
     });
     running.kill();
     std::fs::write(daemon.directory().join("config/generations/00000001.json"), "{").unwrap();
-    let running = Daemon::start(&daemon);
+    let mut running = start(&daemon);
     let bus = on_bus(&daemon).await;
     let state = Zonemgr1::new(&bus).state().await.unwrap();
     assert_eq!(state.zone_count, 0);

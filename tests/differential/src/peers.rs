@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cookie::SECRET;
-use crate::process::{Process, free_address};
+use crate::process::Process;
 use crate::world::Zone;
 
 /// Starts all three on the same zones.
@@ -27,7 +27,7 @@ fn run(
 ) -> Process {
     let directory = directory.join(name);
     std::fs::create_dir(&directory).unwrap();
-    let address = free_address();
+    let address = tenon_private_bus::own_address();
     let configuration = directory.join("configuration");
     std::fs::write(&configuration, text(&directory, address)).unwrap();
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
@@ -38,9 +38,9 @@ fn run(
 
 fn knot(zones: &[Zone], directory: &Path) -> Process {
     let text = |directory: &Path, address: SocketAddr| {
-        let (place, port) = (directory.display(), address.port());
+        let (place, ip, port) = (directory.display(), address.ip(), address.port());
         let mut text = format!(
-            "server:\n  rundir: {place}\n  listen: 127.0.0.1@{port}\n  udp-workers: 1\n  tcp-workers: 1\n  \
+            "server:\n  rundir: {place}\n  listen: {ip}@{port}\n  udp-workers: 1\n  tcp-workers: 1\n  \
              background-workers: 1\n  tcp-io-timeout: 0\nlog:\n  - target: stderr\n    any: warning\ndatabase:\n  storage: {place}\n\
              mod-cookies:\n  - id: shared\n    secret: 0x{SECRET}\ntemplate:\n  - id: default\n    semantic-checks: off\n    journal-content: none\n    zonefile-load: whole\n    \
              zonefile-sync: -1\n    global-module: mod-cookies/shared\nzone:\n"
@@ -60,9 +60,9 @@ fn knot(zones: &[Zone], directory: &Path) -> Process {
 
 fn nsd(zones: &[Zone], directory: &Path) -> Process {
     let text = |directory: &Path, address: SocketAddr| {
-        let (place, port) = (directory.display(), address.port());
+        let (place, ip, port) = (directory.display(), address.ip(), address.port());
         let mut text = format!(
-            "server:\n  ip-address: 127.0.0.1@{port}\n  server-count: 1\n  username: \"\"\n  zonesdir: \"{place}\"\n  \
+            "server:\n  ip-address: {ip}@{port}\n  server-count: 1\n  username: \"\"\n  zonesdir: \"{place}\"\n  \
              database: \"\"\n  pidfile: \"\"\n  xfrdfile: \"{place}/xfrd\"\n  xfrdir: \"{place}\"\n  \
              zonelistfile: \"{place}/list\"\n  rrl-ratelimit: 0\n  minimal-responses: no\n  round-robin: no\n  tcp-count: 64\n\
              remote-control:\n  control-enable: no\n"
@@ -82,9 +82,9 @@ fn nsd(zones: &[Zone], directory: &Path) -> Process {
 
 fn bind(zones: &[Zone], directory: &Path) -> Process {
     let text = |directory: &Path, address: SocketAddr| {
-        let (place, port) = (directory.display(), address.port());
+        let (place, ip, port) = (directory.display(), address.ip(), address.port());
         let mut text = format!(
-            "options {{ directory \"{place}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; \
+            "options {{ directory \"{place}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }}; \
              recursion no; allow-query {{ any; }}; pid-file none; session-keyfile none; managed-keys-directory \"{place}\"; \
              minimal-responses no-auth; minimal-any no; notify no; dnssec-validation no; check-names primary ignore; check-integrity no; \
              check-mx ignore; check-srv-cname ignore; check-mx-cname ignore; check-sibling no; check-wildcard no; \

@@ -1,16 +1,32 @@
-//! Tests: a real dbus-daemon at a private address, which can die and come back.
+//! Tests: a real dbus-daemon at a private address, which can die and come back; and the programs on it.
 //!
 //! It reads nothing and owns one scratch directory with the socket and the configuration. Everybody on it may own any
 //! name and call anybody, so that what a test sees refused was refused by the service itself.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "helpers of tests fail like tests"
+)]
+
+mod address;
 mod introspection;
+mod names;
+mod process;
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+pub use address::{KeptAddress, own_address};
 pub use introspection::differences;
+pub use process::Process;
+
+/// Nothing here takes long; what is waited for so long does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running dbus-daemon. Dropping it ends the process and removes the directory.
 #[derive(Debug)]

@@ -5,47 +5,16 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tenon_bus::{Bus, Cfgmgr1, Config1, ConfigState, LogControl1, names};
 use tenon_cfgmgr::storage::step::Step;
-use tenon_private_bus::PrivateBus;
+use tenon_private_bus::{PrivateBus, Process};
 
 /// Nothing here takes long; a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A process that ends with the test.
-pub(crate) struct Process(Child);
-
-impl Process {
-    pub(crate) fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Waits until it is dead by itself.
-    pub(crate) async fn wait(&mut self) {
-        let began = Instant::now();
-        while self.0.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < PATIENCE, "the process does not die");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 /// All of it.
 pub(crate) struct Bench {
@@ -108,9 +77,9 @@ impl Bench {
         let arguments =
             arguments.into_iter().flat_map(|(name, value)| [name.into(), self.place(value).into_os_string()]);
         let arguments = arguments.chain(more.iter().map(|word| std::ffi::OsString::from(*word)));
-        self.wait_for_absence(names::CFGMGR).await;
+        self.daemon.wait_for(names::CFGMGR, false).await;
         let process = self.start(program, arguments, die_before);
-        self.wait_for(names::CFGMGR).await;
+        self.daemon.wait_for(names::CFGMGR, true).await;
         process
     }
 
@@ -118,9 +87,9 @@ impl Bench {
         let mut arguments = vec!["--config-dir".into(), self.place("config").into_os_string()];
         arguments.extend([format!("--instance={instance}").into()]);
         arguments.extend(more.iter().map(Into::into));
-        self.wait_for_absence(&names::auth(instance)).await;
+        self.daemon.wait_for(&names::auth(instance), false).await;
         let process = self.start(&fake_owner(), arguments, "");
-        self.wait_for(&names::auth(instance)).await;
+        self.daemon.wait_for(&names::auth(instance), true).await;
         process
     }
 
@@ -130,30 +99,12 @@ impl Bench {
         arguments: impl IntoIterator<Item = A>,
         die_before: &str,
     ) -> Process {
-        let started = Command::new(program)
-            .args(arguments)
-            .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
-            .env("DIE_BEFORE", die_before)
-            .stdin(Stdio::null())
-            .spawn();
-        Process(started.unwrap())
-    }
-
-    pub(crate) async fn wait_for(&self, name: &str) {
-        let began = Instant::now();
-        while !self.bus.is_present(name).await.unwrap() {
-            assert!(began.elapsed() < PATIENCE, "{name} does not come");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// The bus hears of a killed process a moment later.
-    async fn wait_for_absence(&self, name: &str) {
-        let began = Instant::now();
-        while self.bus.is_present(name).await.unwrap() {
-            assert!(began.elapsed() < PATIENCE, "{name} does not go");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        Process::start(
+            Command::new(program)
+                .args(arguments)
+                .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
+                .env("DIE_BEFORE", die_before),
+        )
     }
 
     /// What an owner runs with.

@@ -8,15 +8,15 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenon_bus::{Bus, names};
 use tenon_image::{ImageBuilder, Manifest, ManifestZone};
-use tenon_private_bus::PrivateBus;
+use tenon_private_bus::{KeptAddress, PrivateBus, Process};
 use tenon_wire::rdata::parse_line;
 use tenon_wire::{Name, RrType};
 use tenon_zone::RrsetRef;
@@ -26,21 +26,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The password of alice, who may all, and of rita, who may look.
 pub(crate) const PASSWORD: &str = "open sesame, please";
 
-/// A process; killed when dropped.
-pub(crate) struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A bus with a door on it.
 pub(crate) struct Bench {
     pub(crate) daemon: PrivateBus,
     pub(crate) bus: Bus,
     pub(crate) address: SocketAddr,
+    _kept: KeptAddress,
     door: Option<Process>,
 }
 
@@ -62,7 +53,8 @@ impl Bench {
     /// A door with these settings more than its address and files.
     pub(crate) async fn start(settings: Value) -> Self {
         let daemon = PrivateBus::start().unwrap();
-        let address = free_address();
+        let kept = KeptAddress::new().unwrap();
+        let address = kept.get();
         let place = |name: &str| daemon.directory().join(name);
         for name in ["config/generations", "schema", "cmdctl", "images"] {
             std::fs::create_dir_all(place(name)).unwrap();
@@ -80,13 +72,13 @@ impl Bench {
         let schema = Command::new(DOOR).arg("--print-schema").output().unwrap().stdout;
         std::fs::write(place("schema/cmdctl.json"), schema).unwrap();
         let bus = Bus::at(&daemon.address()).await.unwrap();
-        let mut bench = Self { daemon, bus, address, door: None };
+        let mut bench = Self { daemon, bus, address, _kept: kept, door: None };
         for (name, more) in [("alice", &[][..]), ("rita", &["--read-only"])] {
             bench.account(&[&["--add-account", name, "--password-stdin"], more].concat());
         }
         let arguments = ["--state-dir", "cmdctl", "--config-dir", "config", "--image-dir", "images"];
         bench.door = Some(bench.program(Path::new(DOOR), &arguments));
-        bench.wait_for(names::CMDCTL, true).await;
+        bench.daemon.wait_for(names::CMDCTL, true).await;
         bench
     }
 
@@ -117,13 +109,13 @@ impl Bench {
             path.display()
         );
         let process = self.program(&path, arguments);
-        self.wait_for(bus_name, true).await;
+        self.daemon.wait_for(bus_name, true).await;
         process
     }
 
     /// Memory that the door has, in KiB.
     pub(crate) fn door_memory(&self) -> u64 {
-        let door = self.door.as_ref().unwrap().0.id();
+        let door = self.door.as_ref().unwrap().id();
         let status = std::fs::read_to_string(format!("/proc/{door}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -148,22 +140,13 @@ impl Bench {
     }
 
     fn program(&self, path: &Path, arguments: &[&str]) -> Process {
-        let process = Command::new(path)
-            .args(arguments)
-            .current_dir(self.daemon.directory())
-            .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
-            .env("TENON_LOG", "off")
-            .stdin(Stdio::null())
-            .spawn();
-        Process(process.unwrap())
-    }
-
-    pub(crate) async fn wait_for(&self, name: &str, present: bool) {
-        let began = Instant::now();
-        while self.bus.is_present(name).await.unwrap() != present {
-            assert!(began.elapsed() < PATIENCE, "{name} present: not {present}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        Process::start(
+            Command::new(path)
+                .args(arguments)
+                .current_dir(self.daemon.directory())
+                .env("DBUS_SYSTEM_BUS_ADDRESS", self.daemon.address())
+                .env("TENON_LOG", "off"),
+        )
     }
 
     /// Asks as alice.
@@ -207,11 +190,6 @@ impl Bench {
 }
 
 const DOOR: &str = env!("CARGO_BIN_EXE_tenon-cmdctl");
-
-/// A port of loopback that was free just now.
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
 
 /// An image of `example.com` as zonec would make it, put where the door looks.
 pub(crate) fn answer(bench: &Bench, serial: u32, hosts: usize) {

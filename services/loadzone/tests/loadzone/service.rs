@@ -1,13 +1,13 @@
 //! The loader as a service, over a real bus.
 
 use std::fs::File;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::json;
 use tenon_bus::names::{LOADER, LOADER_PATH};
 use tenon_bus::{Bus, BusError, Expect, JobState, JobStatus, Loader1, ZoneEvent};
-use tenon_private_bus::{PrivateBus, differences};
+use tenon_private_bus::{PrivateBus, Process};
 
 use crate::place::{Place, ZONE};
 
@@ -17,38 +17,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Bench {
     place: Place,
     bus: Bus,
-    service: Child,
-    _daemon: PrivateBus,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = self.service.kill();
-        let _ = self.service.wait();
-    }
+    _service: Process,
+    daemon: PrivateBus,
 }
 
 impl Bench {
     async fn start() -> Self {
         let (daemon, place) = (PrivateBus::start().unwrap(), Place::new());
-        let service = Command::new(env!("CARGO_BIN_EXE_tenon-loader"))
-            .arg("--store")
-            .arg(place.path("zones.sqlite"))
-            .arg("--config-dir")
-            .arg(place.path("config"))
-            .env("DBUS_SYSTEM_BUS_ADDRESS", daemon.address())
-            .env("TENON_LOG", "off")
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let _service = Process::start(
+            Command::new(env!("CARGO_BIN_EXE_tenon-loader"))
+                .arg("--store")
+                .arg(place.path("zones.sqlite"))
+                .arg("--config-dir")
+                .arg(place.path("config"))
+                .env("DBUS_SYSTEM_BUS_ADDRESS", daemon.address())
+                .env("TENON_LOG", "off"),
+        );
         let bus = Bus::at(&daemon.address()).await.unwrap();
-        let bench = Self { place, bus, service, _daemon: daemon };
-        let began = Instant::now();
-        while !bench.bus.is_present(LOADER).await.unwrap() {
-            assert!(began.elapsed() < PATIENCE, "no loader");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        bench
+        daemon.wait_for(LOADER, true).await;
+        Self { place, bus, _service, daemon }
     }
 
     async fn load(&self, zone: &str, text: &str, expect: Expect) -> JobStatus {
@@ -142,20 +129,5 @@ async fn of_many_at_once_for_one_new_zone_one_comes_in() {
 #[tokio::test]
 async fn live_introspection_is_what_the_file_promises() {
     let bench = Bench::start().await;
-    let live: String = tenon_bus::server::connection(&bench.bus)
-        .unwrap()
-        .call_method(
-            Some(LOADER),
-            LOADER_PATH,
-            Some("org.freedesktop.DBus.Introspectable"),
-            "Introspect",
-            &(),
-        )
-        .await
-        .unwrap()
-        .body()
-        .deserialize()
-        .unwrap();
-    let contract = include_str!("../../../../dbus-interfaces/org.tenon.Loader1.xml");
-    assert_eq!(differences(contract, &live), Vec::<String>::new());
+    assert_eq!(bench.daemon.differences(LOADER, LOADER_PATH, &["Loader1"]).await, [""; 0]);
 }

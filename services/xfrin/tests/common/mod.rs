@@ -15,16 +15,16 @@ use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tenon_bus::names::XFRIN;
 use tenon_bus::{Bus, JobStatus, Stats1, Xfrin1};
 use tenon_datasrc::DataSource;
 use tenon_datasrc::sqlite::{Access, SqliteSource};
-use tenon_private_bus::PrivateBus;
+use tenon_private_bus::{PrivateBus, Process};
 use tenon_wire::Name;
 
 /// Nothing here takes long; a test that waits this long has failed.
@@ -38,9 +38,6 @@ pub(crate) struct Bench {
     pub(crate) process: Process,
 }
 
-/// The service at work; killed when dropped.
-pub(crate) struct Process(pub(crate) Child);
-
 impl Bench {
     /// The service with these settings.
     pub(crate) async fn start(settings: Value) -> Self {
@@ -53,47 +50,35 @@ impl Bench {
         fs::write(daemon.directory().join("config/current"), generation.to_string()).unwrap();
         let process = Self::spawn(&daemon);
         let bus = Bus::at(&daemon.address()).await.unwrap();
-        let bench = Self { xfrin: Xfrin1::new(&bus), bus, daemon, process };
-        bench.wait_for(true).await;
-        bench
+        daemon.wait_for(XFRIN, true).await;
+        Self { xfrin: Xfrin1::new(&bus), bus, daemon, process }
     }
 
     fn spawn(daemon: &PrivateBus) -> Process {
-        let child = Command::new(env!("CARGO_BIN_EXE_tenon-xfrin"))
-            .arg("--config-dir")
-            .arg(daemon.directory().join("config"))
-            .arg("--store")
-            .arg(daemon.directory().join("secondary/zones.sqlite"))
-            .env("DBUS_SYSTEM_BUS_ADDRESS", daemon.address())
-            .env("TENON_LOG", std::env::var("TENON_LOG").unwrap_or_else(|_| "off".to_owned()))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        Process(child)
+        Process::start(
+            Command::new(env!("CARGO_BIN_EXE_tenon-xfrin"))
+                .arg("--config-dir")
+                .arg(daemon.directory().join("config"))
+                .arg("--store")
+                .arg(daemon.directory().join("secondary/zones.sqlite"))
+                .env("DBUS_SYSTEM_BUS_ADDRESS", daemon.address())
+                .env("TENON_LOG", std::env::var("TENON_LOG").unwrap_or_else(|_| "off".to_owned())),
+        )
     }
 
     /// Ends the service by a signal, and starts it again.
     pub(crate) async fn restart(&mut self, signal: Signal) -> ExitStatus {
         let status = self.end(signal).await;
         self.process = Self::spawn(&self.daemon);
-        self.wait_for(true).await;
+        self.daemon.wait_for(XFRIN, true).await;
         status
     }
 
     /// Ends the service by a signal.
     pub(crate) async fn end(&mut self, signal: Signal) -> ExitStatus {
-        kill_process(Pid::from_child(&self.process.0), signal).unwrap();
-        let status = self.process.0.wait().unwrap();
-        self.wait_for(false).await;
+        let status = self.process.end(signal);
+        self.daemon.wait_for(XFRIN, false).await;
         status
-    }
-
-    async fn wait_for(&self, present: bool) {
-        let began = Instant::now();
-        while self.bus.is_present(XFRIN).await.unwrap() != present {
-            assert!(began.elapsed() < PATIENCE, "{XFRIN} present: not {present}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
     }
 
     /// Has a zone refreshed and waits for the end.
@@ -173,13 +158,6 @@ impl Bench {
             }
             assert!(began.elapsed() < PATIENCE, "{}", String::from_utf8_lossy(&output.stderr));
         }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
