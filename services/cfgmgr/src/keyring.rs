@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tenon_service::committed::StoredGeneration;
 use tenon_service::{Refusal, Settings};
 use tenon_tsig::{Algorithm, KeyRing};
 use tenon_wire::Name;
@@ -74,8 +75,20 @@ impl Settings for TsigKeysSettings {
 /// The keys in a tree of all settings.
 #[must_use]
 pub fn keys_of(tree: &Map<String, Value>) -> Vec<KeyEntry> {
-    let keys = tree.get(TsigKeysSettings::COMPONENT).and_then(|module| module.get("keys"));
+    keys_in(tree.get(TsigKeysSettings::COMPONENT))
+}
+
+/// The keys in the settings of this module; none where it has none.
+fn keys_in(module: Option<&Value>) -> Vec<KeyEntry> {
+    let keys = module.and_then(|module| module.get("keys"));
     keys.and_then(|keys| Vec::deserialize(keys).ok()).unwrap_or_default()
+}
+
+/// The names of the keys in the settings of a generation.
+#[must_use]
+pub fn named_by(generation: &StoredGeneration) -> BTreeSet<Name> {
+    let keys = keys_in(generation.settings.get(TsigKeysSettings::COMPONENT));
+    keys.into_iter().filter_map(|key| key.name.parse().ok()).collect()
 }
 
 /// The same keys with one of them put in, or replaced.

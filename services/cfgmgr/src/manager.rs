@@ -122,6 +122,7 @@ impl Manager {
         };
         manager.write_missed_request()?;
         manager.give_keys();
+        manager.forget_unnamed_keys();
         Ok(manager)
     }
 

@@ -16,6 +16,8 @@ pub const STORE_BROKEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e106";
 pub const KEY_CHANGED: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e10a";
 /// The files of TSIG keys cannot be written.
 pub const KEYS_NOT_GIVEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e10b";
+/// Secrets of TSIG keys that settings do not name any more were forgotten.
+pub const KEYS_FORGOTTEN: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e10c";
 /// A commit waits for confirmation.
 pub const WAITING: &str = "83a1c7d45e0b4d5f8f6a2b90c3d7e107";
 /// A commit was confirmed.

@@ -7,7 +7,7 @@ mod common;
 use common::Bench;
 use serde_json::json;
 use tenon_bus::BusError;
-use tenon_tsig::KeyRing;
+use tenon_tsig::{Algorithm, Key, KeyRing};
 
 fn keys_of_auth(bench: &Bench) -> Vec<String> {
     let ring = KeyRing::read(&bench.place("keys/auth/keys.json")).unwrap();
@@ -78,4 +78,54 @@ async fn what_a_dead_process_did_not_write_is_written_at_start() {
     std::fs::remove_file(bench.place("keys/auth/keys.json")).unwrap();
     let _cfgmgr = bench.start_cfgmgr().await;
     assert_eq!(keys_of_auth(&bench), ["k. hmac-sha256 c2VjcmV0"]);
+}
+
+/// Puts a secret among those that are kept, as a process before this one could have left it.
+fn leave_behind(bench: &Bench, name: &str) {
+    let path = bench.place("keys/keys.json");
+    let mut ring = KeyRing::read(&path).unwrap();
+    ring.insert(Key::new(name.parse().unwrap(), Algorithm::HMAC_SHA256, b"left").unwrap());
+    std::fs::write(&path, &*ring.to_file()).unwrap();
+}
+
+fn kept(bench: &Bench) -> Vec<String> {
+    let ring = KeyRing::read(&bench.place("keys/keys.json")).unwrap();
+    let mut names: Vec<String> = ring.iter().map(|key| key.name().to_string()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn secrets_that_no_generation_names_are_forgotten_at_start_and_no_others() {
+    for engine in ["directory", "sqlite"] {
+        let engine = ["--storage", engine];
+        let bench = Bench::new().await;
+        let mut cfgmgr = bench.start_cfgmgr_with(&engine).await;
+        bench.cfgmgr.put_key("used.", "hmac-sha256", "c2VjcmV0").await.unwrap();
+        let put = bench.cfgmgr.put_key("back.", "hmac-sha256", "c2VjcmV0").await.unwrap();
+        // Out of the settings, until somebody confirms; and one that nobody knows any more.
+        bench.cfgmgr.set("tsig_keys/keys", &json!([])).await.unwrap();
+        bench.cfgmgr.commit_to_confirm("", 600).await.unwrap();
+        cfgmgr.kill();
+        leave_behind(&bench, "ghost.");
+        assert_eq!(kept(&bench), ["back.", "ghost.", "used."]);
+        cfgmgr = bench.start_cfgmgr_with(&engine).await;
+        assert_eq!(kept(&bench), ["back.", "used."]);
+        assert_eq!(bench.cfgmgr.rollback("", put.generation, "", 0).await.unwrap().generation, 4);
+        assert_eq!(keys_of_auth(&bench).len(), 2);
+        // By hand it goes at once, also when the settings named it long ago.
+        bench.cfgmgr.set("tsig_keys/keys", &json!([])).await.unwrap();
+        bench.cfgmgr.commit("").await.unwrap();
+        let gone = bench.cfgmgr.remove_key("back.").await.unwrap();
+        assert_eq!((gone.generation, gone.notes.len()), (5, 1));
+        assert_eq!(kept(&bench), ["used."]);
+        // A generation that cannot be read may name anything.
+        cfgmgr.kill();
+        if engine[1] == "directory" {
+            leave_behind(&bench, "ghost.");
+            std::fs::write(bench.place("config/generations/00000005.json"), "{").unwrap();
+            let _cfgmgr = bench.start_cfgmgr_with(&engine).await;
+            assert_eq!(kept(&bench), ["ghost.", "used."]);
+        }
+    }
 }

@@ -91,6 +91,11 @@ impl KeyFiles {
         Ok(())
     }
 
+    /// Forgets keys for good.
+    pub fn forget(&self, names: &BTreeSet<Name>) -> Result<(), StorageError> {
+        self.edit(|secrets| names.iter().for_each(|name| drop(secrets.remove(name.as_ref()))))
+    }
+
     fn edit(&self, edit: impl FnOnce(&mut KeyRing)) -> Result<(), StorageError> {
         let mut held = self.held();
         let mut secrets = held.clone();

@@ -1,5 +1,8 @@
 //! Changing the key ring: secrets go to their files first, then a generation names them.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use tenon_bus::{Bus, ListedKey};
 use tenon_service::now_usec;
 use tenon_tsig::{Algorithm, Key};
@@ -7,7 +10,7 @@ use tenon_wire::Name;
 use tracing::{info, warn};
 
 use super::{CommitError, Committed, Manager, Proposal, Request};
-use crate::keyring::{self, KeyEntry, keys_of, references};
+use crate::keyring::{self, KeyEntry, keys_of, named_by, references};
 use crate::messages;
 use crate::storage::StorageError;
 use crate::storage::step::Step;
@@ -46,6 +49,42 @@ impl Manager {
         self.commit_keys(bus, keys, request).await
     }
 
+    /// Forgets the secrets that no kept generation names, so that no roll back can bring them back: those whose last one was
+    /// removed, and what a process left that died, or was of an older version. None while a generation may be unread, which
+    /// somebody may repair.
+    pub(super) fn forget_unnamed_keys(&self) {
+        let unnamed = match self.unnamed_keys() {
+            Ok(unnamed) if unnamed.is_empty() => return,
+            unnamed => unnamed,
+        };
+        match unnamed.and_then(|unnamed| self.keys.forget(&unnamed).map(|()| unnamed)) {
+            Ok(unnamed) => {
+                let keys = unnamed.iter().map(Name::to_string).collect::<Vec<_>>().join(" ");
+                info!(
+                    message_id = messages::KEYS_FORGOTTEN,
+                    keys = %keys,
+                    "the secrets of keys that no generation names are forgotten: {keys}"
+                );
+            }
+            Err(error) => warn!("secrets that no generation names cannot be forgotten: {error}"),
+        }
+    }
+
+    fn unnamed_keys(&self) -> Result<BTreeSet<Name>, StorageError> {
+        let newest = self.storage.next_number()?.saturating_sub(1);
+        if newest != self.committed().generation {
+            return Ok(BTreeSet::new());
+        }
+        let mut unnamed: BTreeSet<Name> = self.keys.secrets().iter().map(|key| key.name().clone()).collect();
+        let mut next = Some(self.committed());
+        // Mostly the committed generation names all there are, and no other has to be read.
+        while let Some(generation) = next.take_if(|_| !unnamed.is_empty()) {
+            unnamed = &unnamed - &named_by(&generation);
+            next = self.storage.history(generation.generation, 1)?.pop().map(Arc::new);
+        }
+        Ok(unnamed)
+    }
+
     /// Commits a generation without a key, then forgets its secret.
     pub async fn remove_key(
         &self,
@@ -55,7 +94,7 @@ impl Manager {
     ) -> Result<Committed, CommitError> {
         let _changing = self.changing_keys.lock().await;
         let Some(keys) = keyring::without(self.committed_keys(), name) else {
-            return Err(CommitError::Rejected(format!("there is no key {name}")));
+            return self.forget_key(name);
         };
         self.before_key(Step::NoteKey)?;
         self.keys.begin(name, None)?;
@@ -64,6 +103,17 @@ impl Manager {
         let committed = outcome?;
         info!(message_id = messages::KEY_CHANGED, key = %name, "key {name} is removed");
         Ok(committed)
+    }
+
+    /// Forgets the secret of a key that the committed settings do not name, and older ones may.
+    fn forget_key(&self, name: &Name) -> Result<Committed, CommitError> {
+        if self.keys.secrets().get(name).is_none() {
+            return Err(CommitError::Rejected(format!("there is no key {name}")));
+        }
+        self.keys.forget(&BTreeSet::from([name.clone()]))?;
+        info!(message_id = messages::KEYS_FORGOTTEN, keys = %name, "the secret of key {name} is forgotten");
+        let note = format!("the settings do not name {name}; its secret, for a roll back, is forgotten");
+        Ok(Committed { generation: self.committed().generation, notes: vec![note], components: Vec::new() })
     }
 
     fn before_key(&self, step: Step) -> Result<(), StorageError> {
