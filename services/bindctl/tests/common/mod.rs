@@ -33,7 +33,7 @@ impl Outcome {
 
 fn cfgmgr_program() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr");
+    let path = own.parent().and_then(Path::parent).unwrap().join("examples/cfgmgr_of_bindctl");
     assert!(path.exists(), "{} is not built; run `cargo test -p tenon-bindctl` as a whole", path.display());
     path
 }
