@@ -37,12 +37,14 @@ mod lock_file;
 mod points;
 mod reading;
 mod rows;
+mod settling;
 mod step;
 mod store;
 #[cfg(test)]
 mod tests;
 mod together;
 mod turnstile;
+mod version;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -195,16 +197,16 @@ impl DataSource for SqliteSource {
         let _alone = writer::lock_zone(&self.store, origin)?;
         let key = sort_key::of(origin);
         self.store.write(Durability::Synced, |transaction| {
-            let found: Option<(i64, u64)> = transaction
+            let found: Option<i64> = transaction
                 .query_row(
-                    "SELECT zone_id, version FROM zones WHERE sort_key = ?1 AND version IS NOT NULL",
+                    "SELECT zone_id FROM zones WHERE sort_key = ?1 AND version IS NOT NULL",
                     [&key],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    |row| row.get(0),
                 )
                 .optional()?;
-            let Some((zone_id, version)) = found else { return Ok(false) };
-            writer::set_state(transaction, version, "replaced")?;
-            step::drop_all(transaction, zone_id)?;
+            let Some(zone_id) = found else { return Ok(false) };
+            version::retire_current(transaction, zone_id)?;
+            settling::drop_all(transaction, zone_id)?;
             transaction.execute("DELETE FROM zones WHERE zone_id = ?1", [zone_id])?;
             transaction.execute("UPDATE store SET changes = changes + 1", [])?;
             Ok(true)

@@ -1,7 +1,7 @@
 //! Changes the current version in place of writing a new one: rows that are not touched are those of both.
 //!
 //! Where nobody reads the version before, it is gone with the commit: rows are overwritten, and its number is all that
-//! changes in the table of versions. Otherwise its rows stay for who reads them, marked with the version they died in.
+//! changes in the table of zones. Otherwise its rows stay for who reads them, marked with the version they died in.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -15,7 +15,8 @@ use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
-use super::writer::{lock_zone, now_usec, set_state, soa_serial, update_zone};
+use super::version::{new_current_number, retire_current};
+use super::writer::{lock_zone, now_usec, soa_serial, update_zone};
 use super::{JournalLimits, clearing, reading};
 use crate::{Error, ZoneChange, ZoneEntry, sort_key};
 
@@ -81,7 +82,7 @@ impl<'a> Change<'a> {
 
     fn commit_in(&self, transaction: &Transaction<'_>, serial: u32) -> Result<ZoneEntry, WriteError> {
         let place = self.place_in(transaction)?;
-        let version = new_version(transaction)?;
+        let version = new_current_number(transaction)?;
         let before = &self.before;
         let step = Step {
             zone_id: place.zone_id,
@@ -112,21 +113,21 @@ impl<'a> Change<'a> {
         if recorder.is_too_much() {
             recorder.give_up();
         }
-        recorder.record(transaction)?;
-        update_zone(transaction, place.zone_id, &entry)?;
-        recorder.outcome().settle(transaction, &step, self.limits)?;
-        self.succeed_in(transaction, place, version)?;
+        recorder.finish(transaction)?.settle(transaction, &step, self.limits)?;
+        if place.is_overwritten {
+            update_zone(transaction, place.zone_id, &entry, place.base)?;
+        } else {
+            retire_current(transaction, place.zone_id)?;
+            update_zone(transaction, place.zone_id, &entry, place.base)?;
+            clearing::clear_at_once(self.store, transaction, before.version)?;
+        }
         Ok(entry)
     }
 
     fn place_in(&self, transaction: &Transaction<'_>) -> Result<Place, WriteError> {
         let version = self.before.version;
         let found: Option<(i64, u64)> = transaction
-            .prepare_cached(
-                "SELECT zones.zone_id, coalesce(versions.base, versions.version)
-                 FROM zones JOIN versions ON versions.version = zones.version
-                 WHERE zones.sort_key = ?1 AND zones.version = ?2",
-            )?
+            .prepare_cached("SELECT zone_id, base FROM zones WHERE sort_key = ?1 AND version = ?2")?
             .query_row((sort_key::of(self.before.origin.as_ref()), version), |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
@@ -136,29 +137,6 @@ impl<'a> Change<'a> {
             found.ok_or_else(|| Error::VersionGone { zone: self.before.origin.clone(), version })?;
         let is_overwritten = clearing::is_last(self.store, transaction, base, version)?;
         Ok(Place { zone_id, base, is_overwritten })
-    }
-
-    /// Makes the new version the current one in the table of versions.
-    fn succeed_in(
-        &self,
-        transaction: &Transaction<'_>,
-        place: Place,
-        version: u64,
-    ) -> Result<(), WriteError> {
-        let before = self.before.version;
-        if place.is_overwritten {
-            transaction
-                .prepare_cached("UPDATE versions SET version = ?2, base = ?3 WHERE version = ?1")?
-                .execute((before, version, place.base))?;
-            return Ok(());
-        }
-        set_state(transaction, before, "replaced")?;
-        transaction
-            .prepare_cached(
-                "INSERT INTO versions (version, zone_id, state, base) VALUES (?1, ?2, 'current', ?3)",
-            )?
-            .execute((version, place.zone_id, place.base))?;
-        clearing::clear_at_once(self.store, transaction, before)
     }
 }
 
@@ -207,15 +185,6 @@ impl ZoneChange for Change<'_> {
     fn commit_unsynced(self: Box<Self>) -> Result<ZoneEntry, Error> {
         self.commit_as(Durability::Later)
     }
-}
-
-/// The number of the version that this transaction makes the current one of its zone.
-fn new_version(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
-    transaction
-        .prepare_cached(
-            "UPDATE store SET changes = changes + 1, last_version = last_version + 1 RETURNING last_version",
-        )?
-        .query_row([], |row| row.get(0))
 }
 
 impl Replacement {

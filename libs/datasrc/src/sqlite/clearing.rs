@@ -9,7 +9,8 @@ use tenon_wire::Name;
 use super::fault;
 use super::lock_file::LockFile;
 use super::store::{Durability, Store, WriteError};
-use super::writer::{set_state, zone_file_name};
+use super::version::unlist;
+use super::writer::zone_file_name;
 use crate::Error;
 
 /// Rows deleted in one transaction.
@@ -66,7 +67,7 @@ pub(super) fn clear_at_once(
         // It was large once: that is cleared beside, bit by bit.
         return Ok(());
     }
-    transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+    unlist(transaction, version)?;
     match remains.needed_from {
         Some(least) => {
             hide_dead(transaction, remains.base, least)?;
@@ -79,14 +80,17 @@ pub(super) fn clear_at_once(
     Ok(())
 }
 
-/// Whether nobody reads a version, and no other one shares the rows of its base.
+/// Whether nobody reads a current version, and no other one shares the rows of its base.
 pub(super) fn is_last(
     store: &Store,
     transaction: &Transaction<'_>,
     base: u64,
     version: u64,
 ) -> Result<bool, WriteError> {
-    Ok(is_free(&lease_path(store, version))? && needed_from(transaction, base, version)?.is_none())
+    Ok(is_free(&lease_path(store, version))?
+        && !transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM versions WHERE base = ?1)")?
+            .query_row([base], |row| row.get(0))?)
 }
 
 /// What clearing a version may delete.
@@ -99,20 +103,18 @@ struct Remains {
 
 impl Remains {
     fn of(connection: &Connection, version: u64) -> rusqlite::Result<Self> {
-        let base: u64 = connection
-            .prepare_cached("SELECT coalesce(base, version) FROM versions WHERE version = ?1")?
-            .query_row([version], |row| row.get(0))?;
-        Ok(Self { base, needed_from: needed_from(connection, base, version)? })
+        let (zone_id, base): (i64, u64) = connection
+            .prepare_cached("SELECT zone_id, base FROM versions WHERE version = ?1")?
+            .query_row([version], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let needed_from = connection
+            .prepare_cached(
+                "SELECT min(version) FROM (
+                     SELECT version FROM versions WHERE base = ?1 AND version <> ?2
+                     UNION ALL SELECT version FROM zones WHERE zone_id = ?3 AND base = ?1)",
+            )?
+            .query_row((base, version, zone_id), |row| row.get(0))?;
+        Ok(Self { base, needed_from })
     }
-}
-
-/// The earliest version with rows of this base, but for one.
-fn needed_from(connection: &Connection, base: u64, version: u64) -> rusqlite::Result<Option<u64>> {
-    connection
-        .prepare_cached(
-            "SELECT min(version) FROM versions WHERE (base = ?1 OR version = ?1) AND version <> ?2",
-        )?
-        .query_row((base, version), |row| row.get(0))
 }
 
 /// Path of the lock that readers of a version share.
@@ -124,7 +126,7 @@ fn candidates(store: &Store) -> Result<Vec<Candidate>, Error> {
     store.read(|connection| {
         let mut statement = connection.prepare(
             "SELECT version, state, (SELECT name FROM zones WHERE zones.zone_id = versions.zone_id)
-             FROM versions WHERE state <> 'current'",
+             FROM versions",
         )?;
         let found = statement.query_map([], |row| {
             Ok(Candidate { version: row.get(0)?, state: row.get(1)?, zone: row.get(2)? })
@@ -164,11 +166,11 @@ fn damaged(store: &Store, zone: &str) -> Error {
 }
 
 fn mark_clearing(transaction: &Transaction<'_>, version: u64) -> Result<(), WriteError> {
-    set_state(transaction, version, "clearing")?;
     transaction
-        .prepare_cached(
-            "UPDATE journal_steps SET state = 'dropped' WHERE version = ?1 AND state = 'writing'",
-        )?
+        .prepare_cached("UPDATE versions SET state = 'clearing' WHERE version = ?1")?
+        .execute([version])?;
+    transaction
+        .prepare_cached("UPDATE loose_steps SET state = 'dropped' WHERE version = ?1")?
         .execute([version])?;
     Ok(())
 }
@@ -188,7 +190,7 @@ fn clear_version(store: &Store, version: u64) -> Result<(), Error> {
                 }
             };
             if is_last {
-                transaction.prepare_cached("DELETE FROM versions WHERE version = ?1")?.execute([version])?;
+                unlist(transaction, version)?;
             }
             Ok(is_last)
         })?;
@@ -251,7 +253,7 @@ fn delete_from_start(transaction: &Transaction<'_>, base: u64) -> rusqlite::Resu
 }
 
 fn clear_dropped_steps(store: &Store) -> Result<(), Error> {
-    let find = "SELECT version FROM journal_steps WHERE state = 'dropped' LIMIT 1";
+    let find = "SELECT version FROM loose_steps WHERE state = 'dropped' LIMIT 1";
     while let Some(version) = store.read(|connection| {
         connection.prepare_cached(find)?.query_row([], |row| row.get::<_, u64>(0)).optional()
     })? {
@@ -264,7 +266,7 @@ fn clear_dropped_steps(store: &Store) -> Result<(), Error> {
                 .execute((version, BATCH_PAGES))?;
             if deleted < BATCH_PAGES as usize {
                 transaction
-                    .prepare_cached("DELETE FROM journal_steps WHERE version = ?1")?
+                    .prepare_cached("DELETE FROM loose_steps WHERE version = ?1")?
                     .execute([version])?;
             }
             Ok(())

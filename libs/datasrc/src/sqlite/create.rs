@@ -44,8 +44,11 @@ pub(super) fn upgrade(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     if format < 4 {
         transaction.execute_batch(include_str!("upgrade4.sql"))?;
     }
-    if format < FORMAT {
+    if format < 5 {
         transaction.execute_batch(include_str!("upgrade5.sql"))?;
+    }
+    if format < FORMAT {
+        transaction.execute_batch(include_str!("upgrade6.sql"))?;
         transaction.execute_batch(include_str!("records.sql"))?;
     }
     Ok(())

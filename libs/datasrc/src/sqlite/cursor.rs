@@ -1,9 +1,10 @@
 //! Walks the RRsets of a version page by page, so that no read transaction outlives a page.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::block::Stored;
 use super::rows::{Row, Rows};
+use super::version::Version;
 
 /// Blocks that are read at once.
 const MOST_BLOCKS: usize = 64;
@@ -15,7 +16,7 @@ const SHORT: usize = 64;
 /// A place in a version and the page around it.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    version: u64,
+    version: Version,
     /// The first part of the page: blocks that nothing stands beside, as they were read.
     blocks: Vec<Stored>,
     /// Which of them, and where in it.
@@ -44,7 +45,7 @@ pub(super) enum Fetched {
 }
 
 impl Cursor {
-    pub(super) fn new(version: u64) -> Self {
+    pub(super) fn new(version: Version) -> Self {
         Self {
             version,
             blocks: Vec::new(),
@@ -59,18 +60,18 @@ impl Cursor {
     }
 
     /// At the start of a version that may still be written.
-    pub(super) fn following(version: u64) -> Self {
+    pub(super) fn following(version: Version) -> Self {
         Self { follows: true, ..Self::new(version) }
     }
 
     /// At the first RRset behind a place, to see a few.
-    pub(super) fn behind(version: u64, key: &[u8], rrtype: i32) -> Self {
+    pub(super) fn behind(version: Version, key: &[u8], rrtype: i32) -> Self {
         Self { behind: (key.to_vec(), rrtype), is_short: true, ..Self::new(version) }
     }
 
-    /// The version that it walks over.
+    /// Number of the version that it walks over.
     pub(super) const fn version(&self) -> u64 {
-        self.version
+        self.version.number
     }
 
     /// The row under the cursor; none means that a page must be fetched or that the version is at its end.
@@ -111,8 +112,8 @@ impl Cursor {
 
     /// Reads the next page; `connection` must be inside a transaction.
     pub(super) fn fetch(&mut self, connection: &Connection) -> rusqlite::Result<Fetched> {
-        let Some(base) = base_of(connection, self.version)? else { return Ok(Fetched::Gone) };
-        let is_coming = self.follows && is_being_written(connection, self.version)?;
+        let Some(base) = self.version.base(connection)? else { return Ok(Fetched::Gone) };
+        let is_coming = self.follows && self.version.is_being_written(connection)?;
         self.page.clear();
         self.blocks.clear();
         (self.at, self.block) = (0, (0, 0));
@@ -138,7 +139,7 @@ impl Cursor {
         }
         let end = block.as_ref().map(|block| (block.key.as_slice(), block.rrtype));
         let most = if self.is_short { SHORT } else { MOST_BESIDE };
-        let beside = Beside::read(connection, (base, self.version), &self.behind, end, most)?;
+        let beside = Beside::read(connection, (base, self.version.number), &self.behind, end, most)?;
         let block = match block {
             Some(block)
                 if beside.rows.len() == 0 && self.page.len() == 0 && block.is_behind(key, *rrtype) =>
@@ -239,20 +240,4 @@ impl Beside {
         }
         beside.filter(|(_, seen)| **seen).for_each(|(row, _)| page.push(row));
     }
-}
-
-/// The version that was written as a whole and whose rows, as far as they were born and had not died, make up this one;
-/// none when they are, or may soon be, incomplete.
-pub(super) fn base_of(connection: &Connection, version: u64) -> rusqlite::Result<Option<u64>> {
-    let found: Option<(String, u64)> = connection
-        .prepare_cached("SELECT state, coalesce(base, version) FROM versions WHERE version = ?1")?
-        .query_row([version], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok(found.filter(|(state, _)| state != "clearing").map(|(_, base)| base))
-}
-
-fn is_being_written(connection: &Connection, version: u64) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT state = 'writing' FROM versions WHERE version = ?1")?
-        .query_row([version], |row| row.get(0))
 }

@@ -3,10 +3,12 @@
 use std::cmp::Ordering;
 
 use rusqlite::{Connection, Transaction};
+use tenon_wire::NameRef;
 
 use super::cursor::{Cursor, Fetched};
 use super::step::{Outcome, Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
+use super::version::Version;
 use crate::Error;
 
 /// A comparison under way.
@@ -24,21 +26,22 @@ enum Progress {
 }
 
 impl<'a> Difference<'a> {
-    pub(super) fn new(step: &'a Step) -> Self {
+    /// Between the versions of a step of that zone.
+    pub(super) fn new(step: &'a Step, origin: NameRef<'_>) -> Self {
         Self {
             recorder: StepRecorder::new(step),
-            old: Cursor::new(step.version_before),
-            new: Cursor::new(step.version),
+            old: Cursor::new(Version::new(origin, step.version_before)),
+            new: Cursor::new(Version::new(origin, step.version)),
         }
     }
 
     /// Compares and records inside a transaction that is under way.
     pub(super) fn run_in(mut self, transaction: &Transaction<'_>) -> Result<Outcome, WriteError> {
         loop {
-            let progress = self.advance(transaction)?;
-            self.recorder.record(transaction)?;
-            if progress != Progress::More {
-                return Ok(self.outcome(progress));
+            match self.advance(transaction)? {
+                Progress::More => self.recorder.record(transaction)?,
+                Progress::Done => return self.recorder.finish(transaction),
+                Progress::GaveUp => return Ok(Outcome::NotRecorded),
             }
         }
     }
@@ -52,14 +55,12 @@ impl<'a> Difference<'a> {
                 store.write(Durability::Later, |transaction| self.recorder.record_early(transaction))?;
                 store.wrote(octets)?;
             }
-            if progress != Progress::More {
-                return Ok(self.outcome(progress));
+            match progress {
+                Progress::More => {}
+                Progress::Done => return Ok(self.recorder.outcome(None)),
+                Progress::GaveUp => return Ok(Outcome::NotRecorded),
             }
         }
-    }
-
-    fn outcome(&self, progress: Progress) -> Outcome {
-        if progress == Progress::GaveUp { Outcome::NotRecorded } else { self.recorder.outcome() }
     }
 
     /// Goes on until a batch is full, both versions are at their end, or the limit is passed.

@@ -11,6 +11,7 @@ use super::cursor::{Cursor, Fetched};
 use super::lock_file::LockFile;
 use super::reading;
 use super::store::Store;
+use super::version::Version;
 use super::writer::zone_file_name;
 use crate::{Coming, Error, ZoneEntry, sort_key};
 
@@ -41,7 +42,7 @@ pub(super) fn follow(
     let gone = || Error::VersionGone { zone: coming.origin.clone(), version: coming.version };
     // Its writer pays no heed to it; whoever would clear the version once it is replaced does.
     let _lease = LockFile::shared(lease_path(store, coming.version)).ok().flatten();
-    let mut cursor = Cursor::following(coming.version);
+    let mut cursor = Cursor::following(Version::new(coming.origin.as_ref(), coming.version));
     let (mut waits, mut is_left) = (0u32, false);
     loop {
         if cursor.wants_page() {

@@ -20,7 +20,7 @@ pub(super) fn changed_names(
     since: u64,
     limit: usize,
 ) -> Result<Option<BTreeSet<Name>>, Error> {
-    let owners = store.read_at_once(|connection| changed_owners(connection, entry.version, since, limit))?;
+    let owners = store.read_at_once(|connection| changed_owners(connection, entry, since, limit))?;
     let Some(owners) = owners else { return Ok(None) };
     let name = |owner: &String| {
         Name::from_text(owner, Some(entry.origin.as_ref())).map_err(|_| no_name(store, &entry.origin, owner))
@@ -31,39 +31,50 @@ pub(super) fn changed_names(
 /// Owners in the steps between two versions, followed from the later one back.
 fn changed_owners(
     connection: &Connection,
-    version: u64,
+    entry: &ZoneEntry,
     since: u64,
     limit: usize,
 ) -> rusqlite::Result<Option<Owners>> {
-    let mut before = connection
-        .prepare_cached("SELECT version_before FROM journal_steps WHERE version = ?1 AND state = 'ready'")?;
+    let mut steps = connection.prepare_cached(
+        "SELECT version_before, deleted, added FROM journal_steps
+         WHERE zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) AND version = ?2",
+    )?;
     let mut pages = connection.prepare_cached("SELECT deleted, added FROM journal WHERE version = ?1")?;
+    let zone = sort_key::of(entry.origin.as_ref());
     let mut changed = Owners::new();
-    let mut at = version;
+    let mut at = entry.version;
     while at != since {
-        let Some(earlier) = before.query_row([at], |row| row.get::<_, u64>(0)).optional()? else {
-            return Ok(None);
-        };
-        let mut found = pages.query([at])?;
-        while let Some(page) = found.next()? {
-            for side in 0..2 {
-                for row in rows_in(page.get_ref(side)?.as_blob()?) {
-                    if !changed.contains_key(row.key) {
-                        changed.insert(row.key.to_vec(), row.owner.to_owned());
-                    }
-                }
-            }
-            if changed.len() > limit {
-                return Ok(None);
+        let mut found = steps.query((&zone, at))?;
+        let Some(step) = found.next()? else { return Ok(None) };
+        if let (Some(deleted), Some(added)) =
+            (step.get_ref(1)?.as_blob_or_null()?, step.get_ref(2)?.as_blob_or_null()?)
+        {
+            note_owners(&mut changed, [deleted, added]);
+        } else {
+            let mut found = pages.query([at])?;
+            while let Some(page) = found.next()?.filter(|_| changed.len() <= limit) {
+                note_owners(&mut changed, [page.get_ref(0)?.as_blob()?, page.get_ref(1)?.as_blob()?]);
             }
         }
-        at = earlier;
+        if changed.len() > limit {
+            return Ok(None);
+        }
+        at = step.get(0)?;
     }
     Ok(Some(changed))
 }
 
+fn note_owners(changed: &mut Owners, sides: [&[u8]; 2]) {
+    for row in sides.into_iter().flat_map(rows_in) {
+        if !changed.contains_key(row.key) {
+            changed.insert(row.key.to_vec(), row.owner.to_owned());
+        }
+    }
+}
+
 /// One step of the journal of a zone.
 struct Step {
+    zone_id: i64,
     version: u64,
     from_serial: u32,
     to_serial: u32,
@@ -124,15 +135,20 @@ fn newest_steps(
     serial: u32,
 ) -> rusqlite::Result<Vec<Step>> {
     let mut statement = connection.prepare_cached(
-        "SELECT version, from_serial, to_serial FROM journal_steps WHERE state = 'ready'
-         AND zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) ORDER BY version DESC",
+        "SELECT zone_id, version, from_serial, to_serial FROM journal_steps
+         WHERE zone_id = (SELECT zone_id FROM zones WHERE sort_key = ?1) ORDER BY version DESC",
     )?;
     let (mut found, mut steps) = (statement.query([sort_key::of(origin)])?, Vec::new());
     // Each must lead to the serial from which the one behind it starts.
     let mut wanted = current;
     while wanted != serial {
         let Some(row) = found.next()? else { return Ok(Vec::new()) };
-        let step = Step { version: row.get(0)?, from_serial: row.get(1)?, to_serial: row.get(2)? };
+        let step = Step {
+            zone_id: row.get(0)?,
+            version: row.get(1)?,
+            from_serial: row.get(2)?,
+            to_serial: row.get(3)?,
+        };
         if step.to_serial != wanted {
             return Ok(Vec::new());
         }
@@ -149,13 +165,21 @@ fn show_step(
     step: &Step,
     visit: &mut dyn FnMut(JournalEvent<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Error> {
+    let gone = || Error::VersionGone { zone: entry.origin.clone(), version: step.version };
+    let few = store.read(|connection| few_of(connection, step))?.ok_or_else(gone)?;
+    if let Some(few) = few {
+        for (side, octets) in [Side::Deleted, Side::Added].into_iter().zip(&few) {
+            if show_page(store, entry, side, octets, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        return Ok(ControlFlow::Continue(()));
+    }
     for side in [Side::Deleted, Side::Added] {
         let mut behind = -1;
         loop {
-            match store.read_at_once(|connection| page(connection, step.version, side, behind))? {
-                Page::Gone => {
-                    return Err(Error::VersionGone { zone: entry.origin.clone(), version: step.version });
-                }
+            match store.read_at_once(|connection| page(connection, step, side, behind))? {
+                Page::Gone => return Err(gone()),
                 Page::None => break,
                 Page::Found(number, octets) => {
                     behind = number;
@@ -167,6 +191,17 @@ fn show_step(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// What a small step deleted and added; nothing of one that has pages, and none when it was dropped.
+fn few_of(connection: &Connection, step: &Step) -> rusqlite::Result<Option<Option<[Vec<u8>; 2]>>> {
+    connection
+        .prepare_cached("SELECT deleted, added FROM journal_steps WHERE zone_id = ?1 AND version = ?2")?
+        .query_row((step.zone_id, step.version), |row| {
+            let sides: (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+            Ok(sides.0.zip(sides.1).map(|(deleted, added)| [deleted, added]))
+        })
+        .optional()
 }
 
 fn show_page(
@@ -211,10 +246,10 @@ enum Page {
 }
 
 /// The first page of a step behind one, without what has nothing on this side.
-fn page(connection: &Connection, version: u64, side: Side, behind: i64) -> rusqlite::Result<Page> {
+fn page(connection: &Connection, step: &Step, side: Side, behind: i64) -> rusqlite::Result<Page> {
     let is_there: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal_steps WHERE version = ?1 AND state = 'ready')")?
-        .query_row([version], |row| row.get(0))?;
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal_steps WHERE zone_id = ?1 AND version = ?2)")?
+        .query_row((step.zone_id, step.version), |row| row.get(0))?;
     if !is_there {
         return Ok(Page::Gone);
     }
@@ -228,7 +263,7 @@ fn page(connection: &Connection, version: u64, side: Side, behind: i64) -> rusql
     };
     let found = connection
         .prepare_cached(sql)?
-        .query_row((version, behind), |row| Ok(Page::Found(row.get(0)?, row.get(1)?)))
+        .query_row((step.version, behind), |row| Ok(Page::Found(row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(found.unwrap_or(Page::None))
 }

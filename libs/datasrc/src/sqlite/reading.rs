@@ -7,11 +7,12 @@ use tenon_wire::{Name, NameRef};
 use tenon_zone::RrsetRef;
 
 use super::clearing::lease_path;
-use super::cursor::{Cursor, Fetched, base_of};
+use super::cursor::{Cursor, Fetched};
 use super::lock_file::LockFile;
 use super::points::Points;
 use super::rows::{self, Rows};
 use super::store::Store;
+use super::version::Version;
 use crate::{Error, Lease, ZoneEntry, sort_key};
 
 pub(super) const ENTRY: &str =
@@ -70,7 +71,7 @@ pub(super) fn version(
     entry: &ZoneEntry,
     visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    walk(store, &entry.origin, &mut Cursor::new(entry.version), visit).map(drop)
+    walk(store, &entry.origin, &mut Cursor::new(Version::of(entry)), visit).map(drop)
 }
 
 /// Shows everything behind a cursor.
@@ -108,7 +109,7 @@ pub(super) fn rrsets_of(
     visit: &mut dyn FnMut(RrsetRef<'_>),
 ) -> Result<(), Error> {
     let found = store.read_at_once(|connection| {
-        let Some(base) = base_of(connection, entry.version)? else { return Ok(None) };
+        let Some(base) = Version::of(entry).base(connection)? else { return Ok(None) };
         let (mut points, mut rows) = (Points::new(connection, base, entry.version)?, Rows::default());
         for owner in owners {
             points.read(&key_below(entry, *owner), &mut rows)?;
@@ -125,7 +126,7 @@ pub(super) fn rrsets_of(
 
 pub(super) fn has_names_below(store: &Store, entry: &ZoneEntry, owner: NameRef<'_>) -> Result<bool, Error> {
     let key = key_below(entry, owner);
-    let mut cursor = Cursor::behind(entry.version, &key, u16::MAX.into());
+    let mut cursor = Cursor::behind(Version::of(entry), &key, u16::MAX.into());
     let found = store.read_at_once(|connection| {
         Ok(match next_row(&mut cursor, connection)? {
             // Keys of names below begin with this one, whose last octet is 0 unless it is the apex's.
@@ -172,7 +173,7 @@ pub(super) fn no_name(store: &Store, zone: &Name, owner: &str) -> Error {
 pub(super) fn lease(store: &Store, entry: &ZoneEntry) -> Result<Lease, Error> {
     // Where no lock file can be made, the version may be cleared under the reader, who is then told.
     let lock = LockFile::shared(lease_path(store, entry.version)).ok().flatten();
-    match store.read_at_once(|connection| base_of(connection, entry.version))? {
+    match store.read_at_once(|connection| Version::of(entry).base(connection))? {
         Some(_) => Ok(Lease(lock.map(|lock| Box::new(lock) as Box<dyn Send>))),
         None => Err(gone(entry)),
     }

@@ -5,9 +5,8 @@ WITH RECURSIVE
     -- Blocks of current versions taken apart from their start on: h is the head of the first RRset in rest, and size what that
     -- takes, which the next row knows.
     apart(version, base, rest, h, size) AS (
-        SELECT versions.version, blocks.base, blocks.rrsets, hex(substr(blocks.rrsets, 1, 14)), NULL
-        FROM versions JOIN blocks ON blocks.base = coalesce(versions.base, versions.version)
-        WHERE versions.state = 'current'
+        SELECT zones.version, blocks.base, blocks.rrsets, hex(substr(blocks.rrsets, 1, 14)), NULL
+        FROM zones JOIN blocks ON blocks.base = zones.base
         UNION ALL
         SELECT version, base,
             CASE WHEN size IS NULL THEN rest ELSE substr(rest, size + 1) END,
@@ -38,9 +37,8 @@ WITH RECURSIVE
                 + (instr('0123456789ABCDEF', substr(h, 27, 1)) - 1) * 16 + (instr('0123456789ABCDEF', substr(h, 28, 1)) - 1)
         FROM apart WHERE size <= length(rest)),
     every(version, owner, ttl, type, rdatas) AS (
-        SELECT versions.version, rrsets.owner, rrsets.ttl, rrsets.type, rrsets.rdatas
-        FROM versions JOIN rrsets ON rrsets.base = coalesce(versions.base, versions.version) AND rrsets.died IS NULL
-        WHERE versions.state = 'current'
+        SELECT zones.version, rrsets.owner, rrsets.ttl, rrsets.type, rrsets.rdatas
+        FROM zones JOIN rrsets ON rrsets.base = zones.base AND rrsets.died IS NULL
         UNION ALL
         SELECT version, CAST(substr(rest, 15 + keys, owners) AS TEXT), ttl, type, substr(rest, 15 + keys + owners, data)
         FROM numbers

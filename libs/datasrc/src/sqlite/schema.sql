@@ -7,7 +7,8 @@
 -- takes its place.
 CREATE TABLE store (changes INTEGER NOT NULL, last_version INTEGER NOT NULL);
 
--- A zone; version is the current one, NULL while the first is being written.
+-- A zone; version is the current one, NULL while the first is being written, and base the version that was written as a whole
+-- and of which that is a change (itself, when it was).
 CREATE TABLE zones (
     zone_id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -16,18 +17,18 @@ CREATE TABLE zones (
     serial INTEGER NOT NULL DEFAULT 0,
     rrsets INTEGER NOT NULL DEFAULT 0,
     records INTEGER NOT NULL DEFAULT 0,
-    committed_usec INTEGER NOT NULL DEFAULT 0
+    committed_usec INTEGER NOT NULL DEFAULT 0,
+    base INTEGER
 );
 
--- Every version of which rows may exist.
+-- Every other version of which rows may exist.
 CREATE TABLE versions (
     version INTEGER PRIMARY KEY,
     zone_id INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('writing', 'current', 'replaced', 'clearing')),
-    -- The version that was written as a whole and of which this one is a change; NULL: this one was itself.
-    base INTEGER
+    state TEXT NOT NULL CHECK (state IN ('writing', 'replaced', 'clearing')),
+    base INTEGER NOT NULL
 );
-CREATE INDEX versions_of_base ON versions (base) WHERE base IS NOT NULL;
+CREATE INDEX versions_of_base ON versions (base);
 
 -- An RRset a row. base is the version that was written as a whole; born is a version in which the row was there and before
 -- which nobody looks for it (0: with the base), died the one in which it was gone again. owner is relative to the zone ('@' is the apex); sort_key puts owners
@@ -58,24 +59,25 @@ CREATE TABLE blocks (
 );
 CREATE UNIQUE INDEX blocks_of_base ON blocks (base, sort_key, type);
 
--- How a version differs from the one before it.
+-- How a version differs from the one before it: a step of the journal of the zone. A small one has its differences here, RRsets
+-- one behind the other as in blocks, the SOA first; those of a large one (deleted is NULL) are in pages.
 CREATE TABLE journal_steps (
-    version INTEGER PRIMARY KEY,
     zone_id INTEGER NOT NULL,
+    version INTEGER NOT NULL,
     from_serial INTEGER NOT NULL,
     to_serial INTEGER NOT NULL,
     records INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('writing', 'ready', 'dropped')),
-    version_before INTEGER NOT NULL DEFAULT 0,
-    -- Of a ready step: its number in the journal of the zone, and the records in all steps up to this one.
-    number INTEGER NOT NULL DEFAULT 0,
-    records_so_far INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX dropped_journal_steps ON journal_steps (version) WHERE state = 'dropped';
-CREATE INDEX ready_journal_steps ON journal_steps (zone_id, version) WHERE state = 'ready';
+    version_before INTEGER NOT NULL,
+    -- Its number in the journal, and the records in all steps up to this one.
+    number INTEGER NOT NULL,
+    records_so_far INTEGER NOT NULL,
+    deleted BLOB,
+    added BLOB,
+    PRIMARY KEY (zone_id, version)
+) WITHOUT ROWID;
 
--- The differences of a step, some pages of them where they are many: RRsets one behind the other as in blocks. All that was
--- deleted comes before all that was added; in both the SOA is the first.
+-- The pages of large steps, those of one step together. All that was deleted comes before all that was added; in both the SOA is
+-- the first.
 CREATE TABLE journal (
     version INTEGER NOT NULL,
     page INTEGER NOT NULL,
@@ -83,6 +85,11 @@ CREATE TABLE journal (
     added BLOB NOT NULL,
     PRIMARY KEY (version, page)
 ) WITHOUT ROWID;
+-- Steps of which there are pages and which are in no journal: not yet, or not any more.
+CREATE TABLE loose_steps (
+    version INTEGER PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('writing', 'dropped'))
+);
 
 -- Mnemonics of record types.
 CREATE TABLE types (type INTEGER PRIMARY KEY, mnemonic TEXT NOT NULL);

@@ -4,11 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::Transaction;
 use tenon_wire::RrType;
 use tenon_zone::RdataList;
 
-use super::JournalLimits;
 use super::block::Block;
 use super::rows::Row;
 use super::store::WriteError;
@@ -16,6 +15,8 @@ use super::store::WriteError;
 /// Differences written in one transaction.
 const BATCH_ENTRIES: usize = 4096;
 const BATCH_OCTETS: usize = 1 << 20;
+/// Differences of no more than that are kept with their step, in no pages.
+const SMALL_OCTETS: usize = 8 << 10;
 /// The page of an SOA that comes when others were written already; it is the first one.
 const SOA_PAGE: u64 = 0;
 
@@ -31,14 +32,23 @@ pub(super) struct Step {
 }
 
 /// What a comparison came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
     /// There is no difference (or nothing to compare with).
     Same,
-    /// So many records differ, and they are in the journal, not yet marked as ready.
-    Recorded(u64),
+    /// These differ, and can be looked up once the step is [settled](Outcome::settle).
+    Recorded(Differences),
     /// There are more differences than the journal takes, or the serial did not grow: the journal ends here.
     NotRecorded,
+}
+
+/// What differs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Differences {
+    /// How many records, deleted and added.
+    pub(super) records: u64,
+    /// What was deleted and what was added, where they are few; otherwise they are in pages.
+    pub(super) few: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Takes differences and writes them into the journal.
@@ -99,16 +109,27 @@ impl<'a> StepRecorder<'a> {
         (self.deleted, self.added, self.entries) = (Side::default(), Side::default(), 0);
     }
 
+    /// What the comparison came to. What still waits is written, unless it is little and all there is.
+    pub(super) fn finish(&mut self, transaction: &Transaction<'_>) -> Result<Outcome, WriteError> {
+        if self.pages == 0 && self.pending_octets() <= SMALL_OCTETS && !self.is_too_much() {
+            let few = Some((self.deleted.take(), self.added.take()));
+            return Ok(self.outcome(few));
+        }
+        self.record(transaction)?;
+        Ok(self.outcome(None))
+    }
+
     /// What the comparison came to, when all was written.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self, few: Option<(Vec<u8>, Vec<u8>)>) -> Outcome {
         match self.records {
             0 => Outcome::Same,
             _ if self.is_too_much() => Outcome::NotRecorded,
-            records => Outcome::Recorded(records),
+            records => Outcome::Recorded(Differences { records, few }),
         }
     }
 
-    /// Writes what waits, in the transaction that also [settles](Outcome::settle) the step.
+    /// Writes what waits, in the transaction that also [settles](Outcome::settle) the step or, noted as
+    /// [early](Self::record_early), before it.
     pub(super) fn record(&mut self, transaction: &Transaction<'_>) -> Result<(), WriteError> {
         if self.entries == 0 {
             return Ok(());
@@ -128,13 +149,11 @@ impl<'a> StepRecorder<'a> {
 
     /// Writes what waits, in a transaction before that one: who finds it without a writer can clear it.
     pub(super) fn record_early(&mut self, transaction: &Transaction<'_>) -> Result<(), WriteError> {
-        let step = self.step;
         transaction
             .prepare_cached(
-                "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state, version_before)
-                 VALUES (?1, ?2, ?3, ?4, 0, 'writing', ?5) ON CONFLICT (version) DO NOTHING",
+                "INSERT INTO loose_steps (version, state) VALUES (?1, 'writing') ON CONFLICT (version) DO NOTHING",
             )?
-            .execute((step.version, step.zone_id, step.from_serial, step.to_serial, step.version_before))?;
+            .execute([self.step.version])?;
         self.record(transaction)
     }
 }
@@ -155,113 +174,6 @@ impl Side {
         *self = Self::default();
         octets
     }
-}
-
-impl Outcome {
-    /// Makes a step the last one of the zone's journal, or ends the journal, and drops the steps that are beyond the limits.
-    pub(super) fn settle(
-        self,
-        transaction: &Transaction<'_>,
-        step: &Step,
-        limits: JournalLimits,
-    ) -> Result<(), WriteError> {
-        match self {
-            Self::Same => {}
-            Self::Recorded(records) => {
-                let (number, records_so_far) = make_ready(transaction, step, records)?;
-                drop_beyond(transaction, step.zone_id, (number, records_so_far), limits)?;
-            }
-            Self::NotRecorded => {
-                drop_all(transaction, step.zone_id)?;
-                drop_written(transaction, step)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Makes a step the last one of the zone's journal; gives its number and the records of the journal up to it.
-fn make_ready(transaction: &Transaction<'_>, step: &Step, records: u64) -> rusqlite::Result<(u64, u64)> {
-    let (number, records_so_far): (u64, u64) = last_ready(transaction, step.zone_id)?.unwrap_or_default();
-    let (number, records_so_far) = (number + 1, records_so_far + records);
-    transaction
-        .prepare_cached(
-            "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state, version_before,
-                 number, records_so_far)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8)
-             ON CONFLICT (version) DO UPDATE SET state = 'ready', records = excluded.records,
-                 number = excluded.number, records_so_far = excluded.records_so_far",
-        )?
-        .execute((
-            step.version,
-            step.zone_id,
-            step.from_serial,
-            step.to_serial,
-            records,
-            step.version_before,
-            number,
-            records_so_far,
-        ))?;
-    Ok((number, records_so_far))
-}
-
-/// Has what was written of a step cleared.
-fn drop_written(transaction: &Transaction<'_>, step: &Step) -> rusqlite::Result<usize> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO journal_steps (version, zone_id, from_serial, to_serial, records, state)
-             SELECT ?1, ?2, ?3, ?4, 0, 'dropped' WHERE EXISTS (SELECT 1 FROM journal WHERE version = ?1)
-             ON CONFLICT (version) DO UPDATE SET state = 'dropped'",
-        )?
-        .execute((step.version, step.zone_id, step.from_serial, step.to_serial))
-}
-
-/// Number of the last step and records of the journal up to there.
-fn last_ready(transaction: &Transaction<'_>, zone_id: i64) -> rusqlite::Result<Option<(u64, u64)>> {
-    transaction
-        .prepare_cached(
-            "SELECT number, records_so_far FROM journal_steps WHERE zone_id = ?1 AND state = 'ready'
-             ORDER BY version DESC LIMIT 1",
-        )?
-        .query_row([zone_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-}
-
-/// Drops the oldest steps until the rest is within the limits; costs what is dropped, not what there is.
-fn drop_beyond(
-    transaction: &Transaction<'_>,
-    zone_id: i64,
-    (last, all_records): (u64, u64),
-    limits: JournalLimits,
-) -> rusqlite::Result<()> {
-    let mut oldest = transaction.prepare_cached(
-        "SELECT version, number, records_so_far - records FROM journal_steps
-         WHERE zone_id = ?1 AND state = 'ready' ORDER BY version",
-    )?;
-    let (mut rows, mut beyond) = (oldest.query([zone_id])?, None);
-    while let Some(row) = rows.next()? {
-        let (version, number, records_before): (u64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if last.saturating_sub(number) < limits.steps
-            && all_records.saturating_sub(records_before) <= limits.records
-        {
-            break;
-        }
-        beyond = Some(version);
-    }
-    let Some(beyond) = beyond else { return Ok(()) };
-    transaction
-        .prepare_cached(
-            "UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1 AND state = 'ready' AND version <= ?2",
-        )?
-        .execute((zone_id, beyond))?;
-    Ok(())
-}
-
-/// Ends the journal of a zone.
-pub(super) fn drop_all(transaction: &Transaction<'_>, zone_id: i64) -> rusqlite::Result<usize> {
-    transaction
-        .prepare_cached("UPDATE journal_steps SET state = 'dropped' WHERE zone_id = ?1 AND state = 'ready'")?
-        .execute([zone_id])
 }
 
 /// The records of `row` that `other` does not have; all of them when the TTL is another.

@@ -18,7 +18,7 @@ use crate::Error;
 /// Marks the file as a store of zones (`file` and `PRAGMA application_id` show it): "Tnzn".
 pub(super) const APPLICATION_ID: i64 = 0x546e_7a6e;
 /// Format of the schema, in `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 5;
+pub(super) const FORMAT: i64 = 6;
 
 /// How long to wait for a program that writes without taking turns (a person's `sqlite3`, say).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -17,6 +17,7 @@ use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Outcome, Step};
 use super::store::{Durability, Store, WriteError};
+use super::version::{Version, new_number, retire_current, unlist};
 use super::{JournalLimits, fault, reading};
 use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
 
@@ -124,11 +125,11 @@ impl<'a> Writer<'a> {
         let zone_id: i64 = transaction
             .prepare_cached("SELECT zone_id FROM zones WHERE sort_key = ?1")?
             .query_row([&key], |row| row.get(0))?;
-        let version = transaction
-            .prepare_cached("UPDATE store SET last_version = last_version + 1 RETURNING last_version")?
-            .query_row([], |row| row.get(0))?;
+        let version = new_number(transaction)?;
         transaction
-            .prepare_cached("INSERT INTO versions (version, zone_id, state) VALUES (?1, ?2, 'writing')")?
+            .prepare_cached(
+                "INSERT INTO versions (version, zone_id, state, base) VALUES (?1, ?2, 'writing', ?1)",
+            )?
             .execute((version, zone_id))?;
         Ok(Begun { zone_id, version })
     }
@@ -198,11 +199,11 @@ impl<'a> Writer<'a> {
         insert(transaction, begun.version, &self.pending)?;
         let step = before.map(|before| self.step(begun, serial, before));
         let outcome = match &step {
-            Some(step) => Difference::new(step).run_in(transaction)?,
+            Some(step) => Difference::new(step, self.apex.origin.as_ref()).run_in(transaction)?,
             None => Outcome::Same,
         };
         let entry = self.entry(begun, serial);
-        flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
+        flip(transaction, begun.zone_id, &entry)?;
         if let Some(step) = &step {
             outcome.settle(transaction, step, self.limits)?;
             clearing::clear_at_once(self.store, transaction, step.version_before)?;
@@ -216,12 +217,12 @@ impl<'a> Writer<'a> {
         let Some(begun) = self.begun else { return Err(Error::NoSoa { zone: self.apex.origin.clone() }) };
         let step = before.map(|before| self.step(begun, serial, before));
         let outcome = match &step {
-            Some(step) => Difference::new(step).run_in_batches(self.store)?,
+            Some(step) => Difference::new(step, self.apex.origin.as_ref()).run_in_batches(self.store)?,
             None => Outcome::Same,
         };
         let entry = self.entry(begun, serial);
         self.store.write(durability, |transaction| {
-            flip(transaction, begun.zone_id, &entry, before.map(|before| before.version))?;
+            flip(transaction, begun.zone_id, &entry)?;
             step.as_ref().map_or(Ok(()), |step| outcome.settle(transaction, step, self.limits))
         })?;
         Ok(entry)
@@ -276,7 +277,7 @@ impl ZoneWriter for Writer<'_> {
     fn read_back(&mut self, visit: &mut dyn FnMut(RrsetRef<'_>) -> ControlFlow<()>) -> Result<(), Error> {
         if let Some(begun) = self.begun {
             self.flush()?;
-            let mut cursor = Cursor::new(begun.version);
+            let mut cursor = Cursor::new(Version::new(self.apex.origin.as_ref(), begun.version));
             return reading::walk(self.store, &self.apex.origin, &mut cursor, visit).map(drop);
         }
         let origin = &self.apex.origin;
@@ -362,18 +363,11 @@ fn insert(transaction: &Transaction<'_>, version: u64, rows: &Rows) -> Result<()
     Ok(())
 }
 
-/// Makes a version the current one.
-fn flip(
-    transaction: &Transaction<'_>,
-    zone_id: i64,
-    entry: &ZoneEntry,
-    before: Option<u64>,
-) -> Result<(), WriteError> {
-    if let Some(before) = before {
-        set_state(transaction, before, "replaced")?;
-    }
-    set_state(transaction, entry.version, "current")?;
-    update_zone(transaction, zone_id, entry)?;
+/// Makes a version that was written as a whole the current one.
+fn flip(transaction: &Transaction<'_>, zone_id: i64, entry: &ZoneEntry) -> Result<(), WriteError> {
+    retire_current(transaction, zone_id)?;
+    unlist(transaction, entry.version)?;
+    update_zone(transaction, zone_id, entry, entry.version)?;
     transaction.prepare_cached("UPDATE store SET changes = changes + 1")?.execute([])?;
     Ok(())
 }
@@ -383,10 +377,12 @@ pub(super) fn update_zone(
     transaction: &Transaction<'_>,
     zone_id: i64,
     entry: &ZoneEntry,
+    base: u64,
 ) -> rusqlite::Result<usize> {
     transaction
         .prepare_cached(
-            "UPDATE zones SET name = ?2, version = ?3, serial = ?4, rrsets = ?5, records = ?6, committed_usec = ?7
+            "UPDATE zones SET name = ?2, version = ?3, serial = ?4, rrsets = ?5, records = ?6, committed_usec = ?7,
+                 base = ?8
              WHERE zone_id = ?1",
         )?
         .execute((
@@ -397,11 +393,8 @@ pub(super) fn update_zone(
             entry.rrsets,
             entry.records,
             entry.committed_usec,
+            base,
         ))
-}
-
-pub(super) fn set_state(transaction: &Transaction<'_>, version: u64, state: &str) -> rusqlite::Result<usize> {
-    transaction.prepare_cached("UPDATE versions SET state = ?2 WHERE version = ?1")?.execute((version, state))
 }
 
 /// Serial of an SOA's record data (RFC 1035 section 3.3.13).
