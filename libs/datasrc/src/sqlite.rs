@@ -12,7 +12,7 @@
 //! # How a version comes and goes
 //! A large zone is written under the number of a version that is not current, as blocks of many RRsets each (`block.rs`), in
 //! batches of at most 25 ms, each in its turn and not synced. One short transaction, synced (and with it, since the log is written in order, all batches before it),
-//! makes the version current and the one before it `replaced`. A small zone takes this one transaction alone, and has a row for each RRset.
+//! makes the version the zone's current one, and lists the one before it as `replaced`. A small zone takes this one transaction alone, and has a row for each RRset.
 //! [`DataSource::clear_leftovers`] deletes replaced versions, and whatever killed writers left, in batches as short;
 //! call it after announcing a commit, not before.
 //!
@@ -43,6 +43,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod together;
+mod transaction;
 mod turnstile;
 mod version;
 mod writer;
@@ -77,7 +78,8 @@ pub enum Access {
 /// How much of the past the journal of one zone keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JournalLimits {
-    /// Most records, deleted and added, in all steps together; a longer step is not kept at all.
+    /// Most records, deleted and added, in all steps together; a longer step is not kept at all. As with steps, a journal
+    /// grows by a sixteenth more before it is cut back.
     pub records: u64,
     /// Most steps.
     pub steps: u64,

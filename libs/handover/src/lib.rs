@@ -30,5 +30,5 @@ mod reply;
 mod request;
 
 pub use door::{Door, HandOverError};
-pub use reply::{BlockingReply, END, Reply};
-pub use request::{Kind, MAX_FRAME, MAX_MESSAGE, ReceiveError, Request, Transport, receive};
+pub use reply::{BlockingReply, END, Reply, ShortReply};
+pub use request::{Kind, MAX_FRAME, MAX_MESSAGE, ReceiveError, Request, Transport, receive, receive_at_once};

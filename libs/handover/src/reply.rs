@@ -31,16 +31,6 @@ impl Reply {
         self.stream.write_all(framed).await
     }
 
-    /// Sends all of a short answer, its end included, without waiting, from any thread. Nothing was sent before, so there is
-    /// room for it.
-    ///
-    /// # Errors
-    /// The client or the giver is gone.
-    pub fn send_at_once(self, framed: &[u8]) -> io::Result<()> {
-        let mut stream = self.stream.into_std()?;
-        stream.write_all(framed)
-    }
-
     /// Says that the answer is whole.
     ///
     /// # Errors
@@ -74,6 +64,27 @@ impl Reply {
                 Ok(_) | Err(_) => return,
             }
         }
+    }
+}
+
+/// Where an answer of one message goes.
+#[derive(Debug)]
+pub struct ShortReply(std::os::unix::net::UnixStream);
+
+impl ShortReply {
+    /// The way back over the connection that a request came on.
+    #[must_use]
+    pub const fn new(stream: std::os::unix::net::UnixStream) -> Self {
+        Self(stream)
+    }
+
+    /// Sends all of the answer, its end included, without waiting, from any thread. Nothing was sent before, so there is room
+    /// for it.
+    ///
+    /// # Errors
+    /// The client or the giver is gone.
+    pub fn send(mut self, framed: &[u8]) -> io::Result<()> {
+        self.0.write_all(framed)
     }
 }
 

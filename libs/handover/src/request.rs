@@ -2,8 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -21,6 +24,8 @@ const TLS_NAME_MAX: usize = 255;
 /// Family, sixteen octets of address, port.
 const ADDRESS_OCTETS: usize = 1 + 16 + 2;
 const VERSION: u8 = 2;
+/// So much is read at once.
+const PIECE: usize = 8 << 10;
 /// The giver has sent the whole frame before the connection can be accepted.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -121,15 +126,39 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, R
     let reading = async {
         let mut length = [0; LENGTH_OCTETS];
         stream.read_exact(&mut length).await?;
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if !(HEADER_OCTETS..=HEADER_OCTETS + TLS_NAME_MAX + MAX_MESSAGE).contains(&length) {
-            return Err(ReceiveError::Malformed("its length"));
-        }
-        let mut body = vec![0; length];
+        let mut body = vec![0; body_length(length)?];
         stream.read_exact(&mut body).await?;
         Request::decode(&body)
     };
     tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(ReceiveError::TooSlow))
+}
+
+/// Reads one request without waiting; none when not all of it is there. What was read is added to `frame`, which holds what came
+/// before.
+pub fn receive_at_once(stream: &UnixStream, frame: &mut Vec<u8>) -> Result<Option<Request>, ReceiveError> {
+    let mut piece = [0; PIECE];
+    loop {
+        if let Some((&length, body)) = frame.split_first_chunk()
+            && let Some(body) = body.get(..body_length(length)?)
+        {
+            return Request::decode(body).map(Some);
+        }
+        match rustix::net::recv(stream, &mut piece, RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Ok((_, octets)) => frame.extend_from_slice(piece.get(..octets).unwrap_or_default()),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+    }
+}
+
+fn body_length(octets: [u8; LENGTH_OCTETS]) -> Result<usize, ReceiveError> {
+    let length = usize::try_from(u32::from_be_bytes(octets)).unwrap_or(usize::MAX);
+    if (HEADER_OCTETS..=HEADER_OCTETS + TLS_NAME_MAX + MAX_MESSAGE).contains(&length) {
+        return Ok(length);
+    }
+    Err(ReceiveError::Malformed("its length"))
 }
 
 impl Kind {
@@ -218,6 +247,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ReceiveError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn example() -> Request {
@@ -244,6 +275,24 @@ mod tests {
             Request { tls_name: Some("n".repeat(TLS_NAME_MAX)), message: vec![7; MAX_MESSAGE], ..example() };
         assert_eq!(longest.encode().len(), MAX_FRAME);
         assert_eq!(read(&longest.encode()).await.unwrap(), longest);
+    }
+
+    #[test]
+    fn a_request_in_pieces_is_read_when_it_is_whole() {
+        let (mut giver, taker) = UnixStream::pair().unwrap();
+        let frame = Request { message: vec![7; 20_000], ..example() }.encode();
+        let mut read = Vec::new();
+        for piece in frame.chunks(7000) {
+            assert!(receive_at_once(&taker, &mut read).unwrap().is_none());
+            giver.write_all(piece).unwrap();
+        }
+        assert_eq!(receive_at_once(&taker, &mut read).unwrap().unwrap().message, [7; 20_000]);
+        giver.write_all(&[0xff; 4]).unwrap();
+        let refused = receive_at_once(&taker, &mut Vec::new());
+        assert!(matches!(refused, Err(ReceiveError::Malformed(_))), "{refused:?}");
+        drop(giver);
+        let broken = receive_at_once(&taker, &mut Vec::new());
+        assert!(matches!(broken, Err(ReceiveError::Broken(_))), "{broken:?}");
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
-//! The one thread that writes: it takes all transactions that wait, makes one after the other in memory, writes what came
-//! of them in one commit for each zone and with one wait for the disk, and then tells everybody.
+//! Writes: takes all transactions that wait, makes one after the other in memory, writes what came of them in one commit for
+//! each zone and with one wait for the disk, and then tells everybody.
 //!
-//! Nobody waits for a group to fill: a commit takes what is there when the one before is done. One that was alone is answered
-//! from here, which saves its client the way through another thread. A transaction that fails touches no other; when a commit fails, all that were to be in it are told so, those included that only looked at what
-//! it would have brought.
+//! Nobody waits for a group to fill: a commit takes what is there when the one before is done. Groups are committed by a thread
+//! of their own; one that comes alone when nothing is being committed is committed and answered by the thread that took it,
+//! which saves its client the way through another. A transaction that fails touches no other; when a commit fails, all that
+//! were to be in it are told so, those included that only looked at what it would have brought.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use tenon_datasrc::sqlite::{Access, SqliteSource};
@@ -39,6 +40,18 @@ pub struct Committer {
     statistics: Arc<Statistics>,
     news: Arc<News>,
     fault: Mutex<Option<String>>,
+    /// For who has the turn.
+    desk: Mutex<Desk>,
+}
+
+/// What is kept from one commit to the next.
+#[derive(Debug)]
+struct Desk {
+    source: Option<SqliteSource>,
+    /// When something was last committed, and whether what that left was cleared away since.
+    worked: Instant,
+    is_tidy: bool,
+    tidied: Instant,
 }
 
 /// What came of writing zones.
@@ -62,32 +75,48 @@ impl Committer {
         statistics: Arc<Statistics>,
         news: Arc<News>,
     ) -> Self {
-        Self { store: store.to_owned(), queue, rules, statistics, news, fault: Mutex::default() }
+        let now = Instant::now();
+        let desk = Mutex::new(Desk { source: None, worked: now, is_tidy: true, tidied: now });
+        Self { store: store.to_owned(), queue, rules, statistics, news, fault: Mutex::default(), desk }
     }
 
     /// Works until the queue is closed.
     pub fn run(&self) {
-        let (mut source, mut is_tidy, mut tidied) = (None, true, Instant::now());
         loop {
             let most = self.rules().settings.updates_per_commit as usize;
-            match self.queue.take(most, IDLE) {
-                Work::Group(group) => {
-                    is_tidy = false;
-                    self.commit_group(&mut source, group);
-                    if tidied.elapsed() < TIDY_EVERY {
-                        continue;
-                    }
+            let turn = match self.queue.take(most, IDLE) {
+                Work::Group(group, turn) => {
+                    self.work(group);
+                    Some(turn)
                 }
-                Work::Idle if is_tidy => continue,
-                Work::Idle => {}
+                Work::Idle => self.queue.turn(),
                 Work::End => return,
-            }
-            (is_tidy, tidied) = (true, Instant::now());
-            if let Some(source) = &source {
-                // What stays is cleared by whoever comes next.
-                let _ = source.clear_leftovers();
+            };
+            if turn.is_some() {
+                self.desk().tidy();
             }
         }
+    }
+
+    /// Commits a transaction in this thread, which may wait, if nothing is being committed and nothing waits for that.
+    ///
+    /// # Errors
+    /// The job, when it has to wait for others.
+    pub fn commit_alone(&self, job: Job) -> Result<(), Job> {
+        let Some(_turn) = self.queue.turn() else { return Err(job) };
+        self.work(vec![job]);
+        Ok(())
+    }
+
+    /// Commits a group; the caller has the turn.
+    fn work(&self, group: Vec<Job>) {
+        let mut desk = self.desk();
+        self.commit_group(&mut desk.source, group);
+        (desk.is_tidy, desk.worked) = (false, Instant::now());
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is wrong with the store, if anything.
@@ -186,6 +215,21 @@ impl Committer {
             error!(message_id = messages::NOT_STORED, reason = %reason, "{reason}");
         }
         *fault = new;
+    }
+}
+
+impl Desk {
+    /// Clears away what replaced versions left, when nothing came for a while or that is long ago.
+    fn tidy(&mut self) {
+        let is_due = self.worked.elapsed() >= IDLE || self.tidied.elapsed() >= TIDY_EVERY;
+        if self.is_tidy || !is_due {
+            return;
+        }
+        (self.is_tidy, self.tidied) = (true, Instant::now());
+        if let Some(source) = &self.source {
+            // What stays is cleared by whoever comes next.
+            let _ = source.clear_leftovers();
+        }
     }
 }
 

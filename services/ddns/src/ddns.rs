@@ -3,6 +3,7 @@
 pub mod bus;
 
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -14,6 +15,8 @@ use tenon_service::{
 };
 use tenon_wire::{Name, RrType, rdata};
 use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::committer::Committer;
 use crate::edit;
@@ -68,8 +71,10 @@ impl Ddns {
             Arc::clone(&statistics),
             Arc::clone(&news),
         );
+        let committer = Arc::new(committer);
         let taker = Taker::new(
             Arc::clone(&queue),
+            Arc::clone(&committer),
             Arc::clone(&keys),
             Arc::clone(&rules),
             Arc::clone(&statistics),
@@ -80,7 +85,7 @@ impl Ddns {
             store: store.to_owned(),
             queue,
             keys,
-            committer: Arc::new(committer),
+            committer,
             news,
             serving,
             rules,
@@ -98,8 +103,29 @@ impl Ddns {
     }
 
     /// Answers what comes through the door, for ever.
-    pub async fn run(&self, door: UnixListener, bus: CurrentBus) {
-        tokio::join!(Arc::clone(&self.taker).accept(door), self.news.run(bus.clone()), self.serving.run(bus));
+    ///
+    /// # Errors
+    /// The system has no thread for it.
+    pub async fn run(&self, door: StdListener, bus: CurrentBus) -> std::io::Result<()> {
+        let _open = self.open(door)?;
+        tokio::join!(self.news.run(bus.clone()), self.serving.run(bus));
+        Ok(())
+    }
+
+    /// Has a thread of its own take what comes through the door, which may wait for the disk, until what is returned is dropped.
+    fn open(&self, door: StdListener) -> std::io::Result<oneshot::Sender<()>> {
+        door.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (open, closed) = oneshot::channel();
+        let taker = Arc::clone(&self.taker);
+        let take = async move {
+            match UnixListener::from_std(door) {
+                Ok(door) => tokio::select! { () = taker.accept(door) => {}, _ = closed => {} },
+                Err(error) => error!("no updates are taken: {error}"),
+            }
+        };
+        std::thread::Builder::new().name("door".to_owned()).spawn(move || runtime.block_on(take))?;
+        Ok(open)
     }
 
     /// Takes no more changes; those that wait are made.

@@ -10,7 +10,6 @@ use tenon_bus::names::DDNS;
 use tenon_ddns::ddns::bus;
 use tenon_ddns::{Ddns, DdnsSettings, messages};
 use tenon_service::{CommonOptions, Daemon, Keys, Settings as _, committed, log};
-use tokio::net::UnixListener;
 use tracing::error;
 
 /// Change primary zones: dynamic updates (RFC 2136), and edits over the bus
@@ -51,11 +50,7 @@ fn main() -> ExitCode {
     let status = Daemon::new(Arc::clone(&ddns), committed, DDNS)
         .objects(move |builder| bus::register(&served, builder))
         .ready_without_bus()
-        .run(|running| async move {
-            door.set_nonblocking(true)?;
-            ddns.run(UnixListener::from_std(door)?, running.bus).await;
-            Ok(())
-        });
+        .run(|running| async move { Ok(ddns.run(door, running.bus).await?) });
     stopped.stop();
     // It has nothing to tell but that it is done.
     let _done = committer.join();

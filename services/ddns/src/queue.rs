@@ -1,4 +1,4 @@
-//! Transactions that wait for the one thread that commits.
+//! Transactions that wait to be committed, and whose turn it is to do that.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,14 +26,22 @@ pub struct Queue {
 #[derive(Debug, Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Somebody has the turn.
+    is_busy: bool,
+    /// Somebody takes what comes.
+    is_served: bool,
     is_closed: bool,
 }
 
+/// The right to commit, until dropped.
+#[derive(Debug)]
+pub struct Turn<'q>(&'q Queue);
+
 /// What there is to do.
 #[derive(Debug)]
-pub enum Work {
+pub enum Work<'q> {
     /// These, all that wait (up to a limit); never none.
-    Group(Vec<Job>),
+    Group(Vec<Job>, Turn<'q>),
     /// Nothing came for a while.
     Idle,
     /// Nothing will come any more.
@@ -56,20 +64,34 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes all that wait, `most` at most; waits for the first, but for no more than that.
+    /// Takes all that wait, `most` at most; waits for the first and for the turn, but for no more than that.
     #[must_use]
-    pub fn take(&self, most: usize, patience: Duration) -> Work {
-        let is_empty = |state: &mut State| state.jobs.is_empty() && !state.is_closed;
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(self.state(), patience, is_empty)
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = state.jobs.len().min(most.max(1));
-        match (count, state.is_closed) {
+    pub fn take(&self, most: usize, patience: Duration) -> Work<'_> {
+        let waits = |state: &mut State| state.is_busy || state.jobs.is_empty() && !state.is_closed;
+        let mut state = self.state();
+        state.is_served = true;
+        let (mut state, _) =
+            self.changed.wait_timeout_while(state, patience, waits).unwrap_or_else(PoisonError::into_inner);
+        let count = if state.is_busy { 0 } else { state.jobs.len().min(most.max(1)) };
+        match (count, state.is_closed && !state.is_busy) {
             (0, true) => Work::End,
             (0, false) => Work::Idle,
-            _ => Work::Group(state.jobs.drain(..count).collect()),
+            _ => {
+                state.is_busy = true;
+                Work::Group(state.jobs.drain(..count).collect(), Turn(self))
+            }
         }
+    }
+
+    /// The turn, when nobody has it and nothing waits.
+    #[must_use]
+    pub fn turn(&self) -> Option<Turn<'_>> {
+        let mut state = self.state();
+        if state.is_busy || !state.is_served || state.is_closed || !state.jobs.is_empty() {
+            return None;
+        }
+        state.is_busy = true;
+        Some(Turn(self))
     }
 
     /// How many wait.
@@ -92,5 +114,17 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.is_busy = false;
+        let is_awaited = state.is_closed || !state.jobs.is_empty();
+        drop(state);
+        if is_awaited {
+            self.0.changed.notify_one();
+        }
     }
 }

@@ -1,21 +1,24 @@
 //! Takes updates from tenon-auth and answers them.
 
-use std::io;
+use std::os::unix::net::UnixStream as StdStream;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use rustix::net::SocketFlags;
 use tenon_acl::Action;
-use tenon_handover::{END, Kind, Reply, Request};
+use tenon_handover::{END, Kind, ReceiveError, Request, ShortReply};
 use tenon_service::Keys;
 use tenon_tsig::{Examined, Session, examine};
 use tenon_wire::Name;
 use tenon_wire::message::Rcode;
+use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::answer::Answer;
+use crate::committer::Committer;
 use crate::message::{BadMessage, UpdateMessage};
 use crate::messages;
 use crate::pace::Pace;
@@ -25,6 +28,9 @@ use crate::serving::Serving;
 use crate::settings::Rules;
 use crate::statistics::{Statistics, add};
 use crate::transaction::{Applied, Outcome, Refusal, RefusalKind, Steps, Transaction};
+
+/// So many are taken before the first of them is looked at.
+const MOST_AT_ONCE: usize = 256;
 
 /// What a message came to.
 enum Understood {
@@ -47,6 +53,7 @@ struct Asked {
 #[derive(Debug)]
 pub struct Taker {
     queue: Arc<Queue>,
+    committer: Arc<Committer>,
     keys: Arc<Keys>,
     rules: Arc<RwLock<Arc<Rules>>>,
     statistics: Arc<Statistics>,
@@ -59,19 +66,24 @@ impl Taker {
     #[must_use]
     pub fn new(
         queue: Arc<Queue>,
+        committer: Arc<Committer>,
         keys: Arc<Keys>,
         rules: Arc<RwLock<Arc<Rules>>>,
         statistics: Arc<Statistics>,
         serving: Arc<Serving>,
     ) -> Self {
-        Self { queue, keys, rules, statistics, serving, pace: Pace::default() }
+        Self { queue, committer, keys, rules, statistics, serving, pace: Pace::default() }
     }
 
-    /// Takes what comes through the door, for ever.
+    /// Takes what comes through the door, for ever. This thread waits for the disk while it commits what came alone.
     pub async fn accept(self: Arc<Self>, door: UnixListener) {
         loop {
-            match door.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&self).take(stream))),
+            match door.accept().await.and_then(|(stream, _)| stream.into_std()) {
+                Ok(first) => {
+                    let others = all_behind(&door);
+                    let is_alone = others.is_empty();
+                    [first].into_iter().chain(others).for_each(|stream| self.take(stream, is_alone));
+                }
                 // Out of descriptors, mostly: those who wait stay in the door.
                 Err(error) => {
                     warn!("cannot take an update: {error}; trying again");
@@ -81,18 +93,37 @@ impl Taker {
         }
     }
 
-    async fn take(self: Arc<Self>, mut stream: UnixStream) {
-        let request = match tenon_handover::receive(&mut stream).await {
-            Ok(request) if request.kind == Kind::Update => request,
-            Ok(request) => return self.unreadable(&format!("it is a {:?}, not an update", request.kind)),
-            Err(error) => return self.unreadable(&error.to_string()),
+    fn take(self: &Arc<Self>, stream: StdStream, is_alone: bool) {
+        let mut frame = Vec::new();
+        match tenon_handover::receive_at_once(&stream, &mut frame) {
+            Ok(Some(request)) => self.answer(request, stream, is_alone),
+            Ok(None) => drop(tokio::spawn(Arc::clone(self).take_later(stream, frame))),
+            Err(error) => self.unreadable(&error.to_string()),
+        }
+    }
+
+    /// Takes a request of which a part is there.
+    async fn take_later(self: Arc<Self>, stream: StdStream, frame: Vec<u8>) {
+        let received = async {
+            let mut stream = UnixStream::from_std(stream)?;
+            let request = tenon_handover::receive(&mut frame.chain(&mut stream)).await?;
+            Ok::<_, ReceiveError>((request, stream.into_std()?))
         };
+        match received.await {
+            Ok((request, stream)) => self.answer(request, stream, false),
+            Err(error) => self.unreadable(&error.to_string()),
+        }
+    }
+
+    fn answer(self: &Arc<Self>, request: Request, stream: StdStream, is_alone: bool) {
+        if request.kind != Kind::Update {
+            return self.unreadable(&format!("it is a {:?}, not an update", request.kind));
+        }
         add(&self.statistics.requests, 1);
-        let reply = Reply::new(stream);
+        let reply = ShortReply::new(stream);
         match self.understand(&request) {
-            // Errors: whoever asked is gone, and nobody is left to be told.
-            Understood::Answer(answer) => drop(send(reply, &answer).await),
-            Understood::Transaction(asked) => self.make_for(request, *asked, reply).await,
+            Understood::Answer(answer) => send(reply, &answer),
+            Understood::Transaction(asked) => self.make_for(request, *asked, reply, is_alone),
         }
     }
 
@@ -153,26 +184,39 @@ impl Taker {
     }
 
     /// Has made what a message asks for, and answers it.
-    async fn make_for(self: Arc<Self>, request: Request, asked: Asked, reply: Reply) {
+    fn make_for(self: &Arc<Self>, request: Request, asked: Asked, reply: ShortReply, is_alone: bool) {
         let Asked { transaction, rules, session, done } = asked;
         let zone = transaction.zone.clone();
         let conclude = move |taker: &Self, outcome: &Outcome| {
             taker.account(&request, &zone.as_ref().to_lowercase().to_string(), outcome);
             signed(outcome.as_ref().map_or_else(|refusal| refused(&request, refusal), |_| done), session)
         };
+        let taker = Arc::clone(self);
         if rules.settings.waits_until_served() {
-            let outcome = self.make(transaction, &rules).await;
-            return drop(send(reply, &conclude(&self, &outcome)).await);
+            drop(tokio::spawn(async move {
+                let outcome = taker.make(transaction, &rules).await;
+                send(reply, &conclude(&taker, &outcome));
+            }));
+            return;
         }
-        let taker = Arc::clone(&self);
-        let answer = move |outcome| {
+        let answer = Answer::new(move |outcome| {
             taker.statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
-            // Errors: whoever asked is gone.
-            let _gone = reply.send_at_once(&framed(&conclude(&taker, &outcome)));
-        };
-        if let Err((answer, refusal)) = self.enqueue(transaction, Answer::new(answer), &rules) {
+            send(reply, &conclude(&taker, &outcome));
+        });
+        let job = Job { transaction, answer };
+        let outcome = if is_alone { self.commit_alone(job, &rules) } else { self.enqueue(job, &rules) };
+        if let Err((answer, refusal)) = outcome {
             answer.now(Err(refusal));
         }
+    }
+
+    /// Has a transaction committed in this thread, or puts it behind those that wait.
+    fn commit_alone(&self, job: Job, rules: &Rules) -> Result<(), (Answer, Refusal)> {
+        self.statistics.requests_waiting.fetch_add(1, Ordering::Relaxed);
+        self.committer.commit_alone(job).or_else(|job| {
+            self.statistics.requests_waiting.fetch_sub(1, Ordering::Relaxed);
+            self.enqueue(job, rules)
+        })
     }
 
     /// Has a transaction made and waits until what came of it is on the disk and, where that is wanted, served.
@@ -188,7 +232,7 @@ impl Taker {
             // Who asked may be gone.
             let _gone = sender.send(outcome);
         });
-        if let Err((answer, refusal)) = self.enqueue(transaction, answer, rules) {
+        if let Err((answer, refusal)) = self.enqueue(Job { transaction, answer }, rules) {
             answer.now(Err(refusal));
         }
         // Whether it is on the disk nobody knows: the thread that commits is gone.
@@ -202,14 +246,9 @@ impl Taker {
 
     /// Puts a transaction into the queue; gives back who waits, and why, when that is full. Counts as waiting in any case,
     /// until the answer is told.
-    fn enqueue(
-        &self,
-        transaction: Transaction,
-        answer: Answer,
-        rules: &Rules,
-    ) -> Result<(), (Answer, Refusal)> {
+    fn enqueue(&self, job: Job, rules: &Rules) -> Result<(), (Answer, Refusal)> {
         self.statistics.requests_waiting.fetch_add(1, Ordering::Relaxed);
-        let Err(job) = self.queue.push(Job { transaction, answer }, rules.settings.waiting as usize) else {
+        let Err(job) = self.queue.push(job, rules.settings.waiting as usize) else {
             return Ok(());
         };
         add(&self.statistics.requests_over_quota, 1);
@@ -365,6 +404,13 @@ fn framed(message: &[u8]) -> Vec<u8> {
     if length == 0 { END.to_vec() } else { [&length.to_be_bytes(), message, &END].concat() }
 }
 
-async fn send(mut reply: Reply, message: &[u8]) -> io::Result<()> {
-    reply.send(&framed(message)).await
+fn send(reply: ShortReply, message: &[u8]) {
+    // Errors: whoever asked is gone, and nobody is left to be told.
+    let _gone = reply.send(&framed(message));
+}
+
+/// Those that wait in a door. What hinders that is met again when the next one is taken.
+fn all_behind(door: &UnixListener) -> Vec<StdStream> {
+    let next = || rustix::net::accept_with(door, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok();
+    std::iter::from_fn(next).take(MOST_AT_ONCE).map(StdStream::from).collect()
 }

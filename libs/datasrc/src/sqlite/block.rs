@@ -5,9 +5,10 @@
 //! length of the data (four each), all with the highest octet first, then sort key, owner and data, as in a row of their
 //! own. What changes is never changed here: a row with the same place and `born` 0 takes the RRset's place.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::Row;
+use super::transaction::Transaction;
 
 /// A block is closed when it holds so much: what reading one RRset costs.
 const FULL: usize = 16 << 10;

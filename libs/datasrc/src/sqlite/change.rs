@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::OptionalExtension;
 use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::{RdataList, RrsetRef};
@@ -15,6 +15,7 @@ use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
+use super::transaction::Transaction;
 use super::version::{new_current_number, retire_current};
 use super::writer::{lock_zone, now_usec, soa_serial, update_zone};
 use super::{JournalLimits, clearing, reading};

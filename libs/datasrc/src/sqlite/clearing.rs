@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 use tenon_wire::Name;
 
 use super::fault;
 use super::lock_file::LockFile;
 use super::store::{Durability, Store, WriteError};
+use super::transaction::Transaction;
 use super::version::unlist;
 use super::writer::zone_file_name;
 use crate::Error;

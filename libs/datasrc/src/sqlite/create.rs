@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use tenon_wire::RrType;
 
 use super::fault;
 use super::lock_file::share;
 use super::store::{APPLICATION_ID, FORMAT};
+use super::transaction::Transaction;
 use crate::Error;
 
 /// Makes an empty store at `path` unless something is there. The caller holds the turn to write.

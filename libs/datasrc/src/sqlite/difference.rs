@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use tenon_wire::NameRef;
 
 use super::cursor::{Cursor, Fetched};
 use super::step::{Outcome, Step, StepRecorder};
 use super::store::{Durability, Store, WriteError};
+use super::transaction::Transaction;
 use super::version::Version;
 use crate::Error;
 

@@ -1,10 +1,11 @@
 //! Puts steps into the journal of a zone and takes the oldest ones out of it.
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::OptionalExtension;
 
 use super::JournalLimits;
 use super::step::{Differences, Outcome, Step};
 use super::store::WriteError;
+use super::transaction::Transaction;
 
 /// A journal grows beyond its limits by this part of them before it is brought back: not every step pays for that.
 const LEEWAY: u64 = 16;

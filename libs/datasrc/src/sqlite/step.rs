@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Transaction;
 use tenon_wire::RrType;
 use tenon_zone::RdataList;
 
 use super::block::Block;
 use super::rows::Row;
 use super::store::WriteError;
+use super::transaction::Transaction;
 
 /// Differences written in one transaction.
 const BATCH_ENTRIES: usize = 4096;

@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::lock_file::ParkedLock;
+use super::transaction::Transaction;
 use super::turnstile::Turnstile;
 use super::{Access, create, fault};
 use crate::Error;
@@ -142,8 +143,7 @@ impl Store {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let mut connection = self.connection();
-        connection
-            .transaction()
+        Transaction::read(&mut connection)
             .and_then(|state| work(&state))
             .map_err(|error| fault::named(&self.path, error))
     }
@@ -265,7 +265,7 @@ fn transact<T>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = Transaction::write(connection)?;
     let outcome = work(&transaction)?;
     transaction.commit()?;
     Ok(outcome)

@@ -1,8 +1,9 @@
 //! A version of a zone: the current one is a row of the table of zones, every other one a row of the table of versions.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 use tenon_wire::NameRef;
 
+use super::transaction::Transaction;
 use crate::{ZoneEntry, sort_key};
 
 /// Names a version.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::OptionalExtension;
 use tenon_wire::serial::is_newer;
 use tenon_wire::{NameRef, RrType};
 use tenon_zone::RrsetRef;
@@ -17,6 +17,7 @@ use super::lock_file::LockFile;
 use super::rows::{Apex, Row, Rows};
 use super::step::{Outcome, Step};
 use super::store::{Durability, Store, WriteError};
+use super::transaction::Transaction;
 use super::version::{Version, new_number, retire_current, unlist};
 use super::{JournalLimits, fault, reading};
 use crate::{Error, ZoneEntry, ZoneWriter, sort_key};
