@@ -41,8 +41,9 @@ fn workers_call_the_system_for_their_sockets_only() {
     let asked = ask(&house, &mut stream, 50);
     let calls = watched.stop();
     println!("{asked} questions: {calls:?}");
-    // A worker wakes itself by the clock, however many questions there are: a write to its own event counter.
-    let clock = |name: &str, count: u64| name == "write" && count < asked / 100;
+    // A worker wakes itself by the clock, however many questions there are: a write to its own event counter. On a busy machine
+    // three waits for a lock were seen among 38,100 questions; one for each batch of 32 would be more than a thousand.
+    let clock = |name: &str, count: u64| matches!(name, "write" | "futex") && count < asked / 100;
     let others: Vec<_> = calls
         .iter()
         .filter(|(name, count)| !OF_SOCKETS.contains(&name.as_str()) && !clock(name, **count))
